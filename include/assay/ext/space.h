@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file space.h
+ * Parameters, spaces and configs.
+ *
+ * For: whoever declares parameters (learners, preparation steps) and whoever
+ * chooses their values (strategies, specs). One table of `struct asx_param` is the
+ * single source for ranges, defaults, `assay learners`, checks of specs and docs.
+ *
+ *     static const struct asx_param params[] = {
+ *         {.name = "l2", .kind = ASX_REAL, .low = 1e-6, .high = 1e4, .log = true, .def = 1,
+ *          .help = "ridge penalty"},
+ *         {.name = "solver", .kind = ASX_CHOICE, .choices = solvers, .n_choices = 2, .def = 0},
+ *     };
+ *     double l2 = asx_config_get(config, "l2");
+ */
+#ifndef ASSAY_EXT_SPACE_H
+#define ASSAY_EXT_SPACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum asx_param_kind { ASX_REAL, ASX_INT, ASX_BOOL, ASX_CHOICE };
+
+/** One parameter. Zero members mean "none"; `def` is a value (the index for a choice). */
+struct asx_param {
+    const char *name;
+    enum asx_param_kind kind;
+    double low, high;            /**< the range searched, both ends included; REAL and INT */
+    double min, max;             /**< the range allowed in specs; both 0: low..high */
+    bool log;                    /**< searched on a log scale */
+    const char *const *choices;  /**< CHOICE */
+    int n_choices;
+    double def;
+    const char *only_if;         /**< "param=choice": otherwise inactive and at its default */
+    bool fixed;                  /**< not searched unless a spec gives a range */
+    const char *help;            /**< one line with the unit */
+    const double *values;        /**< a spec's explicit list, else NULL */
+    int n_values;
+};
+
+enum { ASX_MAX_PARAMS = 48 };
+
+/** The parameters of a pipeline: preparation steps' and learner's, spec restrictions applied. */
+struct asx_space {
+    int n;
+    const struct asx_param *param;
+};
+
+struct asx_learner;
+
+/** A point of a space; inactive parameters hold their default. */
+struct asx_config {
+    const struct asx_learner *learner;
+    const struct asx_space *space;
+    double value[ASX_MAX_PARAMS];
+};
+
+/** Index of a parameter, or -1. */
+static inline int asx_space_find(const struct asx_space *s, const char *name)
+{
+    for (int i = 0; i < s->n; i++)
+        if (strcmp(s->param[i].name, name) == 0)
+            return i;
+    return -1;
+}
+
+/** Value of a parameter that must exist; `def` of the table when the space lacks it is the caller's job. */
+static inline double asx_config_get(const struct asx_config *c, const char *name)
+{
+    int i = asx_space_find(c->space, name);
+    return i < 0 ? 0.0 : c->value[i];
+}
+
+/** Name of the chosen alternative of a CHOICE parameter, or NULL. */
+static inline const char *asx_config_choice(const struct asx_config *c, const char *name)
+{
+    int i = asx_space_find(c->space, name);
+    return i < 0 ? NULL : c->space->param[i].choices[(int)c->value[i]];
+}
+
+#ifdef __cplusplus
+}
+#endif
+#endif
