@@ -192,6 +192,17 @@ struct asx_packed {
     struct asx_csr csr;                /**< sparse part, column 0 = first sparse column */
 };
 
+/**
+ * Form "dense": the rows of a packed matrix prepared for one fold (filled, centred, scaled), all rows
+ * of the problem, as f32 row-major; indicator and sparse columns appended. What neighbours and networks eat.
+ */
+struct asx_dense {
+    struct asx_key key;
+    const struct asx_affine *affine;
+    size_t rows, cols, ld;
+    const float *x; /**< [rows * ld] */
+};
+
 /* ---- problem: a task after its data has been read and profiled ---------- */
 
 enum asx_task { ASX_BINARY, ASX_MULTICLASS, ASX_REGRESSION, ASX_TASKS };
