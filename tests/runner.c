@@ -2,6 +2,7 @@
 /* Runs the suites named on the command line (all without a name); the last line is "N passed, N failed". */
 #include "tests/runner.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
