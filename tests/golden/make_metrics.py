@@ -110,6 +110,7 @@ for n, scale in ((41, 1.0), (80, 1e6), (101, 1e-4)):
         values_case(f"values {n} scale {scale:g} {kind}", y, p, w)
 y = rng.normal(size=50)
 values_case("values of both signs", y, y + rng.normal(size=50), weights(50))
+y = y.copy()
 y[::7] = 0
 values_case("values with zeros", y, y + 0.1 * rng.normal(size=50))
 values_case("constant truth", np.full(9, 3.0), np.arange(9.0))

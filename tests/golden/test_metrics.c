@@ -166,7 +166,8 @@ START_TEST(floats)
         s.pred64 = NULL;
         s.pred = p32;
         ck_assert_msg((*m)->score(&s) == wide, "%s differs between float and double", (*m)->head.name);
-        p32[7 * k] = NAN;
+        for (int c = 0; c < k; c++)
+            p32[7 * k + c] = NAN;
         ck_assert_msg(isnan((*m)->score(&s)), "%s hides a NaN", (*m)->head.name);
     }
 }
