@@ -46,6 +46,7 @@ struct asx_prep_input {
 struct asx_column_stats {
     double n, missing, mean, std, median, min, max; /**< weighted where weights are given; of present cells */
     enum asx_colkind kind;
+    double q25, q75; /**< quartiles of present cells; both 0 or NaN where nobody computed them */
 };
 
 /** What a step learned. Opaque; immutable after fit. */
