@@ -314,4 +314,5 @@ const struct asx_kind asx_kind_classify = {
     .target_again = classify_again,
     .default_metric = classify_metric,
     .stratified = true,
+    .tasks = ASX_CLASSIFY,
 };

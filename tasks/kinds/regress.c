@@ -81,4 +81,5 @@ const struct asx_kind asx_kind_regress = {
     .target = regress_target,
     .target_again = regress_again,
     .default_metric = regress_metric,
+    .tasks = ASX_REGRESS,
 };

@@ -42,6 +42,7 @@ struct asx_kind {
     const char *(*default_metric)(enum asx_task);
     /** Stratify folds by label? */
     bool stratified;
+    unsigned tasks; /**< ASX_TASK_BITs of the problems it makes; a spec's metric and learners must serve one of them */
 };
 
 #ifdef __cplusplus
