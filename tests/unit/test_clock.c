@@ -22,7 +22,7 @@ START_TEST(durations)
         bool ok = clock_parse_duration(row[i].text, &got);
         ck_assert_msg(ok == (row[i].want >= 0), "'%s'", row[i].text);
         if (ok)
-            ck_assert_double_eq_tol(got, row[i].want, 1e-12 * fabs(row[i].want));
+            ck_assert_double_eq_tol(got, row[i].want, 1e-12 * (1 + row[i].want));
     }
     double d;
     ck_assert(!clock_parse_duration(NULL, &d));
@@ -88,7 +88,7 @@ START_TEST(large_blocks_leave_the_process)
     uint64_t with = clock_rss();
     mem_free(p);
     ck_assert_uint_ge(with, before + SIZE / 2);
-    ck_assert_uint_ge(clock_peak_rss(), with);
+    ck_assert_uint_ge(clock_peak_rss() + (1 << 20), with); /* the kernel counts in batches */
 #if !defined(__SANITIZE_ADDRESS__) /* the sanitizer keeps freed blocks in quarantine */
     ck_assert_uint_lt(clock_rss(), with - SIZE / 2);
 #endif
