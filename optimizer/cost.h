@@ -2,7 +2,7 @@
 /**
  * @file cost.h
  * Work x coefficients x residual = cost. Units: seconds of wall time on the granted threads,
- * bytes at peak. Start-up is paid once a use. NaN means unknown: measure it.
+ * bytes at peak. Start-up is paid at every repetition of a use. NaN means unknown: measure it.
  */
 #ifndef ASSAY_OPTIMIZER_COST_H
 #define ASSAY_OPTIMIZER_COST_H

@@ -99,6 +99,8 @@ struct opt_context {
     bool (*cached)(void *arg, struct asx_key);
     void *cached_arg;
     struct mem *mem;
+    /** Form ops beside the families' own ("packed", "affine", "dense" from the engine), NULL-terminated; NULL = none. */
+    const struct asx_op *const *form;
 };
 
 /**
@@ -118,6 +120,12 @@ void opt_plan_free(struct opt_plan *);
 
 /** Lineage key of the fit of one (config, fold) up to a fidelity: what states and models are cached under. */
 struct asx_key opt_fit_key(const struct opt_context *, const struct asx_config *, int fold, const struct asx_fidelity *to);
+
+/**
+ * Where a member's fit starts: folds below from.folds continue at from.iterations, others (and every fold
+ * when the share of rows changes) start at nothing. False: this fold is done already, no member is planned.
+ */
+bool opt_member_from(const struct opt_trial *, int fold, struct asx_fidelity *from);
 
 /** Marginal prices for strategies, on top of what is cached and what was committed since begin. */
 struct opt_pricer;
