@@ -34,6 +34,8 @@ static inline struct asx_buf asx_buf_of(const void *host)
     return b;
 }
 
+struct mem;
+
 enum asx_kernel {
     ASX_K_GEMM_F32,
     ASX_K_GEMM_F64,
@@ -52,7 +54,7 @@ enum asx_kernel {
     ASX_KERNELS
 };
 
-/** C = alpha * op(A) op(B) + beta * C. op(A) is [m, p], op(B) [p, n]. F32 or F64 by kernel id. */
+/** C = alpha * op(A) op(B) + beta * C. op(A) is [m, p], op(B) [p, n]. F32 or F64 by kernel id. With beta 0, C is not read. */
 struct asx_gemm_args {
     size_t m, n, p;
     bool trans_a, trans_b;
@@ -75,14 +77,22 @@ struct asx_cholesky_args {
     size_t lda, ldb;
 };
 
-/** A = V diag(w) V' for symmetric A [n, n]: A is overwritten by V' (row i = i-th eigenvector), w ascending. */
+/**
+ * A = V diag(w) V' for symmetric A [n, n] (lower triangle read): A is overwritten by V' (row i = i-th
+ * eigenvector, sign open), w ascending. Workspace of about 2 n^2 doubles comes from `mem`.
+ */
 struct asx_eigen_args {
     size_t n;
     struct asx_buf a, w;
     size_t lda;
+    struct mem *mem; /**< account of the workspace; NULL = the process's */
 };
 
-/** C += alpha * op(S) B for CSR S [rows, cols] restricted to `row` list (NULL = all): op = S: C [n_rows, n]; op = S': C [cols, n]. */
+/**
+ * C += alpha * op(S) B for CSR S restricted to rows row[0..n_rows) (NULL: rows 0..n_rows).
+ * op = S: B [cols, n], C [n_rows, n], row i of C from the i-th listed row;
+ * op = S' (trans): B [n_rows, n], C [cols, n].
+ */
 struct asx_spmm_args {
     size_t n_rows, n;
     const uint32_t *row;
@@ -98,7 +108,9 @@ struct asx_spmm_args {
 /**
  * Loss and its derivative for a block of logits, in place: Z [rows, k * outputs] holds logits per
  * model (k models side by side, `outputs` each), becomes residuals weight * (p - y); loss[k] += sums.
- * outputs 1: logistic on y in {0, 1}; > 1: softmax on class indices.
+ * outputs 1: logistic on y in {0, 1}, loss weight * (ln(1 + e^z) - y z); > 1: softmax on class
+ * indices, loss weight * (ln sum e^z - z_y). Where the weight is 0 both are 0 whatever Z holds;
+ * elsewhere a NaN or infinite logit makes the loss NaN or infinite, never wrong silently.
  */
 struct asx_glm_args {
     size_t rows, k;
@@ -106,19 +118,55 @@ struct asx_glm_args {
     struct asx_buf z;
     size_t ldz;
     const double *y;      /**< [rows] */
-    const float *weight;  /**< [rows * k] training weight of a row in each model: 0 = held out */
+    const float *weight;  /**< [rows * k] row-major, training weight of a row in each model: 0 = held out; NULL = 1 */
     double *loss;         /**< [k] */
 };
 
-/** For each of m queries the `top` nearest of n rows (squared Euclidean), ties by lower index; ascending. */
+/**
+ * For each of m queries the `top` nearest of n rows (squared Euclidean), ties by lower position; ascending.
+ * Distances returned are sums of squared differences, not the expanded form that finds candidates.
+ * Places without a row (fewer than `top` allowed) hold INFINITY and UINT32_MAX. No NaN in the inputs.
+ */
 struct asx_dist_args {
     size_t m, n, p, top;
     const float *query, *x;   /**< row-major, ld = p */
     const float *x_norm;      /**< [n] squared norms */
     const uint32_t *query_id, *x_id; /**< NULL, or ids: a row whose id equals the query's is skipped */
-    float *scratch;           /**< [block * n_block] sized by asx_dist_scratch */
+    float *scratch;           /**< [asx_dist_scratch(m, n, top)] */
     float *dist;              /**< [m * top] */
     uint32_t *index;          /**< [m * top] positions in x */
+};
+
+enum { ASX_DIST_QUERIES = 128, ASX_DIST_ROWS = 2048, ASX_DIST_SPARE = 8 };
+
+/** Floats of scratch that dist_topk wants: one block of products and the candidates of a block of queries. */
+static inline size_t asx_dist_scratch(size_t m, size_t n, size_t top)
+{
+    size_t mb = m < ASX_DIST_QUERIES ? m : ASX_DIST_QUERIES, nb = n < ASX_DIST_ROWS ? n : ASX_DIST_ROWS;
+    return mb * nb + mb + 2 * mb * (top + ASX_DIST_SPARE);
+}
+
+enum asx_activation { ASX_IDENTITY, ASX_RELU };
+
+/**
+ * The element-wise part of a network layer, fused and in place, forward or backward.
+ * Forward: Z = drop(act(Z + bias)), kept units divided by `keep`. Backward: Z holds the gradient of
+ * the layer's output and becomes that of its input; `out` is what forward made; bias_grad += column sums.
+ * Unit (row, col) is dropped when 16 bits of a counter-based draw reach keep * 2^16: draw
+ * (first_row + row) * ceil(cols / 4) + col / 4 of the stream `key`, bits 16 * (col % 4) and up
+ * (base/rng.h), so masks do not depend on blocks or threads. Dropout needs ASX_RELU when going
+ * backward, since there the mask is read off `out` (0 = dropped or inactive).
+ */
+struct asx_mlp_act_args {
+    size_t rows, cols, ld;
+    struct asx_buf z;           /**< [rows * ld] f32, in place */
+    enum asx_activation activation;
+    bool backward;
+    const float *bias;          /**< forward: [cols], NULL = 0 */
+    const float *out;           /**< backward: [rows * ld] */
+    float *bias_grad;           /**< backward: [cols], NULL = not wanted */
+    float keep;                 /**< share of units kept; 1 (or 0) = no dropout */
+    uint64_t key, first_row;    /**< rng key of (seed, epoch, layer); index of the first row in the epoch */
 };
 
 #ifdef __cplusplus
