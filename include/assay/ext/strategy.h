@@ -64,6 +64,8 @@ struct asx_search {
     int folds;         /**< folds of full fidelity */
     uint64_t seed;
     struct mem *mem;
+    const struct asx_config *warm; /**< configs that were good before on this data, best first: tried early; NULL = none */
+    int warms;
 };
 
 struct asx_strategy_state;
