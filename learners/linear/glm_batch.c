@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Lockstep evaluation by GEMM: the weights of all running fits are columns of one matrix.
+ *
+ *     Z = X_b U + 1 c'        [512, k * sets]      f32
+ *     Z <- v (softmax(Z) - y), loss                kernel GLM_STEP
+ *     G += X_b' Z             [p, k * sets]        f32 within a chunk, f64 over chunks
+ *
+ * A chunk is a fixed run of blocks: results depend on the data's size, never on threads.
+ * Finished fits leave before the next step: U is rebuilt each step anyway, so that is free.
+ */
+#include "learners/linear/glm.h"
+
+#include <assay/ext/backend.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+
+enum { BLOCK = 512, CHUNK_BLOCKS = 32, LEAST_CHUNKS = 16 };
+static const double chunk_bytes = 64e6; /* of all partial gradients together */
+
+struct pass {
+    struct glm *g;
+    int *active; /* fits still running */
+    int k;
+    size_t cols, most_cols; /* k * sets */
+    size_t chunks, blocks;
+    float *u;               /* [p * cols] */
+    float *constant;        /* [cols] */
+    float *grad;            /* [chunks][p * cols] */
+    double *sum, *loss;     /* [chunks][cols], [chunks][k] */
+    asx_st *status;         /* [chunks] */
+    /* per worker */
+    float *z, *weight, *gather;
+    double *y, *column;
+};
+
+static asx_st pass_open(struct pass *s, struct glm *g)
+{
+    struct arena *a = g->exec->scratch;
+    size_t nd = g->x->dense + g->x->masks, threads = (size_t)(g->exec->threads > 1 ? g->exec->threads : 1), k = (size_t)g->fits;
+    *s = (struct pass){.g = g, .most_cols = k * g->sets, .blocks = (g->rows + BLOCK - 1) / BLOCK};
+    size_t least = s->blocks < LEAST_CHUNKS ? s->blocks : LEAST_CHUNKS, chunks = s->blocks / CHUNK_BLOCKS;
+    double room = chunk_bytes / ((double)(g->p + 1) * (double)s->most_cols * sizeof(float));
+    chunks = chunks > least ? chunks : least;
+    chunks = (double)chunks > room ? (size_t)room : chunks;
+    s->chunks = chunks ? chunks : 1;
+    s->active = arena_alloc(a, k * sizeof *s->active);
+    s->u = arena_alloc(a, (g->p + 1) * s->most_cols * sizeof *s->u);
+    s->constant = arena_alloc(a, s->most_cols * sizeof *s->constant);
+    s->grad = arena_alloc(a, s->chunks * (g->p + 1) * s->most_cols * sizeof *s->grad);
+    s->sum = arena_alloc(a, s->chunks * s->most_cols * sizeof *s->sum);
+    s->loss = arena_alloc(a, s->chunks * k * sizeof *s->loss);
+    s->status = arena_alloc(a, s->chunks * sizeof *s->status);
+    s->z = arena_alloc(a, threads * BLOCK * s->most_cols * sizeof *s->z);
+    s->weight = arena_alloc(a, threads * BLOCK * k * sizeof *s->weight);
+    s->gather = arena_alloc(a, g->row ? threads * BLOCK * (nd + 1) * sizeof *s->gather : 1);
+    s->y = arena_alloc(a, threads * BLOCK * sizeof *s->y);
+    s->column = arena_alloc(a, threads * (g->p + 1) * sizeof *s->column);
+    return s->active && s->u && s->constant && s->grad && s->sum && s->loss && s->status && s->z && s->weight && s->gather &&
+                   s->y && s->column
+               ? ASX_OK
+               : ASX_E_NOMEM;
+}
+
+/* Targets and the weight of each row in each fit: 0 where it is held out. */
+static void block_targets(const struct pass *s, size_t first, size_t n, double *y, float *weight)
+{
+    const struct glm *g = s->g;
+    const struct asx_problem *pb = g->exec->problem;
+    for (size_t i = 0; i < n; i++) {
+        size_t r = g->row ? g->row[first + i] : first + i;
+        float v = pb->fit_weight ? (float)pb->fit_weight[r] : 1;
+        y[i] = pb->y[r];
+        for (int m = 0; m < s->k; m++) {
+            const uint8_t *mask = g->mask[g->fit[s->active[m]].fold];
+            weight[i * (size_t)s->k + (size_t)m] = !mask || mask[r] ? v : 0;
+        }
+    }
+}
+
+/* Multiplies the sparse part of a block: forward into z, or back into the gradient. */
+static asx_st sparse_part(const struct pass *s, size_t first, size_t n, bool back, float *z, float *grad)
+{
+    const struct glm *g = s->g;
+    const struct asx_csr *csr = &g->x->csr;
+    size_t nd = g->x->dense + g->x->masks;
+    if (!g->x->sparse)
+        return ASX_OK;
+    struct asx_spmm_args a = {.n_rows = n, .n = s->cols, .row = g->row ? g->row + first : NULL, .trans = back, .alpha = 1,
+                              .indptr = g->row ? csr->indptr : csr->indptr + first, .indices = csr->indices,
+                              .values = csr->values, .ldb = s->cols, .ldc = s->cols};
+    a.b = asx_buf_of(back ? z : s->u + nd * s->cols);
+    a.c = asx_buf_of(back ? grad + nd * s->cols : z);
+    return asx_run_kernel(g->exec->device, ASX_K_SPMM_F32, &a);
+}
+
+static asx_st eval_block(const struct pass *s, size_t block, size_t chunk, int worker)
+{
+    const struct glm *g = s->g;
+    const struct asx_device *dev = g->exec->device;
+    size_t nd = g->x->dense + g->x->masks, first = block * BLOCK, n = g->rows - first < BLOCK ? g->rows - first : BLOCK;
+    float *z = s->z + (size_t)worker * BLOCK * s->most_cols, *weight = s->weight + (size_t)worker * BLOCK * (size_t)g->fits;
+    float *grad = s->grad + chunk * (g->p + 1) * s->most_cols;
+    double *y = s->y + (size_t)worker * BLOCK, *sum = s->sum + chunk * s->most_cols;
+    const float *x = g->x->x + first * g->x->ld;
+    size_t ld = g->x->ld;
+    if (g->row && nd) {
+        float *to = s->gather + (size_t)worker * BLOCK * (nd + 1);
+        for (size_t i = 0; i < n; i++)
+            memcpy(to + i * nd, g->x->x + g->row[first + i] * ld, nd * sizeof *to);
+        x = to;
+        ld = nd;
+    }
+    block_targets(s, first, n, y, weight);
+    for (size_t i = 0; i < n; i++)
+        memcpy(z + i * s->cols, s->constant, s->cols * sizeof *z);
+    struct asx_gemm_args f = {.m = n, .n = s->cols, .p = nd, .alpha = 1, .beta = 1, .a = asx_buf_of(x), .b = asx_buf_of(s->u),
+                              .c = asx_buf_of(z), .lda = ld, .ldb = s->cols, .ldc = s->cols};
+    asx_st st = nd ? asx_run_kernel(dev, ASX_K_GEMM_F32, &f) : ASX_OK;
+    if (!st)
+        st = sparse_part(s, first, n, false, z, grad);
+    struct asx_glm_args loss = {.rows = n, .k = (size_t)s->k, .outputs = (int)g->sets, .z = asx_buf_of(z), .ldz = s->cols,
+                                .y = y, .weight = weight, .loss = s->loss + chunk * (size_t)g->fits};
+    if (!st)
+        st = asx_run_kernel(dev, ASX_K_GLM_STEP, &loss);
+    for (size_t i = 0; i < n; i++)
+        for (size_t c = 0; c < s->cols; c++)
+            sum[c] += (double)z[i * s->cols + c];
+    struct asx_gemm_args b = {.m = nd, .n = s->cols, .p = n, .trans_a = true, .alpha = 1, .beta = 1, .a = asx_buf_of(x),
+                              .b = asx_buf_of(z), .c = asx_buf_of(grad), .lda = ld, .ldb = s->cols, .ldc = s->cols};
+    if (!st && nd)
+        st = asx_run_kernel(dev, ASX_K_GEMM_F32, &b);
+    return st ? st : sparse_part(s, first, n, true, z, grad);
+}
+
+static void eval_chunk(void *arg, size_t chunk, int worker)
+{
+    struct pass *s = arg;
+    struct glm *g = s->g;
+    size_t from = chunk * s->blocks / s->chunks, to = (chunk + 1) * s->blocks / s->chunks;
+    s->status[chunk] = ASX_OK;
+    memset(s->grad + chunk * (g->p + 1) * s->most_cols, 0, g->p * s->cols * sizeof *s->grad);
+    memset(s->sum + chunk * s->most_cols, 0, s->cols * sizeof *s->sum);
+    memset(s->loss + chunk * (size_t)g->fits, 0, (size_t)s->k * sizeof *s->loss);
+    for (size_t b = from; b < to && !s->status[chunk]; b++)
+        s->status[chunk] = g->exec->stop(g->exec) ? ASX_STOPPED : eval_block(s, b, chunk, worker);
+}
+
+static void weights_chunk(void *arg, size_t m, int worker)
+{
+    struct pass *s = arg;
+    struct glm *g = s->g;
+    struct glm_fit *f = &g->fit[s->active[m]];
+    double *one = s->column + (size_t)worker * (g->p + 1), constant;
+    for (size_t c = 0; c < g->sets; c++) {
+        size_t col = m * g->sets + c;
+        lin_map_weights(&g->map[f->map], f->solver.trial + c * (g->p + 1), one, &constant);
+        s->constant[col] = (float)constant;
+        for (size_t j = 0; j < g->p; j++)
+            s->u[j * s->cols + col] = (float)one[j];
+    }
+}
+
+/* Adds up a fit's share of the chunks in their order and lets its solver choose the next point. */
+static void tell_chunk(void *arg, size_t m, int worker)
+{
+    struct pass *s = arg;
+    struct glm *g = s->g;
+    struct glm_fit *f = &g->fit[s->active[m]];
+    double *one = s->column + (size_t)worker * (g->p + 1), loss = 0;
+    for (size_t c = 0; c < g->sets; c++) {
+        double r = 0;
+        memset(one, 0, g->p * sizeof *one);
+        for (size_t k = 0; k < s->chunks; k++) {
+            const float *grad = s->grad + k * (g->p + 1) * s->most_cols + m * g->sets + c;
+            for (size_t j = 0; j < g->p; j++)
+                one[j] += (double)grad[j * s->cols];
+            r += s->sum[k * s->most_cols + m * g->sets + c];
+        }
+        glm_set_gradient(g, f, c, one, r);
+    }
+    for (size_t k = 0; k < s->chunks; k++)
+        loss += s->loss[k * (size_t)g->fits + m];
+    glm_tell(g, f, loss);
+}
+
+asx_st glm_run_batch(struct glm *g, struct asx_err *err)
+{
+    struct pass s;
+    if (pass_open(&s, g))
+        return err_set(err, ASX_E_NOMEM, "no memory for a batch of %d linear fits; raise --memory", g->fits);
+    for (;;) {
+        s.k = 0;
+        for (int i = 0; i < g->fits; i++)
+            if (!g->fit[i].solver.done)
+                s.active[s.k++] = i;
+        if (!s.k)
+            return ASX_OK;
+        s.cols = (size_t)s.k * g->sets;
+        g->exec->split(g->exec, (size_t)s.k, weights_chunk, &s);
+        g->exec->split(g->exec, s.chunks, eval_chunk, &s);
+        for (size_t c = 0; c < s.chunks; c++)
+            if (s.status[c])
+                return s.status[c] > 0 ? s.status[c]
+                                       : err_set(err, s.status[c], "a kernel of the linear batch failed; report this fault of Assay");
+        g->exec->split(g->exec, (size_t)s.k, tell_chunk, &s);
+    }
+}
