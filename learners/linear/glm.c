@@ -94,16 +94,25 @@ static asx_st open_rows(struct glm *g, struct asx_err *err)
     return ASX_OK;
 }
 
-static double training_weight(const struct asx_problem *p, const struct asx_fold *f)
+/* Weight, mean and standard deviation of the target over a fold's training rows. */
+static void target_moments(const struct asx_problem *p, const struct asx_fold *f, struct glm_fit *fit)
 {
-    double sum = 0;
-    for (size_t i = 0; i < f->n_train; i++)
-        sum += p->fit_weight ? p->fit_weight[f->train[i]] : 1;
-    return sum;
+    double sum = 0, square = 0;
+    for (size_t i = 0; i < f->n_train; i++) {
+        double v = p->fit_weight ? p->fit_weight[f->train[i]] : 1;
+        fit->weight += v;
+        sum += v * p->y[f->train[i]];
+    }
+    fit->mean = fit->weight > 0 ? sum / fit->weight : 0;
+    for (size_t i = 0; i < f->n_train; i++) {
+        double d = p->y[f->train[i]] - fit->mean;
+        square += (p->fit_weight ? p->fit_weight[f->train[i]] : 1) * d * d;
+    }
+    fit->sd = fit->weight > 0 ? sqrt(square / fit->weight) : 0;
 }
 
 asx_st glm_open(struct glm *g, struct asx_exec *exec, const struct asx_batch *batch, int affine_at, enum lin_link link,
-                void (*set)(const struct asx_member *, struct glm_fit *, double weight), double noise, struct asx_err *err)
+                void (*set)(const struct asx_member *, struct glm_fit *, double weight, double sd), double noise, struct asx_err *err)
 {
     *g = (struct glm){.exec = exec, .x = affine_of(exec, 0, affine_at)->packed, .link = link, .fits = batch->n};
     g->p = g->x->dense + g->x->masks + g->x->sparse;
@@ -116,8 +125,8 @@ asx_st glm_open(struct glm *g, struct asx_exec *exec, const struct asx_batch *ba
     for (int i = 0; !st && i < batch->n; i++) {
         struct glm_fit *f = &g->fit[i];
         f->fold = batch->member[i].fold;
-        f->weight = training_weight(exec->problem, &exec->problem->splits->fold[f->fold]);
-        set(&batch->member[i], f, f->weight);
+        target_moments(exec->problem, &exec->problem->splits->fold[f->fold], f);
+        set(&batch->member[i], f, f->weight, f->sd);
         f->solver.n = g->width;
         f->solver.stride = g->p + 1;
         f->solver.l1 = f->weight > 0 ? f->l1 / f->weight : 0;

@@ -22,7 +22,7 @@ struct glm_fit {
     int max_iterations;
     int fold;
     size_t map;            /**< index into glm.map */
-    double weight;         /**< sum of fit weights of its training rows; set by glm_open */
+    double weight, mean, sd; /**< of its training rows: sum of fit weights, target's moments; set by glm_open */
     struct lbfgs solver;
 };
 
@@ -46,7 +46,7 @@ struct glm {
  * The fits' penalties, tolerance and cap are read by `set`, called for each member.
  */
 asx_st glm_open(struct glm *, struct asx_exec *, const struct asx_batch *, int affine_at, enum lin_link,
-                void (*set)(const struct asx_member *, struct glm_fit *, double weight), double noise, struct asx_err *);
+                void (*set)(const struct asx_member *, struct glm_fit *, double weight, double sd), double noise, struct asx_err *);
 
 /** All fits to their end, f32 GEMM over row blocks of 512 (glm_batch.c). STOPPED when exec says stop. */
 asx_st glm_run_batch(struct glm *, struct asx_err *);

@@ -24,22 +24,15 @@ asx_st lin_map_init(struct lin_map *m, const struct asx_affine *af, struct arena
         return err_set(err, ASX_E_NOMEM, "no memory for a linear fit; raise --memory");
     for (size_t j = 0; j < x->dense; j++)
         m->mask_col[j] = -1;
-    for (size_t k = 0; k < x->masks; k++) {
+    for (size_t k = 0; k < x->masks; k++)
         m->mask_col[x->mask_of[k]] = (int32_t)(x->dense + k);
-        m->a[x->dense + k] = 1;
-        m->c[x->dense + k] = 0;
-    }
-    for (size_t j = 0; j < x->dense; j++) {
-        double scale = af->scale[j] > 0 && isfinite(af->scale[j]) ? af->scale[j] : 1;
-        m->a[j] = 1 / (x->unit[j] * scale);
-        m->c[j] = (x->shift[j] - finite_or(af->centre[j], 0)) / scale;
-        m->b[j] = m->mask_col[j] < 0 ? 0 : (finite_or(af->fill[j], 0) - x->shift[j]) / scale;
-    }
-    for (size_t j = 0; j < x->sparse; j++) {
-        size_t from = x->dense + j, to = x->dense + x->masks + j;
-        double scale = af->scale[from] > 0 && isfinite(af->scale[from]) ? af->scale[from] : 1;
-        m->a[to] = 1 / scale;
-        m->c[to] = -finite_or(af->centre[from], 0) / scale;
+    for (size_t j = 0; j < m->p; j++) {
+        double scale = af->scale[j] > 0 && isfinite(af->scale[j]) ? af->scale[j] : 1, centre = finite_or(af->centre[j], 0);
+        bool dense = j < x->dense;
+        m->a[j] = 1 / (dense ? x->unit[j] * scale : scale);
+        m->c[j] = ((dense ? x->shift[j] : 0) - centre) / scale;
+        if (dense)
+            m->b[j] = m->mask_col[j] < 0 ? 0 : (finite_or(af->fill[j], 0) - x->shift[j]) / scale;
     }
     return ASX_OK;
 }

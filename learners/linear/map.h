@@ -9,8 +9,8 @@
  *
  *     dense   z_j = ((present ? x_j : fill_j) - centre_j) / scale_j = a_j s_j + b_j m_j + c_j
  *             a_j = 1 / (unit_j scale_j), b_j = (fill_j - shift_j) / scale_j, c_j = (shift_j - centre_j) / scale_j
- *     masks   z_j = m_j, the missing indicator, neither centred nor scaled
- *     sparse  z_j = a_j x_j + c_j,  a_j = 1 / scale_j, c_j = -centre_j / scale_j
+ *     masks   z_j = a_j m_j + c_j,  a_j = 1 / scale_j, c_j = -centre_j / scale_j: the missing indicator is a feature
+ *     sparse  z_j = a_j x_j + c_j,  likewise
  *
  * so that w'z + w0 is linear in the packed row, and no standardised matrix is ever made.
  */

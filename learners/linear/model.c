@@ -72,15 +72,16 @@ static void fold_set(const struct lin_map *map, const double *w, size_t c, struc
         double v = w[j] * (map->a[j] * x->unit[j]), centre = isfinite(af->centre[j]) ? af->centre[j] : 0;
         double fill = isfinite(af->fill[j]) ? af->fill[j] : 0;
         m->value[at] += v;
-        m->missing[at] += v * fill + (map->mask_col[j] >= 0 ? w[map->mask_col[j]] : 0);
+        m->missing[at] += v * fill;
         m->bias[c] -= v * centre;
-        m->importance[x->raw_of[j]] += fabs(w[j]) + (map->mask_col[j] >= 0 ? fabs(w[map->mask_col[j]]) : 0);
+        m->importance[x->raw_of[j]] += fabs(w[j]);
     }
-    for (size_t j = 0; j < x->sparse; j++) {
-        size_t f = x->dense + x->masks + j, raw = (size_t)x->raw_of[x->dense + j];
-        m->value[raw * m->sets + c] += w[f] * map->a[f];
-        m->bias[c] += w[f] * map->c[f];
-        m->importance[raw] += fabs(w[f]);
+    for (size_t j = x->dense; j < map->p; j++) {
+        bool mask = j < x->dense + x->masks;
+        size_t raw = (size_t)x->raw_of[mask ? (size_t)x->mask_of[j - x->dense] : j - x->masks];
+        (mask ? m->missing : m->value)[raw * m->sets + c] += w[j] * map->a[j];
+        m->bias[c] += w[j] * map->c[j];
+        m->importance[raw] += fabs(w[j]);
     }
 }
 

@@ -5,8 +5,8 @@
  *
  *     score_c = bias_c + sum over present cells value[j, c] x_j + sum over missing cells missing[j, c]
  *
- * The affine constants of the fold are folded in (value_j = w_j / scale_j, missing_j = w_mask +
- * w_j fill_j / scale_j, bias = w0 - sum_j w_j centre_j / scale_j), so prediction needs no
+ * The affine constants of the fold are folded in (value_j = w_j / scale_j, missing_j =
+ * w_mask / scale_mask + w_j fill_j / scale_j, bias = w0 - sum_j w_j centre_j / scale_j), so prediction needs no
  * preparation beyond the raw matrix. The same record is a fit's state: nothing else is kept.
  */
 #ifndef ASSAY_LEARNERS_LINEAR_MODEL_H

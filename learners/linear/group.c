@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See group.h. */
+#include "learners/linear/group.h"
+
+#include "learners/linear/linear.h"
+#include "learners/linear/score.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+
+static asx_st no_memory(struct asx_err *err)
+{
+    return err_set(err, ASX_E_NOMEM, "no memory for a least-squares fit; raise --memory");
+}
+
+static asx_st finish_group(struct lin_group *g, struct asx_err *err)
+{
+    struct asx_member **good = arena_alloc(g->exec->scratch, (size_t)g->n * sizeof *good);
+    const double **weight = arena_alloc(g->exec->scratch, (size_t)g->n * sizeof *weight);
+    int n = 0;
+    if (!good || !weight)
+        return no_memory(err);
+    for (int k = 0; k < g->n; k++) {
+        struct asx_member *b = g->member[k];
+        if (b->status == ASX_OK)
+            b->status = lin_member_set(b, &g->map, g->weight[k], 1, LIN_IDENTITY, g->exec->mem, &b->err);
+        if (b->status == ASX_E_NOMEM)
+            return no_memory(err);
+        if (b->status == ASX_OK) {
+            good[n] = b;
+            weight[n++] = g->weight[k];
+        }
+    }
+    return lin_held_out(g->exec, &g->map, good, weight, n, 1, LIN_IDENTITY, err);
+}
+
+static asx_st run_group(struct lin_group *g, const struct lin_gram *gram, lin_solve_fn solve, struct asx_err *err)
+{
+    int fold = g->member[0]->fold;
+    asx_st st = gram ? lin_normal_gram(g->exec, gram, &g->map, fold, &g->normal, err)
+                     : lin_normal_rows(g->exec, &g->map, fold, &g->normal, err);
+    if (st == ASX_E_DATA && err) { /* this fold alone cannot be fitted */
+        for (int k = 0; k < g->n; k++) {
+            g->member[k]->status = st;
+            g->member[k]->err = *err;
+        }
+        *err = (struct asx_err){0};
+        return ASX_OK;
+    }
+    if (!st)
+        st = solve(g, err);
+    return st ? st : finish_group(g, err);
+}
+
+static asx_st take_group(struct lin_group *g, const struct asx_batch *batch, int first, int affine_at, bool *done,
+                         struct asx_err *err)
+{
+    struct asx_exec *exec = g->exec;
+    const struct asx_affine *af = exec->in[first * exec->n_needs + affine_at];
+    asx_st st = lin_map_init(&g->map, af, exec->scratch, err);
+    g->member = arena_alloc(exec->scratch, (size_t)batch->n * sizeof *g->member);
+    g->weight = arena_alloc(exec->scratch, (size_t)batch->n * sizeof *g->weight);
+    if (st || !g->member || !g->weight)
+        return st ? st : no_memory(err);
+    for (int k = first; k < batch->n; k++) {
+        if (exec->in[k * exec->n_needs + affine_at] != af || batch->member[k].fold != batch->member[first].fold)
+            continue;
+        done[k] = true;
+        batch->member[k].err = (struct asx_err){0};
+        batch->member[k].status = ASX_OK;
+        g->member[g->n] = &batch->member[k];
+        g->weight[g->n] = arena_calloc(exec->scratch, g->map.p + 1, sizeof(double));
+        if (!g->weight[g->n++])
+            return no_memory(err);
+    }
+    return ASX_OK;
+}
+
+/* Squared loss over the rows; the start and the tolerance take the target's mean and spread. */
+static asx_st run_wide(struct asx_exec *exec, const struct asx_batch *batch, lin_set_fn set, struct asx_err *err)
+{
+    struct glm g;
+    asx_st st = glm_open(&g, exec, batch, 0, LIN_IDENTITY, set, 1e-14, err);
+    for (int i = 0; !st && i < g.fits; i++) {
+        g.fit[i].solver.trial[g.p] = g.fit[i].mean;
+        g.fit[i].solver.tolerance = 1e-8 * g.fit[i].sd;
+    }
+    if (!st)
+        st = glm_run_rows(&g, err);
+    return st ? st : glm_finish(&g, batch, err);
+}
+
+asx_st lin_groups_run(struct asx_exec *exec, const struct asx_batch *batch, int affine_at, lin_solve_fn solve, lin_set_fn wide,
+                      struct asx_err *err)
+{
+    const struct asx_packed *x = ((const struct asx_affine *)exec->in[affine_at])->packed;
+    if (wide && x->dense + x->masks + x->sparse > LIN_GRAM_COLUMNS)
+        return run_wide(exec, batch, wide, err);
+    bool *done = arena_calloc(exec->scratch, (size_t)batch->n, sizeof *done);
+    if (!done)
+        return no_memory(err);
+    asx_st st = ASX_OK;
+    for (int i = 0; !st && i < batch->n; i++) {
+        if (done[i])
+            continue;
+        if (exec->stop(exec))
+            return ASX_STOPPED;
+        /* p^2 numbers a few times over: given back before the next fold takes its own */
+        struct arena *outer = exec->scratch, *own = arena_create(exec->mem);
+        if (!own)
+            return no_memory(err);
+        exec->scratch = own;
+        struct lin_group g = {.exec = exec};
+        st = take_group(&g, batch, i, affine_at, done, err);
+        if (!st)
+            st = run_group(&g, affine_at ? exec->in[0] : NULL, solve, err);
+        exec->scratch = outer;
+        arena_destroy(own);
+    }
+    return st;
+}

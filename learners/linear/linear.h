@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file linear.h What the learners of this folder share, and the lists of linear.c. */
+#ifndef ASSAY_LEARNERS_LINEAR_H
+#define ASSAY_LEARNERS_LINEAR_H
+
+#include <assay/ext/learner.h>
+#include <assay/ext/prep.h>
+
+extern const struct asx_learner lin_ridge, lin_elastic_net, lin_logistic;
+extern const struct asx_op lin_gram_syrk;
+
+/** AFFINE steps of every linear learner: fill, then centre and scale. NULL-terminated. */
+extern const char *const lin_affine[];
+
+/** Widest packed matrix whose Gram is built: 128 MB of f64 per piece of rows. */
+enum { LIN_GRAM_COLUMNS = 4096 };
+
+/** Batch members on distinct folds, at planning and running time; `folds` as in problem->splits. */
+int lin_batch_folds(const struct asx_batch *);
+
+/** Value of a learner's own parameter; `def` when the space lacks it. */
+static inline double lin_param(const struct asx_config *c, const char *name, double def)
+{
+    int i = asx_space_find(c->space, name);
+    return i < 0 ? def : c->value[i];
+}
+
+#endif

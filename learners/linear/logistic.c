@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Logistic and softmax regression with l2 and l1 penalties. Objective and solver: glm.h, README.md. */
+#include "learners/linear/glm.h"
+#include "learners/linear/linear.h"
+
+#include "base/err.h"
+
+enum { EXPECTED_PASSES = 40 };
+
+static bool uses_l1(const struct asx_config *c)
+{
+    const char *penalty = asx_config_choice(c, "penalty");
+    return penalty && strcmp(penalty, "elastic_net") == 0;
+}
+
+static void read_config(const struct asx_member *b, struct glm_fit *f, double weight, double sd)
+{
+    (void)weight, (void)sd;
+    f->l2 = lin_param(b->config, "l2", 1);
+    f->l1 = uses_l1(b->config) ? lin_param(b->config, "l1", 1) : 0;
+    f->max_iterations = (int)lin_param(b->config, "max_iter", 300);
+    f->tolerance = lin_param(b->config, "tolerance", 1e-5);
+}
+
+static enum lin_link link_of(const struct asx_problem *p)
+{
+    return p->task == ASX_BINARY ? LIN_LOGIT : LIN_SOFTMAX;
+}
+
+static asx_st run_batch(struct asx_exec *exec, const struct asx_batch *batch, struct asx_err *err)
+{
+    struct glm g;
+    asx_st st = glm_open(&g, exec, batch, 1, link_of(exec->problem), read_config, 1e-7, err);
+    if (!st)
+        st = glm_run_batch(&g, err);
+    return st ? st : glm_finish(&g, batch, err);
+}
+
+static asx_st run_rows(struct asx_exec *exec, const struct asx_batch *batch, struct asx_err *err)
+{
+    struct glm g;
+    asx_st st = glm_open(&g, exec, batch, 0, link_of(exec->problem), read_config, 1e-13, err);
+    if (!st)
+        st = glm_run_rows(&g, err);
+    return st ? st : glm_finish(&g, batch, err);
+}
+
+/* Steps until convergence grow as the penalty falls: a prior, which measured seconds correct. */
+static double expected_passes(const struct asx_config *c)
+{
+    double l2 = c ? lin_param(c, "l2", 1) : 1, cap = c ? lin_param(c, "max_iter", 300) : 300;
+    double passes = EXPECTED_PASSES * (l2 < 1 ? 1 + 0.4 * log10(1 / (l2 > 1e-6 ? l2 : 1e-6)) : 1 / (1 + 0.2 * log10(l2)));
+    return passes < cap ? passes : cap;
+}
+
+static double sets_of(const struct asx_problem *p)
+{
+    return p->task == ASX_BINARY ? 1 : p->classes;
+}
+
+static void work_of(const struct asx_problem *p, const struct asx_batch *b, struct asx_work *w, bool batched)
+{
+    const struct asx_shape *s = &b->shape;
+    int folds = lin_batch_folds(b);
+    double sum = 0, most = 1, sets = sets_of(p), rows = batched && folds > 1 ? s->rows + s->test_rows : s->rows;
+    for (int i = 0; i < b->n; i++) {
+        double passes = expected_passes(b->member[i].config);
+        sum += passes;
+        most = passes > most ? passes : most;
+    }
+    double sparse = s->cols > s->dense ? s->cols - s->dense : 0, per_fold = sets * b->n / folds;
+    if (batched) {
+        /* fits retire one by one: the mean number of columns over the longest fit's passes */
+        double cols = sum / most * sets;
+        asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_GLM_STEP, .t = ASX_F32, .m = rows, .n = cols, .p = s->dense,
+                                                           .times = most, .footprint = 512 * (s->dense + cols) * 4});
+        if (s->nnz > 0)
+            asx_work_add(w->once, &w->n_once,
+                         (struct asx_use){.k = ASX_KC_SPMM, .t = ASX_F32, .m = rows, .n = cols, .p = sparse, .nnz = s->nnz, .times = 2 * most});
+        w->scratch = (uint64_t)(64e6 + (s->cols + 1) * sets * b->n * 8 * (6 + 2 * LBFGS_HISTORY) + rows * (folds + 1));
+    } else {
+        asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_GEMV, .t = ASX_F64, .m = rows, .n = s->dense, .times = 2 * sets * sum});
+        asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_EXP, .t = ASX_F64, .m = rows * sets, .times = sum});
+        if (s->nnz > 0)
+            asx_work_add(w->once, &w->n_once,
+                         (struct asx_use){.k = ASX_KC_SPMM, .t = ASX_F64, .m = rows, .n = sets, .p = sparse, .nnz = s->nnz, .times = 2 * sum});
+        w->scratch = (uint64_t)((s->cols + 1) * sets * 8 * (6 + 2 * LBFGS_HISTORY + 10) * b->n);
+    }
+    asx_work_add(w->once, &w->n_once,
+                 (struct asx_use){.k = ASX_KC_GEMM, .t = ASX_F64, .m = s->test_rows, .n = per_fold, .p = s->dense, .times = folds});
+    asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_EXP, .t = ASX_F64, .m = s->test_rows * sets, .times = b->n});
+    w->serial = 0.05;
+    w->output = (uint64_t)(b->n * (s->cols + 1) * (2 * sets + 1) * 8);
+}
+
+static void work_batch(const struct asx_problem *p, const struct asx_batch *b, struct asx_work *w)
+{
+    work_of(p, b, w, true);
+}
+
+static void work_rows(const struct asx_problem *p, const struct asx_batch *b, struct asx_work *w)
+{
+    work_of(p, b, w, false);
+}
+
+static const char *const penalties[] = {"l2", "elastic_net"};
+static const struct asx_param params[] = {
+    {.name = "penalty", .kind = ASX_CHOICE, .choices = penalties, .n_choices = 2, .def = 0,
+     .help = "l2 alone, or l2 and l1 together"},
+    {.name = "l2", .kind = ASX_REAL, .low = 1e-3, .high = 33, .min = 0, .max = 1e9, .log = true, .def = 1,
+     .help = "weight of |w|^2 / 2 beside the summed log loss: 1 / C of scikit-learn"},
+    {.name = "l1", .kind = ASX_REAL, .low = 1e-2, .high = 33, .min = 0, .max = 1e9, .log = true, .def = 1,
+     .only_if = "penalty=elastic_net", .help = "weight of |w|_1 beside the summed log loss"},
+    {.name = "max_iter", .kind = ASX_INT, .low = 50, .high = 1000, .min = 1, .max = 100000, .log = true, .def = 300, .fixed = true,
+     .help = "most steps of the solver"},
+    {.name = "tolerance", .kind = ASX_REAL, .low = 1e-7, .high = 1e-3, .min = 1e-12, .max = 1, .log = true, .def = 1e-5, .fixed = true,
+     .help = "done when no component of the mean gradient exceeds it"},
+};
+static const char *const first[] = {
+    "{}",
+    "{\"l2\":0.03}",
+    "{\"l2\":10}",
+    "{\"penalty\":\"elastic_net\",\"l1\":1,\"l2\":0.1}",
+    "{\"l2\":0.003}",
+    NULL,
+};
+
+/* f64, one fit at a time: what the batched way is compared with. */
+static const struct asx_op fit_rows = {
+    .head = {"logistic.fit/lbfgs", "L-BFGS in f64, one fit at a time"},
+    .version = 1,
+    .equiv = ASX_CLOSE,
+    .tolerance = 1e-4,
+    .needs = {"affine"},
+    .gives = "fit",
+    .flags = ASX_SPLITS,
+    .work = work_rows,
+    .run = run_rows,
+};
+
+static const struct asx_op fit_batch = {
+    .head = {"logistic.fit/batch_gemm", "configs x folds as columns of one f32 product, L-BFGS in lockstep"},
+    .version = 1,
+    .equiv = ASX_CLOSE,
+    .tolerance = 1e-3, /* of a probability; log loss agrees to 1e-5 */
+    .needs = {"packed", "affine"},
+    .gives = "fit",
+    .flags = ASX_SPLITS,
+    .max_batch = 64,
+    .batch_on = 0,
+    .work = work_batch,
+    .run = run_batch,
+};
+static const struct asx_op *const ways[] = {&fit_rows, &fit_batch, NULL};
+
+const struct asx_learner lin_logistic = {
+    .head = {"logistic", "logistic or softmax regression with l2 and l1 penalties"},
+    .version = 1,
+    .tasks = ASX_CLASSIFY,
+    .prep_role = ASX_FOR_LINEAR,
+    .affine = lin_affine,
+    .params = params,
+    .n_params = sizeof params / sizeof *params,
+    .first = first,
+    .nominal_cost = 0.6,
+    .fit = ways,
+    .free_state = lin_free_state,
+    .state_bytes = lin_state_bytes,
+    .model = lin_model_of,
+    .predict = lin_predict,
+    .importance = lin_importance,
+    .explain = lin_explain,
+    .save = lin_save,
+    .load = lin_load,
+    .free_model = lin_free_model,
+};
