@@ -42,7 +42,7 @@ static asx_st solve_eigen(struct lin_group *g, struct asx_err *err)
     double *e = arena_alloc(g->exec->scratch, (p + 1) * sizeof *e), *vc = arena_calloc(g->exec->scratch, p + 1, sizeof *vc);
     if (!e || !vc)
         return no_memory(err);
-    struct asx_eigen_args a = {.n = p, .a = asx_buf_of(g->normal.A), .w = asx_buf_of(e), .lda = p};
+    struct asx_eigen_args a = {.n = p, .a = asx_buf_of(g->normal.A), .w = asx_buf_of(e), .lda = p, .mem = g->exec->mem};
     asx_st st = p ? asx_run_kernel(g->exec->device, ASX_K_EIGEN_F64, &a) : ASX_OK;
     if (st)
         return err_set(err, st, "the eigenvalues of the columns' products were not found; check the data for huge values");
