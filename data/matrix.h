@@ -78,7 +78,7 @@ enum asx_colkind packed_kind(const struct asx_packed *, size_t col);
 
 /** Flags of affine_make. */
 enum {
-    AFFINE_MEDIAN = 1 /**< compute exact medians; without it `median` is NaN */
+    AFFINE_MEDIAN = 1 /**< compute exact medians and quartiles; without it `median`, `q25` and `q75` are NaN */
 };
 
 /**
@@ -92,8 +92,8 @@ typedef void (*affine_constants_fn)(void *arg, size_t col, const struct asx_colu
  * Training-row statistics and constants of one fold.
  * Statistics are in the units of the raw column, weighted (mean, std, n) where weights are given: mean = sum w x / sum w,
  * std = sqrt(sum w (x - mean)^2 / sum w) (population form, as StandardScaler), over present cells; `missing` is the
- * weight of missing cells; the weighted median is the smallest x at which half of the weight is reached (unweighted:
- * the mean of the two middle values, as numpy). Sparse columns: absent cells are zeros, and present. Masks: values 0 and 1.
+ * weight of missing cells; weighted median and quartiles are the smallest x at which that share of the weight is reached
+ * (unweighted: numpy's linear interpolation, for the median the mean of the two middle values). Sparse columns: absent cells are zeros, and present. Masks: values 0 and 1.
  *
  * @shape  row [n] ascending; NULL: all rows. weight [packed->rows] or NULL
  * @owns   *out is the caller's: affine_free; it borrows `packed`
@@ -125,6 +125,8 @@ struct affine_model {
     size_t cols;
     int32_t *raw_of;             /**< [dense + sparse] column of the raw matrix */
     int32_t *mask_of;            /**< [masks] dense column */
+    int32_t *of_raw;             /**< [raw_cols] column of z (mask columns aside); -1: not used */
+    int32_t *mask_at;            /**< [dense] column of z that is its mask; -1: none */
     double *fill, *centre, *scale; /**< [cols] */
 };
 
