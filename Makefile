@@ -15,7 +15,7 @@ WARN := -Wall -Wextra -Wshadow -Wpointer-arith -Wcast-qual -Wstrict-prototypes -
 CFLAGS_ALL = -std=gnu17 $(OPT) $(SAN) $(WARN) -fPIC -fvisibility=hidden -fno-math-errno -MMD -MP -I. -Iinclude -I$(B)/gen \
   $(PKG_CFLAGS) -DASSAY_VERSION='"$(VERSION)"' $(CFLAGS)
 
-LIB_SRC := $(wildcard base/*.c data/*.c catalog/*.c backends/*/*.c tasks/*.c tasks/*/*.c prep/*.c prep/*/*.c learners/*/*.c \
+LIB_SRC := $(wildcard base/*.c data/*.c catalog/*.c backends/*.c backends/*/*.c tasks/*.c tasks/*/*.c prep/*.c prep/*/*.c learners/*/*.c \
   optimizer/*.c search/*/*.c engine/*.c engine/ops/*.c)
 CLI_SRC := $(wildcard cli/*.c)
 TEST_SRC := $(sort $(wildcard tests/unit/test_*.c tests/conformance/test_*.c tests/golden/test_*.c tests/machines/test_*.c tests/abi/test_*.c))

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Nearest rows: |x|^2 - 2 q.x by blocks of GEMM finds top + ASX_DIST_SPARE candidates a query (|q|^2
+ * does not change their order), then their distances are computed as sums of squared differences and
+ * sorted, ties by position. The spare ones make up for the rounding of the expanded form near the end
+ * of the list.
+ */
+#include "backends/cpu/cpu.h"
+
+#include <cblas.h>
+#include <math.h>
+#include <string.h>
+
+/* A query's candidates: a list ascending by rough distance. */
+struct candidates {
+    float *dist;
+    uint32_t *index;
+    size_t n, most;
+};
+
+static void offer(struct candidates *c, float d, uint32_t i)
+{
+    size_t k = c->n < c->most ? c->n++ : c->most - 1;
+    for (; k > 0 && d < c->dist[k - 1]; k--) {
+        c->dist[k] = c->dist[k - 1];
+        c->index[k] = c->index[k - 1];
+    }
+    c->dist[k] = d;
+    c->index[k] = i;
+}
+
+static inline float limit(const struct candidates *c)
+{
+    return c->n < c->most ? INFINITY : c->dist[c->most - 1];
+}
+
+enum { STEP = 16 };
+
+/* One query against a block of rows: most steps hold nothing near enough and cost one pass of SIMD. */
+static void scan(const struct asx_dist_args *g, size_t query, size_t first, size_t n, const float *dot, struct candidates *c)
+{
+    bool ids = g->query_id && g->x_id;
+    for (size_t j0 = 0; j0 < n; j0 += STEP) {
+        size_t w = n - j0 < STEP ? n - j0 : STEP;
+        float d[STEP], least = INFINITY;
+        if (w == STEP)
+            for (size_t l = 0; l < STEP; l++)
+                d[l] = g->x_norm[first + j0 + l] - 2 * dot[j0 + l];
+        else
+            for (size_t l = 0; l < w; l++)
+                d[l] = g->x_norm[first + j0 + l] - 2 * dot[j0 + l];
+        for (size_t l = 0; l < w; l++)
+            least = d[l] < least ? d[l] : least;
+        if (!(least < limit(c)))
+            continue;
+        for (size_t l = 0; l < w; l++) {
+            size_t j = first + j0 + l;
+            if (d[l] < limit(c) && !(ids && g->query_id[query] == g->x_id[j]))
+                offer(c, d[l], (uint32_t)j);
+        }
+    }
+}
+
+static float squared(const float *restrict a, const float *restrict b, size_t p)
+{
+    double s = 0;
+    for (size_t j = 0; j < p; j++) {
+        double d = (double)a[j] - (double)b[j];
+        s += d * d;
+    }
+    return (float)s;
+}
+
+static void refine(const struct asx_dist_args *g, size_t query, struct candidates *c)
+{
+    float *dist = g->dist + query * g->top;
+    uint32_t *index = g->index + query * g->top;
+    size_t n = 0;
+    for (size_t k = 0; k < c->n; k++) {
+        uint32_t i = c->index[k];
+        float d = squared(g->query + query * g->p, g->x + (size_t)i * g->p, g->p);
+        size_t at = n < g->top ? n : g->top; /* insertion, nearer first, then lower position */
+        while (at > 0 && (d < dist[at - 1] || (d == dist[at - 1] && i < index[at - 1])))
+            at--;
+        if (at >= g->top)
+            continue;
+        size_t last = n < g->top ? n++ : g->top - 1;
+        memmove(dist + at + 1, dist + at, (last - at) * sizeof *dist);
+        memmove(index + at + 1, index + at, (last - at) * sizeof *index);
+        dist[at] = d;
+        index[at] = i;
+    }
+    for (; n < g->top; n++) {
+        dist[n] = INFINITY;
+        index[n] = UINT32_MAX;
+    }
+}
+
+static void block(const struct asx_dist_args *g, size_t first, size_t m)
+{
+    size_t most = g->top + ASX_DIST_SPARE, nb = g->n < ASX_DIST_ROWS ? g->n : ASX_DIST_ROWS;
+    float *dot = g->scratch, *list = dot + m * nb;
+    size_t count[ASX_DIST_QUERIES] = {0};
+    for (size_t j = 0; j < g->n; j += nb) {
+        size_t n = g->n - j < nb ? g->n - j : nb;
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)m, (int)n, (int)g->p, 1.0f, g->query + first * g->p, (int)g->p,
+                    g->x + j * g->p, (int)g->p, 0.0f, dot, (int)nb);
+        for (size_t i = 0; i < m; i++) {
+            float *d = list + i * 2 * most;
+            struct candidates c = {d, (uint32_t *)(void *)(d + most), count[i], most};
+            scan(g, first + i, j, n, dot + i * nb, &c);
+            count[i] = c.n;
+        }
+    }
+    for (size_t i = 0; i < m; i++) {
+        float *d = list + i * 2 * most;
+        struct candidates c = {d, (uint32_t *)(void *)(d + most), count[i], most};
+        refine(g, first + i, &c);
+    }
+}
+
+asx_st cpu_dist_topk(struct asx_queue *q, const void *args)
+{
+    (void)q;
+    const struct asx_dist_args *g = args;
+    if (g->p == 0 || g->p > INT32_MAX || g->n > UINT32_MAX - 1)
+        return g->p == 0 ? ASX_E_INVAL : ASX_E_UNSUPPORTED;
+    if (g->top == 0)
+        return ASX_OK;
+    for (size_t i = 0; i < g->m; i += ASX_DIST_QUERIES)
+        block(g, i, g->m - i < ASX_DIST_QUERIES ? g->m - i : ASX_DIST_QUERIES);
+    return ASX_OK;
+}
