@@ -90,7 +90,7 @@ struct spec_score_limit {
     struct spec_place place;
 };
 
-enum { SPEC_MAX_KEYS = 64 };
+enum { SPEC_MAX_KEYS = 64, SPEC_DEFAULT_TIME_S = 60 };
 
 /** A task. Zero, NULL or NaN means "not given" unless stated; spec_validate fills what follows from the rest. */
 struct task_spec {
@@ -204,6 +204,9 @@ enum { SPEC_IN_MEMORY = 1 };
  * then refuses what is understood but not yet done (E_UNSUPPORTED, "... is not supported yet"). Fills the default time limit.
  */
 asx_st spec_validate(struct task_spec *, unsigned flags, struct asx_err *);
+
+/** The metric of a task once its target is read: the one named, else the kind's default; E_INVAL when it cannot serve it. */
+asx_st spec_metric(const struct task_spec *, enum asx_task, const struct asx_metric **, struct asx_err *);
 
 /** Was the key given? */
 bool spec_given(const struct task_spec *, const char *path);
