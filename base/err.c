@@ -92,28 +92,36 @@ const char *err_text(asx_st code)
 
 enum { WORD = 63 };
 
-/* Levenshtein distance without regard to case; words past WORD bytes are compared by their beginning. */
+/*
+ * Edit distance without regard to case; two neighbours swapped are one edit, as typing has it (optimal string
+ * alignment, Damerau 1964). Words past WORD bytes are compared by their beginning.
+ */
 static size_t distance(const char *a, const char *b)
 {
     size_t n = strnlen(a, WORD), m = strnlen(b, WORD);
-    size_t row[WORD + 1];
+    size_t rows[3][WORD + 1], *before = rows[0], *last = rows[1], *row = rows[2];
     for (size_t j = 0; j <= m; j++)
-        row[j] = j;
+        last[j] = j;
     for (size_t i = 1; i <= n; i++) {
-        size_t diagonal = row[0];
+        int x = tolower((unsigned char)a[i - 1]), x_before = i > 1 ? tolower((unsigned char)a[i - 2]) : 0;
         row[0] = i;
         for (size_t j = 1; j <= m; j++) {
-            size_t up = row[j];
-            size_t best = diagonal + (tolower((unsigned char)a[i - 1]) != tolower((unsigned char)b[j - 1]));
-            if (up + 1 < best)
-                best = up + 1;
+            int y = tolower((unsigned char)b[j - 1]), y_before = j > 1 ? tolower((unsigned char)b[j - 2]) : 0;
+            size_t best = last[j - 1] + (x != y);
+            if (last[j] + 1 < best)
+                best = last[j] + 1;
             if (row[j - 1] + 1 < best)
                 best = row[j - 1] + 1;
+            if (i > 1 && j > 1 && x == y_before && x_before == y && before[j - 2] + 1 < best)
+                best = before[j - 2] + 1;
             row[j] = best;
-            diagonal = up;
         }
+        size_t *t = before;
+        before = last;
+        last = row;
+        row = t;
     }
-    return row[m];
+    return last[m];
 }
 
 const char *err_nearest(const char *word, const char *const *candidates, size_t n)

@@ -69,6 +69,7 @@ START_TEST(nearest_word)
     ck_assert_str_eq(err_nearest("LEARNING-RATE", key, 5), "learning_rate");
     ck_assert_str_eq(err_nearest("maxdepth", key, 5), "max_depth");
     ck_assert_str_eq(err_nearest("l2", key, 5), "l2");
+    ck_assert_str_eq(err_nearest("max_detph", key, 5), "max_depth");
     ck_assert_ptr_null(err_nearest("bananas", key, 5));
     ck_assert_ptr_null(err_nearest("", key, 5));
     ck_assert_ptr_null(err_nearest(NULL, key, 5));
