@@ -25,6 +25,8 @@ struct spec_place spec_place_of(const struct yaml_node *, const char *origin);
 int spec_find(const char *path);
 asx_st spec_read_value(struct spec_reading *, int key, const struct yaml_node *, struct asx_err *);
 asx_st spec_read_map(struct spec_reading *, const char *prefix, const struct yaml_node *, struct asx_err *);
+bool spec_number(const struct yaml_node *, double *out); /**< quoted or not */
+bool spec_bool(const struct yaml_node *, bool *out);
 const char *spec_kind_of(const struct yaml_node *); /**< "a list", "a map", "a text" */
 void *spec_field(const struct task_spec *, const struct spec_key *);
 

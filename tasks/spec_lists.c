@@ -129,7 +129,7 @@ asx_st spec_read_pair(struct task_spec *s, const struct spec_key *k, const char 
                 return spec_pairs_put(s, p, name, (double)i, err);
         return spec_unknown(s, err, place, "type", v->text, (const char **)(uintptr_t)k->words, n);
     }
-    if (!yaml_as_number(v, &x) || x < k->low || x > k->high || !isfinite(x))
+    if (!spec_number(v, &x) || x < k->low || x > k->high || !isfinite(x))
         return spec_fail(err, ASX_E_INVAL, place, "'%s.%s' is '%.60s', not a number %s; write %s", k->path, name, v->text,
                          k->low < 0 ? "from -1 to 1" : "of 0 or more", k->example);
     if (k->low < 0 && x != floor(x))

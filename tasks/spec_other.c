@@ -18,7 +18,7 @@ asx_st spec_read_version(struct task_spec *s, const struct spec_key *k, const st
     (void)s;
     if (v->kind != YAML_SCALAR)
         return not_scalar(k, v, p, err);
-    if (!yaml_as_number(v, &x) || x != 1)
+    if (!spec_number(v, &x) || x != 1)
         return spec_fail(err, ASX_E_INVAL, p, "this Assay reads format 1 of task specs, and the file says '%.60s'; write assay: 1", v->text);
     return ASX_OK;
 }

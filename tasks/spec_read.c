@@ -48,6 +48,21 @@ const char *spec_kind_of(const struct yaml_node *v)
     return v->kind == YAML_LIST ? "a list" : v->kind == YAML_MAP ? (v->n ? "a map" : "empty") : "a text";
 }
 
+/* The key decides the type: "200" in quotes is a number where a number is wanted. */
+bool spec_number(const struct yaml_node *v, double *out)
+{
+    struct yaml_node bare = *v;
+    bare.quoted = false;
+    return yaml_as_number(&bare, out);
+}
+
+bool spec_bool(const struct yaml_node *v, bool *out)
+{
+    struct yaml_node bare = *v;
+    bare.quoted = false;
+    return yaml_as_bool(&bare, out);
+}
+
 /* ---- scalars --------------------------------------------------------------- */
 
 /* Is there a value at all? An unquoted null word is text for keys that take text. */
@@ -94,7 +109,7 @@ static asx_st read_number(struct spec_reading *r, const struct spec_key *k, cons
         if (!clock_parse_size(v->text, &u))
             return wrong(k, v, p, "a size", err);
         x = (double)u;
-    } else if (!yaml_as_number(v, &x) || !isfinite(x))
+    } else if (!spec_number(v, &x) || !isfinite(x))
         return wrong(k, v, p, k->type == SPEC_REAL ? "a number" : "a whole number", err);
     if ((k->type == SPEC_INT || k->type == SPEC_U64) && x != floor(x))
         return wrong(k, v, p, "a whole number", err);
@@ -115,7 +130,7 @@ static asx_st read_switch(struct spec_reading *r, const struct spec_key *k, cons
     int *field = spec_field(r->spec, k);
     if (strcmp(v->text, "auto") == 0)
         *field = SPEC_DEFAULT;
-    else if (yaml_as_bool(v, &on))
+    else if (spec_bool(v, &on))
         *field = on ? SPEC_ON : SPEC_OFF;
     else
         return wrong(k, v, spec_place_of(v, r->origin), "on or off", err);
@@ -131,7 +146,7 @@ static asx_st read_word(struct spec_reading *r, const struct spec_key *k, const 
             *(int *)spec_field(r->spec, k) = (int)n;
             return ASX_OK;
         }
-    if (strcmp(k->path, "data.header") == 0 && yaml_as_bool(v, &on)) {
+    if (strcmp(k->path, "data.header") == 0 && spec_bool(v, &on)) {
         *(int *)spec_field(r->spec, k) = on ? SPEC_HEADER_YES : SPEC_HEADER_NO;
         return ASX_OK;
     }
@@ -356,9 +371,7 @@ asx_st spec_set(struct task_spec *s, const char *path, const char *value, const 
     if (!r.origin)
         return spec_no_memory(err);
     if (origin && (plain(key) || strncmp(path, "objective.m", 11) == 0 || strcmp(path, "task") == 0)) {
-        struct yaml_node v = {.kind = YAML_SCALAR, .text = (char *)(uintptr_t)value, .quoted = true};
-        if (!value[0])
-            v.quoted = false;
+        struct yaml_node v = {.kind = YAML_SCALAR, .text = (char *)(uintptr_t)value};
         return spec_read_value(&r, key, &v, err);
     }
     struct yaml_node *v = NULL;

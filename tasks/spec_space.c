@@ -75,13 +75,15 @@ static asx_st read_value(struct task_spec *s, const char *path, const struct asx
     if (p->kind == ASX_CHOICE)
         return read_choice(s, path, p, v, place, out, err);
     if (p->kind == ASX_BOOL) {
-        if (!yaml_as_bool(v, &on))
+        if (spec_number(v, out) && (*out == 0 || *out == 1))
+            return ASX_OK;
+        if (!spec_bool(v, &on))
             return spec_fail(err, ASX_E_INVAL, place, "'%s' is '%.60s'; write true or false", path, v->text);
         *out = on;
         return ASX_OK;
     }
     allowed(p, &low, &high);
-    if (!yaml_as_number(v, out) || !isfinite(*out) || (p->kind == ASX_INT && *out != floor(*out)))
+    if (!spec_number(v, out) || !isfinite(*out) || (p->kind == ASX_INT && *out != floor(*out)))
         return spec_fail(err, ASX_E_INVAL, place, "'%s' is '%.60s', not a %s; give one from %g to %g", path, v->text,
                          p->kind == ASX_INT ? "whole number" : "number", low, high);
     if (*out < low || *out > high)
@@ -136,7 +138,7 @@ static asx_st read_range(struct task_spec *s, const char *path, const struct asx
             st = read_value(s, path, p, &v->item[i], place, &r->high, err);
         else if (strcmp(word, "log"))
             st = spec_unknown(s, err, spec_place_of(&v->key[i], r->place.origin), "key of a range called", word, (const char **)(uintptr_t)keys, 3);
-        else if (!yaml_as_bool(&v->item[i], &r->log))
+        else if (!spec_bool(&v->item[i], &r->log))
             st = spec_fail(err, ASX_E_INVAL, place, "'log' of '%s' is not true or false; write one of them", path);
         if (st)
             return st;

@@ -94,7 +94,7 @@ static const char full[] = "assay: 1\n"
                            "  minimize: log_loss\n"
                            "  subject_to: {time: 2min, memory: 2GiB}\n"
                            "resources:\n"
-                           "  threads: 2\n"
+                           "  threads: \"2\"\n"
                            "  devices: [cpu]\n"
                            "  prices: {cpu_hour: 0.04, \"opencl:0_hour\": 0.9}\n"
                            "search:\n"
@@ -195,7 +195,7 @@ static const struct bad bads[] = {
     {"tsak: classify", 1, 1, "did you mean 'task'"},
     {"data:\n  trian: x", 2, 3, "there is no key 'trian' in 'data'; did you mean 'train'"},
     {"data:\n  target: [a]", 2, 11, "'data.target' is a list, not one value"},
-    {"data:\n  target:", 2, 3, "'data.target' has no value"},
+    {"data:\n  target:", 2, 10, "'data.target' has no value"},
     {"data:\n  target: \"\"", 2, 11, "is empty"},
     {"data: train.csv", 1, 7, "'data' is a text, not a map"},
     {"data: {types: {zip: categorial}}", 1, 21, "did you mean 'categorical'"},
@@ -423,10 +423,9 @@ START_TEST(commented)
     struct frame_make *f = frame_make_new(6);
     frame_make_f64(f, "age #1", (double[]){1, 2, 3, NAN, 5, 6});
     frame_make_strings(f, "is \"it\"?\n", ASX_CATEGORICAL, (const char *[]){"y", "n", "y", "n", "y", "y"});
-    struct profile *p = NULL;
-    struct data_par par = {0};
-    ck_assert_int_eq(profile_make(frame_make_frame(f), 1, &par, PROFILE_QUICK, account, &p, &err), ASX_OK);
-    struct spec_init in = {.data = "my data.csv", .target = "is \"it\"?\n", .frame = frame_make_frame(f), .profile = p};
+    struct profile p = {.facts = *frame_make_profile(f), .columns = 2, .rows = 6};
+    p.target = (struct profile_target){.column = 1, .classes = 2, .minority = 1.0 / 3};
+    struct spec_init in = {.data = "my data.csv", .target = "is \"it\"?\n", .frame = frame_make_frame(f), .profile = &p};
     text_init(&out, account);
     ck_assert_int_eq(spec_write_commented(&context, &in, &out, &err), ASX_OK);
     reads(out.s);
@@ -449,7 +448,6 @@ START_TEST(commented)
         sets(spec_keys[i].path, spec_keys[i].example, NULL);
     }
     text_clear(&out);
-    profile_free(p);
     frame_make_free(f);
 }
 END_TEST
