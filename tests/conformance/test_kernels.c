@@ -91,9 +91,11 @@ START_TEST(opening)
 {
     struct asx_err e = {0};
     struct asx_device *none;
-    ck_assert_int_eq(dev_open(registry_builtin(), "opencl:77", &none, &e), ASX_E_INVAL);
+    ck_assert_int_eq(dev_open(registry_builtin(), "tpu:7", &none, &e), ASX_E_INVAL);
     ck_assert_ptr_null(none);
-    ck_assert_ptr_nonnull(strstr(e.text, "'opencl:77'"));
+    ck_assert_ptr_nonnull(strstr(e.text, "'tpu:7'"));
+    e.code = 0;
+    ck_assert_int_eq(dev_open(registry_builtin(), "opencl:0", &none, &e), ASX_E_UNSUPPORTED);
     for (int k = 0; k < ASX_KERNELS; k++)
         ck_assert_ptr_nonnull(cpu->kernel[k]);
     ck_assert_str_eq(cpu->info.id, "cpu");
