@@ -87,6 +87,7 @@ static asx_st numeric_transform(struct asx_exec *x, const struct asx_prep_state 
                                 const int32_t *column, int columns, struct asx_block *out, struct asx_err *err)
 {
     const struct state *s = (const void *)state;
+    *out = (struct asx_block){.rows = 0};
     asx_st st = prep_need_columns(&asx_prep_numeric, s->columns, columns, err);
     if (st != ASX_OK)
         return st;

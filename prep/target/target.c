@@ -174,7 +174,7 @@ static asx_st fit(struct asx_exec *x, const struct asx_prep_input *in, struct ta
     target_priors(x, &t, s);
     for (int j = 0; j < in->columns && st == ASX_OK; j++) {
         const struct asx_column *c = &in->frame->column[in->column[j]];
-        struct target_sums sums;
+        struct target_sums sums = {.memory = NULL};
         st = x->stop(x) ? ASX_STOPPED : target_sums_make(x, &t, s, c, out != NULL, &sums);
         if (st == ASX_OK)
             st = keep_column(s, c, &sums, &s->column[j]);
