@@ -127,7 +127,10 @@ struct asx_key opt_fit_key(const struct opt_context *, const struct asx_config *
  */
 bool opt_member_from(const struct opt_trial *, int fold, struct asx_fidelity *from);
 
-/** Marginal prices for strategies, on top of what is cached and what was committed since begin. */
+/**
+ * Marginal prices for strategies, on top of what is cached and what was committed since begin: wall seconds
+ * while all threads are busy; in nominal mode seconds of one thread, whatever the thread count.
+ */
 struct opt_pricer;
 struct opt_pricer *opt_pricer_create(const struct opt_context *);
 void opt_pricer_begin(struct opt_pricer *);
