@@ -12,7 +12,7 @@
 
 #include <stdlib.h>
 
-enum { MAX_SWEEPS = 2000 };
+enum { MAX_SWEEPS = 10000 };
 
 static double alpha_of(const struct asx_member *b)
 {
@@ -60,7 +60,7 @@ static double update(struct descent *d, size_t j, double l1, double l2)
 
 static asx_st sweep_strong(struct descent *d, double l1, double l2, int *sweeps)
 {
-    double tolerance = 1e-7 * d->scale, most;
+    double tolerance = 1e-8 * d->scale, most;
     do {
         most = 0;
         for (size_t k = 0; k < d->n_strong; k++) {

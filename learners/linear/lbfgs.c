@@ -147,7 +147,7 @@ static void accept(struct lbfgs *m, double f)
 {
     if (m->started)
         remember(m);
-    bool flat = m->started && m->f - f <= 0.5 * m->noise * fmax(fabs(f), 1e-12);
+    bool flat = m->started && m->f - f <= 0.1 * m->noise * fmax(fabs(f), 1e-12);
     m->flat = flat ? m->flat + 1 : 0;
     memcpy(m->x, m->trial, m->n * sizeof *m->x);
     memcpy(m->grad, m->grad_trial, m->n * sizeof *m->grad);
