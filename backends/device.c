@@ -70,11 +70,13 @@ void dev_close(const struct asx_registry *r, struct asx_device *d)
 const char *dev_kernel_name(enum asx_kernel k)
 {
     static const char *const name[ASX_KERNELS] = {
-        [ASX_K_GEMM_F32] = "gemm_f32",       [ASX_K_GEMM_F64] = "gemm_f64",     [ASX_K_SYRK_F64] = "syrk_f64",
-        [ASX_K_CHOLESKY_F64] = "cholesky_f64", [ASX_K_EIGEN_F64] = "eigen_f64", [ASX_K_SPMM_F32] = "spmm_f32",
-        [ASX_K_GLM_STEP] = "glm_step",       [ASX_K_DIST_TOPK] = "dist_topk",   [ASX_K_MLP_ACT] = "mlp_act",
-        [ASX_K_BIN] = "bin",                 [ASX_K_HIST] = "hist",             [ASX_K_SPLIT_SCAN] = "split_scan",
-        [ASX_K_PARTITION] = "partition",     [ASX_K_TREE_PREDICT] = "tree_predict",
+        [ASX_K_GEMM_F32] = "gemm_f32",   [ASX_K_GEMM_F64] = "gemm_f64",
+        [ASX_K_SYRK_F64] = "syrk_f64",   [ASX_K_CHOLESKY_F64] = "cholesky_f64",
+        [ASX_K_EIGEN_F64] = "eigen_f64", [ASX_K_SPMM_F32] = "spmm_f32",
+        [ASX_K_GLM_STEP] = "glm_step",   [ASX_K_DIST_TOPK] = "dist_topk",
+        [ASX_K_MLP_ACT] = "mlp_act",     [ASX_K_BIN] = "bin",
+        [ASX_K_HIST] = "hist",           [ASX_K_SPLIT_SCAN] = "split_scan",
+        [ASX_K_PARTITION] = "partition", [ASX_K_TREE_PREDICT] = "tree_predict",
     };
     return (int)k >= 0 && k < ASX_KERNELS && name[k] ? name[k] : "unknown";
 }

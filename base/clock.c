@@ -134,16 +134,16 @@ static bool parse_quantity(const char *s, const struct unit *unit, double *out)
 
 bool clock_parse_duration(const char *s, double *out)
 {
-    static const struct unit unit[] = {{"", 1},      {"ns", 1e-9}, {"us", 1e-6}, {"ms", 1e-3},  {"s", 1},    {"sec", 1},
-                                       {"m", 60},    {"min", 60},  {"h", 3600},  {"hour", 3600}, {"d", 86400}, {NULL, 0}};
+    static const struct unit unit[] = {{"", 1},   {"ns", 1e-9}, {"us", 1e-6}, {"ms", 1e-3},   {"s", 1},     {"sec", 1},
+                                       {"m", 60}, {"min", 60},  {"h", 3600},  {"hour", 3600}, {"d", 86400}, {NULL, 0}};
     return parse_quantity(s, unit, out);
 }
 
 bool clock_parse_size(const char *s, uint64_t *out)
 {
-    static const struct unit unit[] = {{"", 1},        {"B", 1},        {"KiB", 0x1p10}, {"MiB", 0x1p20}, {"GiB", 0x1p30}, {"TiB", 0x1p40},
-                                       {"KB", 1e3},    {"kB", 1e3},     {"MB", 1e6},     {"GB", 1e9},     {"TB", 1e12},    {"K", 0x1p10},
-                                       {"M", 0x1p20},  {"G", 0x1p30},   {"T", 0x1p40},   {NULL, 0}};
+    static const struct unit unit[] = {
+        {"", 1},     {"B", 1},    {"KiB", 0x1p10}, {"MiB", 0x1p20}, {"GiB", 0x1p30}, {"TiB", 0x1p40}, {"KB", 1e3},   {"kB", 1e3},
+        {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12},    {"K", 0x1p10},   {"M", 0x1p20},   {"G", 0x1p30},   {"T", 0x1p40}, {NULL, 0}};
     double v;
     if (!parse_quantity(s, unit, &v) || v >= 0x1p63)
         return false;

@@ -9,7 +9,17 @@
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the format is little-endian and written as it lies in memory");
 
-enum tag { TAG_U64 = 'u', TAG_I64 = 'i', TAG_F64 = 'd', TAG_STR = 's', TAG_NULL = 'n', TAG_BYTES = 'b', TAG_F64S = 'D', TAG_F32S = 'F', TAG_I32S = 'I' };
+enum tag {
+    TAG_U64 = 'u',
+    TAG_I64 = 'i',
+    TAG_F64 = 'd',
+    TAG_STR = 's',
+    TAG_NULL = 'n',
+    TAG_BYTES = 'b',
+    TAG_F64S = 'D',
+    TAG_F32S = 'F',
+    TAG_I32S = 'I'
+};
 
 /* ---- writing -------------------------------------------------------------- */
 
@@ -129,8 +139,8 @@ asx_st asx_reader_error(const struct asx_reader *r, struct asx_err *err)
         return ASX_OK;
     if (r->code == ASX_E_NOMEM)
         return err_set(err, ASX_E_NOMEM, "not enough memory to load '%s'; raise the memory limit", r->what);
-    return err_set(err, r->code, "cannot load '%s': %s at byte %zu; the file is damaged or of another version, make it anew", r->what,
-                   r->why, r->at);
+    return err_set(err, r->code, "cannot load '%s': %s at byte %zu; the file is damaged or of another version, make it anew",
+                   r->what, r->why, r->at);
 }
 
 /* n bytes of the section, or NULL after setting the error. */

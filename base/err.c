@@ -71,7 +71,7 @@ const char *err_format(const struct asx_err *err, char *out, size_t size)
 int err_exit_status(asx_st code)
 {
     switch (code) {
-#define X(name, value, exit_status, text)                                                                                      \
+#define X(name, value, exit_status, text)                                                                                          \
     case value: return exit_status;
         ASX_STATUS_MAP(X)
 #undef X
@@ -82,7 +82,7 @@ int err_exit_status(asx_st code)
 const char *err_text(asx_st code)
 {
     switch (code) {
-#define X(name, value, exit_status, text)                                                                                      \
+#define X(name, value, exit_status, text)                                                                                          \
     case value: return text;
         ASX_STATUS_MAP(X)
 #undef X

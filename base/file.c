@@ -79,7 +79,9 @@ asx_st file_read(const char *path, uint64_t max, struct mem *mem, char **text, s
 
 static asx_st write_error(struct asx_err *err, const char *path, int why)
 {
-    const char *hint = why == ENOSPC || why == EDQUOT ? "free some space" : why == EFBIG ? "raise the file size limit" : "check the path and its permissions";
+    const char *hint = why == ENOSPC || why == EDQUOT ? "free some space"
+                       : why == EFBIG                 ? "raise the file size limit"
+                                                      : "check the path and its permissions";
     return err_set(err, ASX_E_IO, "cannot write '%s': %s; %s", path, strerror(why), hint);
 }
 
@@ -145,7 +147,8 @@ static void sync_folder_of(const char *target)
     close(fd);
 }
 
-static asx_st replace(const char *path, const char *target, const struct stat *old, const void *data, size_t size, struct asx_err *err)
+static asx_st replace(const char *path, const char *target, const struct stat *old, const void *data, size_t size,
+                      struct asx_err *err)
 {
     char tmp[PATH_MAX + 64];
     int fd = open_beside(target, tmp, sizeof tmp);
@@ -206,7 +209,8 @@ asx_st file_make_parent(const char *path, struct asx_err *err)
             struct stat st;
             int why = errno;
             if (stat(folder, &st) != 0) /* mkdir of an existing folder may say EROFS or EACCES */
-                return err_set(err, ASX_E_IO, "cannot make folder '%s': %s; check the path and its permissions", folder, strerror(why));
+                return err_set(err, ASX_E_IO, "cannot make folder '%s': %s; check the path and its permissions", folder,
+                               strerror(why));
         }
         *p = end;
         if (!end)

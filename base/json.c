@@ -6,6 +6,7 @@
 #include "base/mem.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 enum { MAX_JSON = 1 << 30 };
 
@@ -31,8 +32,8 @@ asx_st json_parse(const char *text, size_t size, const char *file, json_t **out,
         return ASX_OK;
     if (json_error_code(&e) == json_error_out_of_memory)
         return err_set(err, ASX_E_NOMEM, "not enough memory to read JSON; raise the memory limit");
-    return err_at(err, ASX_E_DATA, file, e.line > 0 ? e.line : 0, e.column > 0 ? e.column : 0, "not valid JSON: %s; correct it there",
-                  e.text);
+    return err_at(err, ASX_E_DATA, file, e.line > 0 ? e.line : 0, e.column > 0 ? e.column : 0,
+                  "not valid JSON: %s; correct it there", e.text);
 }
 
 asx_st json_read(const char *path, json_t **out, struct asx_err *err)
@@ -55,4 +56,9 @@ char *json_text(const json_t *j)
 char *json_canonical(const json_t *j)
 {
     return json_dumps(j, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17) | JSON_ENCODE_ANY);
+}
+
+void json_text_free(char *s)
+{
+    free(s); /* jansson's own allocation */
 }

@@ -11,9 +11,10 @@ double json_double(const json_t *); /**< NaN when it is no number */
 /** Strict: duplicates refused, depth limited by jansson; the error names file (may be NULL), line and column. */
 asx_st json_parse(const char *text, size_t size, const char *file, json_t **, struct asx_err *);
 asx_st json_read(const char *path, json_t **, struct asx_err *);
-/** Compact, keys in insertion order, 17 digits; free with free(). */
+/** Compact, keys in insertion order, 17 digits; free with json_text_free. NULL when out of memory. */
 char *json_text(const json_t *);
 /** Sorted keys: the canonical form that is hashed. */
 char *json_canonical(const json_t *);
+void json_text_free(char *); /**< of either; NULL is fine */
 
 #endif

@@ -50,11 +50,11 @@ long mem_allocations(void);   /**< allocations of the process so far */
 struct arena;
 
 struct arena *arena_create(struct mem *);
-void *arena_alloc(struct arena *, size_t size);          /**< 64-byte aligned, not zeroed; NULL on failure */
+void *arena_alloc(struct arena *, size_t size); /**< 64-byte aligned, not zeroed; NULL on failure */
 void *arena_calloc(struct arena *, size_t n, size_t size);
 char *arena_strdup(struct arena *, const char *);
 char *arena_printf(struct arena *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void arena_reset(struct arena *);                        /**< keeps the first chunk */
+void arena_reset(struct arena *); /**< keeps the first chunk */
 void arena_destroy(struct arena *);
 
 #endif

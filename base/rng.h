@@ -19,9 +19,9 @@ struct rng {
 struct rng rng_stream(uint64_t seed, uint64_t a, uint64_t b, uint64_t c);
 uint64_t rng_at(const struct rng *, uint64_t i); /**< value i, without moving */
 uint64_t rng_u64(struct rng *);
-double rng_unit(struct rng *);                   /**< [0, 1), 53 bits */
-double rng_normal(struct rng *);                 /**< standard normal */
-uint64_t rng_below(struct rng *, uint64_t n);    /**< [0, n), unbiased; n > 0 */
+double rng_unit(struct rng *);                /**< [0, 1), 53 bits */
+double rng_normal(struct rng *);              /**< standard normal */
+uint64_t rng_below(struct rng *, uint64_t n); /**< [0, n), unbiased; n > 0 */
 void rng_shuffle_u32(struct rng *, uint32_t *, size_t n);
 
 #endif

@@ -50,7 +50,9 @@ static asx_st cpu_open(struct asx_device *d, struct asx_err *err)
     d->kernel[ASX_K_CHOLESKY_F64] = cpu_cholesky_f64;
     d->kernel[ASX_K_EIGEN_F64] = cpu_eigen_f64;
     d->kernel[ASX_K_SPMM_F32] = cpu_spmm_f32;
-    d->kernel[ASX_K_GLM_STEP] = level == CPU_AVX512 ? cpu_glm_step_avx512 : level == CPU_AVX2 ? cpu_glm_step_avx2 : cpu_glm_step_sse2;
+    d->kernel[ASX_K_GLM_STEP] = level == CPU_AVX512 ? cpu_glm_step_avx512
+                                : level == CPU_AVX2 ? cpu_glm_step_avx2
+                                                    : cpu_glm_step_sse2;
     d->kernel[ASX_K_DIST_TOPK] = cpu_dist_topk;
     d->kernel[ASX_K_MLP_ACT] = cpu_mlp_act;
     return ASX_OK;

@@ -11,9 +11,9 @@
 
 /** What the BLAS library says of itself. */
 struct cpu_blas {
-    char core[64];   /**< kernel set in use ("SkylakeX"); OPENBLAS_CORETYPE chooses another */
+    char core[64];    /**< kernel set in use ("SkylakeX"); OPENBLAS_CORETYPE chooses another */
     char config[160]; /**< version and build options */
-    bool openmp;     /**< the OpenMP flavour: its thread count can't be held at one from other threads; warn */
+    bool openmp;      /**< the OpenMP flavour: its thread count can't be held at one from other threads; warn */
 };
 
 /**

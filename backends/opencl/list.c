@@ -7,7 +7,6 @@
 
 #include <CL/cl.h>
 #include <dlfcn.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { PLATFORMS = 16, DEVICES = 64 };
@@ -105,6 +104,6 @@ void opencl_list(struct text *out)
         text_puts(out, s);
     else
         out->failed = true;
-    free(s);
+    json_text_free(s);
     json_decref(whole);
 }

@@ -87,7 +87,8 @@ static int spawn(const char *program, char **env, int out, pid_t *pid)
     posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_adddup2(&files, out, STDOUT_FILENO);
     posix_spawn_file_actions_addopen(&files, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-    int rc = program ? posix_spawn(pid, program, &files, &attributes, argv, env) : posix_spawnp(pid, name, &files, &attributes, argv, env);
+    int rc = program ? posix_spawn(pid, program, &files, &attributes, argv, env)
+                     : posix_spawnp(pid, name, &files, &attributes, argv, env);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&files);
     return rc;

@@ -278,8 +278,9 @@ static const char **copy_names(const char *const *name, size_t n, struct mem *me
         return NULL;
     char *at = (char *)(copy + n);
     for (size_t k = 0; k < n; k++) {
-        copy[k] = strcpy(at, name[k]);
-        at += strlen(at) + 1;
+        size_t size = strlen(name[k]) + 1;
+        copy[k] = memcpy(at, name[k], size);
+        at += size;
     }
     return copy;
 }

@@ -433,10 +433,11 @@ static void compare_dist(size_t m, size_t n, size_t p, size_t top, bool grid, bo
         }
         ck_assert_msg(fabsf(d[i] - d2[i]) <= 1e-5f * (1 + d2[i]), "distance %zu: %g, reference %g", i, (double)d[i], (double)d2[i]);
         if (!grid || p < 30)
-            ck_assert_msg(at[i] == at2[i], "neighbour %zu is %u (%.9g), reference %u (%.9g)", i, at[i], (double)d[i], at2[i], (double)d2[i]);
+            ck_assert_msg(at[i] == at2[i], "neighbour %zu is %u (%.9g), reference %u (%.9g)", i, at[i], (double)d[i], at2[i],
+                          (double)d2[i]);
     }
-    mem_free(x), mem_free(q), mem_free(norm), mem_free(qi), mem_free(xi), mem_free(scratch), mem_free(d), mem_free(d2), mem_free(at),
-        mem_free(at2);
+    mem_free(x), mem_free(q), mem_free(norm), mem_free(qi), mem_free(xi), mem_free(scratch), mem_free(d), mem_free(d2),
+        mem_free(at), mem_free(at2);
 }
 
 /* Distances to 1e-5 relative; neighbours the same, positions included (random reals have no ties; a grid has many). */
@@ -462,7 +463,8 @@ END_TEST
 START_TEST(mlp_act)
 {
     for (int round = 0; round < 60; round++) {
-        struct asx_mlp_act_args g = {.rows = size_between(1, 40), .cols = size_between(1, 300), .activation = round & 1 ? ASX_RELU : ASX_IDENTITY};
+        struct asx_mlp_act_args g = {
+            .rows = size_between(1, 40), .cols = size_between(1, 300), .activation = round & 1 ? ASX_RELU : ASX_IDENTITY};
         g.ld = g.cols + size_between(0, 3);
         g.keep = round % 3 == 0 ? 0 : round % 3 == 1 ? 1 : 0.7f;
         g.key = 99 + (uint64_t)round;

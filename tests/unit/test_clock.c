@@ -14,9 +14,9 @@ START_TEST(durations)
     static const struct {
         const char *text;
         double want; /* < 0: refused */
-    } row[] = {{"60", 60},     {"500ms", 0.5}, {"60s", 60},  {"5min", 300}, {"2h", 7200},   {"50us", 50e-6}, {"1.5 s", 1.5}, {" 3s ", 3},
-               {"0", 0},       {"1e3", 1000},  {"-1s", -1},  {"", -1},      {"s", -1},      {"5 parsecs", -1}, {"inf", -1},  {"nan", -1},
-               {"1e999", -1},  {"0x10", -1},   {"60 s s", -1}, {"5ms5", -1}};
+    } row[] = {{"60", 60},  {"500ms", 0.5}, {"60s", 60},   {"5min", 300}, {"2h", 7200},   {"50us", 50e-6}, {"1.5 s", 1.5},
+               {" 3s ", 3}, {"0", 0},       {"1e3", 1000}, {"-1s", -1},   {"", -1},       {"s", -1},       {"5 parsecs", -1},
+               {"inf", -1}, {"nan", -1},    {"1e999", -1}, {"0x10", -1},  {"60 s s", -1}, {"5ms5", -1}};
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
         double got = -7;
         bool ok = clock_parse_duration(row[i].text, &got);
@@ -89,7 +89,7 @@ START_TEST(large_blocks_leave_the_process)
     mem_free(p);
     ck_assert_uint_ge(with, before + SIZE / 2);
     ck_assert_uint_ge(clock_peak_rss() + (1 << 20), with); /* the kernel counts in batches */
-#if !defined(__SANITIZE_ADDRESS__) /* the sanitizer keeps freed blocks in quarantine */
+#if !defined(__SANITIZE_ADDRESS__)                         /* the sanitizer keeps freed blocks in quarantine */
     ck_assert_uint_lt(clock_rss(), with - SIZE / 2);
 #endif
 }

@@ -18,7 +18,8 @@ static json_t *parse(const char *s, struct asx_err *e)
 
 START_TEST(numbers)
 {
-    json_t *j = json_pack("[o,o,o,o,o]", json_number(3), json_number(0.1), json_number(NAN), json_number(INFINITY), json_number(1e300));
+    json_t *j =
+        json_pack("[o,o,o,o,o]", json_number(3), json_number(0.1), json_number(NAN), json_number(INFINITY), json_number(1e300));
     char *s = json_text(j);
     ck_assert_str_eq(s, "[3,0.10000000000000001,null,null,1.0000000000000001e300]");
     ck_assert(json_double(json_array_get(j, 1)) == 0.1);

@@ -51,10 +51,11 @@ START_TEST(a_good_child)
 {
     struct asx_device_info d[4];
     char note[128];
-    int n = probe_script("test \"$1\" = __probe-opencl || exit 1\ntest -w \"$POCL_CACHE_DIR\" || exit 1\n"
-                         "echo '{\"devices\":[{\"id\":\"opencl:0\",\"name\":\"a\",\"type\":\"gpu\",\"driver\":\"1\",\"memory_bytes\":77,"
-                         "\"units\":3,\"f64\":true},{\"id\":\"opencl:1\"}]}'",
-                         d, 4, note);
+    int n = probe_script(
+        "test \"$1\" = __probe-opencl || exit 1\ntest -w \"$POCL_CACHE_DIR\" || exit 1\n"
+        "echo '{\"devices\":[{\"id\":\"opencl:0\",\"name\":\"a\",\"type\":\"gpu\",\"driver\":\"1\",\"memory_bytes\":77,"
+        "\"units\":3,\"f64\":true},{\"id\":\"opencl:1\"}]}'",
+        d, 4, note);
     ck_assert_int_eq(n, 2);
     ck_assert_str_eq(note, "");
     ck_assert_str_eq(d[0].id, "opencl:0");
@@ -70,8 +71,8 @@ START_TEST(bad_children)
 {
     struct asx_device_info d[4];
     char note[128];
-    static const char *const body[] = {"kill -SEGV $$", "exit 3", "echo '{\"devices\":[]}'; exit 1", "echo nonsense", "true",
-                                       "echo '{\"devices\":7}'", "yes"};
+    static const char *const body[] = {
+        "kill -SEGV $$", "exit 3", "echo '{\"devices\":[]}'; exit 1", "echo nonsense", "true", "echo '{\"devices\":7}'", "yes"};
     for (size_t i = 0; i < sizeof body / sizeof *body; i++) {
         ck_assert_int_eq(probe_script(body[i], d, 4, note), 0);
         if (i != 5)

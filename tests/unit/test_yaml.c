@@ -21,7 +21,8 @@ static struct yaml_node *parse(const char *text)
 
 START_TEST(a_spec)
 {
-    struct yaml_node *n = parse("# comment\nassay: 1\ndata:\n  target: no\n  ignore: [id, \"1\"]\n  empty:\nsearch: {trials: 2e1}\n");
+    struct yaml_node *n =
+        parse("# comment\nassay: 1\ndata:\n  target: no\n  ignore: [id, \"1\"]\n  empty:\nsearch: {trials: 2e1}\n");
     ck_assert_int_eq(n->kind, YAML_MAP);
     ck_assert_uint_eq(n->n, 3);
     const struct yaml_node *data = yaml_get(n, "data"), *ignore = yaml_get(data, "ignore");
@@ -85,18 +86,12 @@ START_TEST(refusals_name_their_place)
         int line, column;
         const char *says;
     } row[] = {
-        {"a: 1\nb: 2\na: 3\n", 3, 1, "'a'"},
-        {"a: {x: 1, y: 2, x: 3}\n", 1, 17, "'x'"},
-        {"a: &k 1\n", 1, 4, "anchor"},
-        {"a: *k\n", 1, 4, "alias"},
-        {"a: 1\n---\nb: 2\n", 2, 1, "document"},
-        {"a: !!int 1\n", 1, 4, "tags"},
-        {"? [1]\n: 2\n", 1, 3, "key"},
-        {"a: \"x\\0y\"\n", 1, 4, "zero"},
-        {"a: [1, 2\n", 2, 1, "not valid YAML"},
-        {"a: b: c\n", 1, 5, "not valid YAML"},
-        {"\tx: 1\n", 1, 1, "not valid YAML"},
-        {"a: 1\nb: \xff\n", 2, 4, "UTF-8"},
+        {"a: 1\nb: 2\na: 3\n", 3, 1, "'a'"},     {"a: {x: 1, y: 2, x: 3}\n", 1, 17, "'x'"},
+        {"a: &k 1\n", 1, 4, "anchor"},           {"a: *k\n", 1, 4, "alias"},
+        {"a: 1\n---\nb: 2\n", 2, 1, "document"}, {"a: !!int 1\n", 1, 4, "tags"},
+        {"? [1]\n: 2\n", 1, 3, "key"},           {"a: \"x\\0y\"\n", 1, 4, "zero"},
+        {"a: [1, 2\n", 2, 1, "not valid YAML"},  {"a: b: c\n", 1, 5, "not valid YAML"},
+        {"\tx: 1\n", 1, 1, "not valid YAML"},    {"a: 1\nb: \xff\n", 2, 4, "UTF-8"},
         {"a: \xed\xa0\x80\n", 1, 4, "UTF-8"},
     };
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {

@@ -13,9 +13,9 @@
 #ifndef ASSAY_EXT_KERNELS_H
 #define ASSAY_EXT_KERNELS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdbool.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -117,9 +117,9 @@ struct asx_glm_args {
     int outputs;
     struct asx_buf z;
     size_t ldz;
-    const double *y;      /**< [rows] */
-    const float *weight;  /**< [rows * k] row-major, training weight of a row in each model: 0 = held out; NULL = 1 */
-    double *loss;         /**< [k] */
+    const double *y;     /**< [rows] */
+    const float *weight; /**< [rows * k] row-major, training weight of a row in each model: 0 = held out; NULL = 1 */
+    double *loss;        /**< [k] */
 };
 
 /**
@@ -129,15 +129,17 @@ struct asx_glm_args {
  */
 struct asx_dist_args {
     size_t m, n, p, top;
-    const float *query, *x;   /**< row-major, ld = p */
-    const float *x_norm;      /**< [n] squared norms */
+    const float *query, *x;          /**< row-major, ld = p */
+    const float *x_norm;             /**< [n] squared norms */
     const uint32_t *query_id, *x_id; /**< NULL, or ids: a row whose id equals the query's is skipped */
-    float *scratch;           /**< [asx_dist_scratch(m, n, top)] */
-    float *dist;              /**< [m * top] */
-    uint32_t *index;          /**< [m * top] positions in x */
+    float *scratch;                  /**< [asx_dist_scratch(m, n, top)] */
+    float *dist;                     /**< [m * top] */
+    uint32_t *index;                 /**< [m * top] positions in x */
 };
 
-enum { ASX_DIST_QUERIES = 128, ASX_DIST_ROWS = 2048, ASX_DIST_SPARE = 8 };
+#define ASX_DIST_QUERIES ((size_t)128) /**< queries of a block */
+#define ASX_DIST_ROWS ((size_t)2048)   /**< rows of a block */
+#define ASX_DIST_SPARE ((size_t)8)     /**< candidates kept beyond `top` */
 
 /** Floats of scratch that dist_topk wants: one block of products and the candidates of a block of queries. */
 static inline size_t asx_dist_scratch(size_t m, size_t n, size_t top)
@@ -159,14 +161,14 @@ enum asx_activation { ASX_IDENTITY, ASX_RELU };
  */
 struct asx_mlp_act_args {
     size_t rows, cols, ld;
-    struct asx_buf z;           /**< [rows * ld] f32, in place */
+    struct asx_buf z; /**< [rows * ld] f32, in place */
     enum asx_activation activation;
     bool backward;
-    const float *bias;          /**< forward: [cols], NULL = 0 */
-    const float *out;           /**< backward: [rows * ld] */
-    float *bias_grad;           /**< backward: [cols], NULL = not wanted */
-    float keep;                 /**< share of units kept; 1 (or 0) = no dropout */
-    uint64_t key, first_row;    /**< rng key of (seed, epoch, layer); index of the first row in the epoch */
+    const float *bias;       /**< forward: [cols], NULL = 0 */
+    const float *out;        /**< backward: [rows * ld] */
+    float *bias_grad;        /**< backward: [cols], NULL = not wanted */
+    float keep;              /**< share of units kept; 1 (or 0) = no dropout */
+    uint64_t key, first_row; /**< rng key of (seed, epoch, layer); index of the first row in the epoch */
 };
 
 #ifdef __cplusplus
