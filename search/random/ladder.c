@@ -5,8 +5,10 @@
 
 /* A best round before this share of the rounds done says that more rounds only overfit. */
 static const double past_best = 0.7;
-/* What three times the rounds add, as a share of what the last tripling added. */
-static const double next_share = 0.5;
+/* Careful extrapolation: a doubling adds at most this share of what the last one added ... */
+static const double most_ratio = 0.8;
+/* ... and the next rung this much of that. */
+static const double trust = 0.7;
 
 static int rounds_wanted(const struct climber *c)
 {
@@ -48,7 +50,7 @@ struct asx_fidelity ladder_next(const struct climber *c, int folds)
     return f;
 }
 
-/* Mean staged score a third of the way back, on the inner scale; NaN without a curve. */
+/* Best mean staged score up to a count of rounds, on the inner scale; NaN without a curve. */
 static double score_at(const struct asx_curve *curve, double rounds, double sign)
 {
     double best = NAN;
@@ -56,6 +58,17 @@ static double score_at(const struct asx_curve *curve, double rounds, double sign
         if (curve->iteration[i] <= rounds)
             best = fmax(best, sign * curve->value[i]); /* fmax skips NaN */
     return best;
+}
+
+/* What the next rung may add: doublings of the rounds add amounts in geometric progression (a power law). */
+static double expected_gain(const struct climber *c, const struct asx_curve *curve, double sign)
+{
+    double half = score_at(curve, c->at.iterations / 2.0, sign), quarter = score_at(curve, c->at.iterations / 4.0, sign);
+    double last = c->score - half, before = half - quarter;
+    if (!(last > 0))
+        return 0;
+    double ratio = before > 0 ? last / before : most_ratio;
+    return trust * fmin(ratio, most_ratio) * last;
 }
 
 static bool is_complete(const struct climber *c, int best_iteration, int folds)
@@ -76,8 +89,7 @@ void ladder_settle(struct climber *c, const struct asx_outcome *o, bool greater_
         return;
     }
     c->score = sign * o->validation;
-    double before = score_at(o->curve, (double)c->at.iterations / ETA, sign);
-    c->potential = c->score + (before < c->score ? next_share * (c->score - before) : 0);
+    c->potential = c->score + expected_gain(c, o->curve, sign);
     c->state = o->state == ASX_PRUNED || is_complete(c, o->best_iteration, folds) ? CLIMB_COMPLETE : CLIMB_IDLE;
     if (c->state == CLIMB_COMPLETE)
         c->potential = c->score;

@@ -14,7 +14,7 @@ static const double weak_share = 0.05;    /* the same for the first config of a 
 static const double all_folds_share = 0.15; /* above: one fold first */
 static const double cheap_share = 0.03;   /* a promotion this cheap needs no good learner */
 static const double explore = 0.15;       /* share of picks that ignore results */
-static const double near_share = 0.5;     /* share of random configs drawn near a good one */
+static const double near_share = 0.6;     /* share of random configs drawn near a good one */
 enum { FAILURES = 3, DRAWS = 64, PARENTS = 3, LOOK_AHEAD = 64 };
 
 struct family {
@@ -186,10 +186,27 @@ static int rank_of(const struct asx_strategy_state *t, int i)
     return rank;
 }
 
+/* How far behind the best learner, in units of the distance from the best to the median learner; at most 3. */
+static double gap_of(const struct asx_strategy_state *t, int i)
+{
+    double mine = t->family[i].best, best = NAN, median = NAN;
+    int n = 0;
+    for (int j = 0; j < t->s.learners; j++) {
+        best = fmax(best, t->family[j].best);
+        n += !isnan(t->family[j].best);
+    }
+    for (int j = 0; j < t->s.learners; j++)
+        if (!isnan(t->family[j].best) && rank_of(t, j) == n / 2)
+            median = t->family[j].best;
+    if (isnan(mine) || !(best > median))
+        return 0;
+    return fmin((best - mine) / (best - median), 3);
+}
+
 static double weight_of(const struct asx_strategy_state *t, int i, double cheapest)
 {
     const struct family *f = &t->family[i];
-    double w = exp(-0.6 * rank_of(t, i));
+    double w = exp(-0.3 * rank_of(t, i) - 0.7 * gap_of(t, i));
     if (f->seconds > 0 && cheapest > 0)
         w *= pow(cheapest / f->seconds, 0.3); /* gain per second, damped: cheap is not good */
     return w;
