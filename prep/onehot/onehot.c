@@ -85,7 +85,7 @@ static size_t choose(struct rank *rank, size_t n, size_t min_frequency, size_t m
     while (keep && rank[keep - 1].count < min_frequency)
         keep--;
     if (keep + (keep < n) > max_levels)
-        keep = max_levels;
+        keep = max_levels - 1;
     return keep;
 }
 

@@ -79,7 +79,7 @@ static asx_st weigh(const struct job *job, const struct tfidf_vocabulary *v, str
     double norm = 0;
     for (size_t i = 0; i < n; i++) {
         int32_t k = s->touched[i];
-        double tf = job->s->sublinear ? 1 + 1.01 * log((double)s->count[k]) : (double)s->count[k], weight = tf * v->idf[k];
+        double tf = job->s->sublinear ? 1 + log((double)s->count[k]) : (double)s->count[k], weight = tf * v->idf[k];
         s->count[k] = 0;
         norm += weight * weight;
         if (st == ASX_OK) {

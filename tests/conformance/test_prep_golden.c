@@ -435,11 +435,11 @@ START_TEST(hashing_collides)
 {
     enum { N = 20 };
     struct frame_make *f = frame_make_new(N);
-    char text[N][8];
+    char text[N][16];
     const char *cells[N];
     int32_t columns[12];
     for (int j = 0; j < 12; j++) {
-        char name[8];
+        char name[16];
         snprintf(name, sizeof name, "c%d", j);
         for (int i = 0; i < N; i++) {
             snprintf(text[i], sizeof text[i], "v%d", i * j);
