@@ -18,6 +18,7 @@ struct prep_fitted {
     int refs; /**< atomic */
     const struct asx_prep *prep;
     struct asx_prep_state *state;
+    struct asx_key part; /**< opt_part.key of what it was fitted for */
 };
 
 struct prep_fitted *prep_fitted_get(struct prep_fitted *);

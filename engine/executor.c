@@ -127,10 +127,10 @@ static int next_ready(const struct active_run *a)
 
 static bool inputs_failed(const struct active_run *a, const struct opt_node *n)
 {
-    if (n->kind == OPT_CORE) /* core steps look at what arrived themselves */
-        return false;
     for (int i = 0; i < n->inputs; i++) {
         enum node_state s = a->result[n->input[i]].state;
+        if (n->kind == OPT_CORE && a->plan->node[n->input[i]]->kind != OPT_CORE)
+            continue; /* a score step looks itself at which fits arrived */
         if (s == NODE_FAILED || s == NODE_SKIPPED)
             return true;
     }

@@ -65,7 +65,7 @@ static asx_st run_prep(struct asx_exec *e, struct node_result *r)
     struct prep_fitted *f = mem_calloc(e->mem, 1, sizeof *f);
     asx_st st = b && f ? ASX_OK : err_set(&r->err, ASX_E_NOMEM, "no memory for step '%s'; raise the memory limit", prep->head.name);
     if (f)
-        *f = (struct prep_fitted){.refs = 1, .prep = prep};
+        *f = (struct prep_fitted){.refs = 1, .prep = prep, .part = n->recipe->part[n->part].key};
     if (st == ASX_OK)
         st = fit_prep(e, prep, &in, &f->state, &b->block, &r->err);
     if (st != ASX_OK) {

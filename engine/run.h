@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file run.h
+ * A run: one task from the first millisecond to the saved model.
+ *
+ *     prelude.c   read, profile, split                -> struct asx_problem
+ *     search.c    waves: ask, plan, run, commit, tell -> struct config_run
+ *     trial.c     members of fits; the score step
+ *     final.c     ensemble, refit, test, save
+ *     board.c     the run as JSON
+ *     budget.c    clock and memory
+ * Everything that executes is a node of a plan (DESIGN section 3); the functions here only
+ * build plans, hand them to the executor, and keep the books.
+ */
+#ifndef ASSAY_ENGINE_RUN_H
+#define ASSAY_ENGINE_RUN_H
+
+#include "base/event.h"
+#include "catalog/trial.h"
+#include "data/profile.h"
+#include "data/read.h"
+#include "engine/executor.h"
+#include "engine/model.h"
+#include "optimizer/plan.h"
+
+#include <assay/ext/kind.h>
+#include <assay/ext/strategy.h>
+#include <jansson.h>
+#include <pthread.h>
+
+struct pool;
+struct session;
+
+/** Most configs whose fold models are kept during the search, best first. */
+enum { KEPT_MODELS = 12 };
+
+enum refit_mode { REFIT_AUTO, REFIT_FOLDS, REFIT_FULL };
+
+/** A task with every choice made: defaults filled in, names looked up. Strings are borrowed from the task. */
+struct run_options {
+    const struct asx_kind *kind;
+    const char *train, *test, *target, *weights, *positive;
+    struct data_options read;           /**< header, delimiter, missing words, types, ignored columns */
+    int class_weight_mode;              /**< 0 none, 1 balanced, 2 as listed */
+    const char *const *class_weight_name;
+    const double *class_weight;
+    int class_weights;
+    const char *const *monotone_name;
+    const int8_t *monotone_sign;
+    int monotones;
+    const struct asx_metric *metric;    /**< NULL: the kind's default */
+    double time_s;                      /**< 0: none */
+    uint64_t memory;                    /**< 0: none */
+    int threads;
+    const struct asx_learner *const *learner; /**< NULL: all that fit */
+    int learners;
+    const struct opt_restriction *restriction;
+    int restrictions;
+    const struct asx_strategy *strategy;
+    enum refit_mode refit;
+    int folds, repeats;                 /**< 0: by data size */
+    double holdout;
+    const char *group, *time;
+    int trials;                         /**< 0: no limit */
+    bool ensemble, warm_start;
+    uint64_t seed;
+    bool sharing, batching;
+    const char *const *disabled;
+    const char *model_path, *report_path, *board_path;
+    const char *task_json, *spec_text, *spec_path; /**< for the catalog */
+    const struct asx_frame *frame;      /**< table in memory instead of `train`; borrowed */
+};
+
+/** What a config has come to on one fold. */
+struct fold_run {
+    struct asx_state *state; /**< to go on from; NULL: none kept */
+    int iterations;          /**< of state */
+    float *pred;             /**< [n_test * outputs] of the last rung */
+    struct asx_curve curve;
+    struct asx_model *model; /**< at the best iteration; NULL: not kept */
+    double seconds;          /**< measured share of fits */
+};
+
+/** A config of the search, and the best that is known of it. */
+struct config_run {
+    int id;                  /**< 1.. as the strategy numbers; 0: the constant baseline */
+    struct asx_config config;
+    struct asx_key key;
+    char *json;              /**< opt_config_json as text */
+    struct fold_run *fold;   /**< [folds + 1] */
+    struct opt_recipe *recipe;
+    struct prep_fitted **fitted; /**< [(folds + 1) * parts] references; NULL where not made */
+    bool scored, failed, pruned, has_models;
+    struct asx_fidelity fidelity;
+    double validation, ci_low, ci_high, test;
+    int best_iteration, last_trial;
+    float *oof;              /**< [rows * outputs], NaN where no fold of the fidelity held the row out; NULL: in the catalog */
+    int64_t oof_blob;
+    double fit_s, fit_predicted_s, fit_alone_s, predict_us, peak_bytes, peak_predicted;
+    char *error;
+    int64_t plan;
+    double weight;           /**< in the ensemble */
+    int64_t model_id;
+};
+
+/** A trial of the wave under way. */
+struct trial_run {
+    struct run *run;
+    struct asx_ask ask;
+    struct config_run *config;
+    int index;               /**< in the wave */
+    bool recorded;           /**< it was finished before a resume */
+    bool done;
+    asx_st status;
+    struct asx_err err;
+    double validation, ci_low, ci_high, seconds;
+    int best_iteration;
+    struct asx_curve curve;  /**< mean over folds */
+    bool full;               /**< fit on all rows instead of folds */
+    struct cat_op *op;       /**< of the wave, by node; set while it runs */
+};
+
+struct run {
+    struct session *session;
+    struct run_options opt;
+    struct mem *mem;
+    struct cat *cat;
+    int64_t id;
+    double started, deadline, search_end; /**< clock_now() times; deadline INFINITY without a limit */
+    double active_before;    /**< seconds of earlier processes of this run */
+    bool resumed;
+    pthread_mutex_t lock;    /**< guards books written from workers: configs, timeline, warnings, catalog order */
+    bool stop_asked;
+    const char *phase, *stop_reason;
+    /* data */
+    const struct asx_frame *file_frame, *frame; /**< as read; rows with a target */
+    struct profile *profile;
+    struct asx_target target;
+    struct asx_splits *splits;
+    struct data_read_facts read_facts;
+    double *fit_weight, *score_weight;
+    int8_t *monotone;
+    struct asx_problem problem;
+    const struct asx_problem *problem_ptr; /**< NULL until the split step is done */
+    /* planning */
+    struct opt_model model;
+    const struct opt_machine *machine;
+    struct opt_context ctx;
+    struct cache *cache;
+    struct executor executor;
+    const struct asx_learner **learner;
+    struct asx_space **space;
+    int learners;
+    struct opt_plan *prelude;  /**< as planned, with what was measured */
+    /* search */
+    struct asx_strategy_state *strategy;
+    struct config_run **config; /**< [configs], by id; [0] the baseline */
+    int configs, config_capacity;
+    struct trial_run *wave;  /**< trials of the plan under way, by index */
+    struct node_result *result; /**< of the plan under way */
+    bool keep_models, committing;
+    int trials_finished, trials_failed, trials_pruned, configs_asked, waves;
+    double best;             /**< best full-fidelity validation so far; NaN */
+    const char *best_learner;
+    struct { double seconds, score; } *timeline;
+    int timelines;
+    char **warning;
+    int warnings;
+    /* op books */
+    double *q_log;           /**< |ln(measured / predicted)| of ops of 5 ms and more */
+    int q_n, q_capacity;
+    int memory_under;
+    int64_t share_hits;
+    double share_saved;
+    json_t *op_rows;         /**< for the report: predicted and measured */
+    /* result */
+    struct model *made;
+    double ensemble_validation, ensemble_low, ensemble_high, ensemble_test;
+    struct config_run **board; /**< ranked */
+    int boards;
+    struct { int config; double weight; } *selected;
+    int n_selected;
+    double temperature, threshold;
+    double final_scale;      /**< measured / predicted of final steps, for the reserve */
+};
+
+/** Runs the task. The model (NULL when there is none) is the caller's. */
+asx_st run_task(struct session *, const struct run_options *, struct model **, struct asx_err *);
+/** Goes on with a run of the catalog whose lease has been taken. */
+asx_st run_resume(struct session *, const struct run_options *, int64_t id, struct model **, struct asx_err *);
+
+/* ---- inside the engine ------------------------------------------------------------ */
+
+asx_st run_open(struct run *, struct session *, const struct run_options *, struct asx_err *);
+void run_close(struct run *);
+
+void run_warn(struct run *, const char *name, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+double run_elapsed(const struct run *);       /**< active seconds, earlier processes included */
+bool run_should_stop(void *run);              /**< cancelled, or past the end of the phase */
+void run_tick(void *run);                     /**< progress callback, on the calling thread */
+asx_st run_plan(struct run *, struct opt_plan *, struct node_result *, const struct cat_op *ops, struct asx_err *);
+
+asx_st run_prelude(struct run *, struct asx_err *);
+asx_st run_open_planning(struct run *, struct asx_err *);
+asx_st run_search(struct run *, struct asx_err *);
+asx_st run_final(struct run *, struct asx_err *);
+json_t *run_board(struct run *);
+
+/** The config of an id, made when it is new. */
+struct config_run *run_config(struct run *, int id, const struct asx_config *, struct asx_err *);
+void config_run_free(struct run *, struct config_run *);
+void config_drop_states(struct run *, struct config_run *);
+void config_drop_models(struct run *, struct config_run *);
+/** Plans and runs one wave of trials, and commits them. `commit`: record asks and trials in the catalog. */
+asx_st run_wave(struct run *, struct trial_run *, int n, bool commit, bool keep_models, struct asx_err *);
+
+asx_st trial_members(void *run, const struct opt_plan *, const struct opt_node *, struct asx_member *, struct asx_err *);
+void trial_node_done(void *run, const struct opt_plan *, const struct opt_node *, struct node_result *);
+
+#endif

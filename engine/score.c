@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The score step: from the folds' fits to one number, out-of-fold predictions, and maybe models. */
+#include "engine/ops/core.h"
+#include "engine/search.h"
+#include "engine/trial.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+
+#include <string.h>
+
+int trial_best_iteration(const struct run *r, const struct config_run *c, int folds, struct asx_curve *mean)
+{
+    int n = -1;
+    for (int f = 0; f < folds; f++)
+        n = n < 0 || c->fold[f].curve.n < n ? c->fold[f].curve.n : n;
+    if (n <= 0)
+        return 0;
+    int best = 0;
+    double best_value = NAN;
+    for (int i = 0; i < n; i++) {
+        double sum = 0;
+        for (int f = 0; f < folds; f++)
+            sum += c->fold[f].curve.value[i];
+        double v = sum / folds;
+        if (mean && i < mean->capacity) {
+            mean->iteration[i] = c->fold[0].curve.iteration[i];
+            mean->value[i] = v;
+            mean->n = i + 1;
+        }
+        if (asx_metric_better(r->opt.metric, v, best_value)) {
+            best_value = v;
+            best = c->fold[0].curve.iteration[i];
+        }
+    }
+    return best;
+}
+
+asx_st trial_oof(const struct run *r, const struct config_run *c, int folds, float *const *pred, float *oof, struct asx_err *err)
+{
+    size_t k = (size_t)r->problem.outputs, rows = r->problem.rows;
+    (void)c;
+    uint16_t *times = mem_calloc(r->mem, rows, sizeof *times);
+    if (!times)
+        return err_set(err, ASX_E_NOMEM, "no memory for out-of-fold predictions; raise the memory limit");
+    for (size_t i = 0; i < rows * k; i++)
+        oof[i] = NAN;
+    for (int f = 0; f < folds; f++) {
+        const struct asx_fold *fold = &r->splits->fold[f];
+        for (size_t i = 0; i < fold->n_test; i++) {
+            float *to = oof + fold->test[i] * k;
+            const float *from = pred[f] + i * k;
+            float n = (float)++times[fold->test[i]];
+            for (size_t q = 0; q < k; q++)
+                to[q] = n == 1 ? from[q] : to[q] + (from[q] - to[q]) / n;
+        }
+    }
+    mem_free(times);
+    return ASX_OK;
+}
+
+double trial_score_oof(const struct run *r, const float *oof, struct mem *mem)
+{
+    size_t k = (size_t)r->problem.outputs, n = 0;
+    uint32_t *row = mem_array(mem, r->problem.rows, sizeof *row);
+    float *pred = mem_array(mem, r->problem.rows * k, sizeof *pred);
+    double score = NAN;
+    for (size_t i = 0; row && pred && i < r->problem.rows; i++) {
+        if (oof[i * k] != oof[i * k])
+            continue;
+        row[n] = (uint32_t)i;
+        memcpy(pred + n * k, oof + i * k, k * sizeof *pred);
+        n++;
+    }
+    if (n)
+        score = r->opt.metric->score(&(struct asx_scored){.n = n,
+                                                          .outputs = (int)k,
+                                                          .y = r->problem.y,
+                                                          .pred = pred,
+                                                          .weight = r->problem.score_weight,
+                                                          .row = row,
+                                                          .positive = r->problem.positive});
+    mem_free(row);
+    mem_free(pred);
+    return score;
+}
+
+/* ---- the step ---------------------------------------------------------------------- */
+
+static struct trial_run *trial_of(struct asx_exec *e)
+{
+    return ((struct exec_context *)e->engine)->node->core;
+}
+
+static void score_work(const struct asx_problem *p, const struct asx_batch *b, struct asx_work *w)
+{
+    (void)p;
+    asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_STREAM, .t = ASX_F32, .m = 4 * b->shape.rows * (b->shape.cols + 1)});
+    asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_SORT, .t = ASX_F32, .m = b->shape.rows, .n = 1});
+    w->output = (uint64_t)(b->shape.rows * b->shape.cols * 4);
+}
+
+/* Points exec->in at the inputs of the fit that served (trial, fold); false when the plan has none. */
+static bool inputs_of(struct asx_exec *e, const struct trial_run *t, int fold, const void **in)
+{
+    const struct exec_context *x = e->engine;
+    for (int id = 0; id < x->plan->nodes; id++) {
+        const struct opt_node *n = x->plan->node[id];
+        if (n->kind != OPT_FIT)
+            continue;
+        for (int i = 0; i < n->members; i++) {
+            if (n->member[i].trial != t->index || n->member[i].fold != fold)
+                continue;
+            int per = n->inputs / n->members;
+            for (int k = 0; k < per && k < ASX_NEEDS; k++) {
+                const struct artefact *a = x->result[n->input[i * per + k]].artefact;
+                in[k] = a ? a->ptr : NULL;
+            }
+            e->in = in;
+            e->n_needs = per;
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct asx_member as_member(const struct trial_run *t, int fold)
+{
+    struct config_run *c = t->config;
+    return (struct asx_member){.config = &c->config, .fold = fold, .from = t->ask.from, .to = t->ask.to, .state = c->fold[fold].state};
+}
+
+/* Held-out predictions at the round the mean curve chose, one fold. */
+static asx_st fold_prediction(struct asx_exec *e, const struct trial_run *t, int fold, float **pred, struct asx_err *err)
+{
+    struct run *r = t->run;
+    struct fold_run *f = &t->config->fold[fold];
+    const struct asx_learner *learner = t->config->config.learner;
+    *pred = f->pred;
+    if (!trial_is_iterative(t->config) || !learner->held_out || !t->best_iteration || t->best_iteration == f->iterations)
+        return ASX_OK;
+    const void *in[ASX_NEEDS] = {0};
+    if (!inputs_of(e, t, fold, in))
+        return ASX_OK;
+    struct asx_member m = as_member(t, fold);
+    size_t n = r->splits->fold[fold].n_test * (size_t)r->problem.outputs;
+    float *p = arena_alloc(e->scratch, n * sizeof *p + 1);
+    if (!p)
+        return err_set(err, ASX_E_NOMEM, "no memory for held-out predictions; raise the memory limit");
+    *pred = p;
+    return learner->held_out(e, &m, t->best_iteration, p, err);
+}
+
+static asx_st make_models(struct asx_exec *e, struct trial_run *t, struct asx_err *err)
+{
+    struct config_run *c = t->config;
+    int from = t->full ? t->run->splits->folds : 0, to = t->full ? from + 1 : t->ask.to.folds;
+    asx_st st = ASX_OK;
+    for (int f = from; f < to && st == ASX_OK; f++) {
+        const void *in[ASX_NEEDS] = {0};
+        if (!inputs_of(e, t, f, in))
+            return ASX_OK; /* the fold was done in an earlier rung whose inputs are gone */
+        struct asx_member m = as_member(t, f);
+        if (c->fold[f].model)
+            c->config.learner->free_model(c->fold[f].model);
+        c->fold[f].model = NULL;
+        st = c->config.learner->model(e, &m, t->best_iteration, &c->fold[f].model, err);
+    }
+    c->has_models = st == ASX_OK;
+    return st;
+}
+
+static asx_st score_folds(struct asx_exec *e, struct trial_run *t, struct asx_err *err)
+{
+    struct run *r = t->run;
+    struct config_run *c = t->config;
+    int folds = t->ask.to.folds;
+    t->best_iteration = trial_is_iterative(c) ? trial_best_iteration(r, c, folds, &t->curve) : 0;
+    if (trial_is_iterative(c) && t->best_iteration == 0)
+        t->best_iteration = t->ask.to.iterations;
+    float **pred = arena_calloc(e->scratch, (size_t)folds, sizeof *pred);
+    float *oof = mem_array(r->mem, r->problem.rows * (size_t)r->problem.outputs, sizeof *oof);
+    asx_st st = pred && oof ? ASX_OK : err_set(err, ASX_E_NOMEM, "no memory for out-of-fold predictions; raise the memory limit");
+    for (int f = 0; f < folds && st == ASX_OK; f++)
+        st = fold_prediction(e, t, f, &pred[f], err);
+    if (st == ASX_OK)
+        st = trial_oof(r, c, folds, pred, oof, err);
+    if (st != ASX_OK) {
+        mem_free(oof);
+        return st;
+    }
+    t->validation = trial_score_oof(r, oof, r->mem);
+    if (t->validation != t->validation) {
+        mem_free(oof);
+        return err_set(err, ASX_E_NUMERIC, "the score of '%s' is not a number; its predictions are not finite", c->config.learner->head.name);
+    }
+    mem_free(c->oof);
+    c->oof = oof;
+    return ASX_OK;
+}
+
+static asx_st score_run(struct asx_exec *e, const struct asx_batch *b, struct asx_err *err)
+{
+    (void)b;
+    (void)err;
+    struct trial_run *t = trial_of(e);
+    struct run *r = t->run;
+    struct asx_err mine = {0};
+    asx_st st = t->status;
+    if (st == ASX_OK && !t->full)
+        st = score_folds(e, t, &mine);
+    if (st == ASX_OK && search_wants_models(r, t))
+        st = make_models(e, t, &mine);
+    if (st != ASX_OK && t->status == ASX_OK) {
+        t->status = st;
+        t->err = mine;
+    }
+    search_trial_done(r, ((struct exec_context *)e->engine)->plan, ((struct exec_context *)e->engine)->result, t);
+    return ASX_OK; /* a failed trial is an outcome, not a failure of the run */
+}
+
+const struct asx_op core_score = {.head = {"trial.score/held_out", "staged curves, out-of-fold predictions and the score"},
+                                  .version = 1,
+                                  .gives = "score",
+                                  .work = score_work,
+                                  .run = score_run};
