@@ -437,7 +437,7 @@ asx_st run_prelude(struct run *r, struct asx_err *err)
     if (st == ASX_OK) {
         opt_plan_place(plan, &r->ctx);
         r->phase = "reading";
-        st = run_plan(r, plan, NULL, NULL, err);
+        st = run_plan(r, plan, err);
     }
     r->prelude = plan;
     return st;

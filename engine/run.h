@@ -122,6 +122,7 @@ struct trial_run {
 
 struct run {
     struct session *session;
+    const struct asx_registry *session_registry;
     struct run_options opt;
     struct mem *mem;
     struct cat *cat;
@@ -198,7 +199,7 @@ void run_warn(struct run *, const char *name, const char *fmt, ...) __attribute_
 double run_elapsed(const struct run *);       /**< active seconds, earlier processes included */
 bool run_should_stop(void *run);              /**< cancelled, or past the end of the phase */
 void run_tick(void *run);                     /**< progress callback, on the calling thread */
-asx_st run_plan(struct run *, struct opt_plan *, struct node_result *, const struct cat_op *ops, struct asx_err *);
+asx_st run_plan(struct run *, struct opt_plan *, struct asx_err *); /**< runs a plan of CORE steps */
 
 asx_st run_prelude(struct run *, struct asx_err *);
 asx_st run_open_planning(struct run *, struct asx_err *);
@@ -213,6 +214,10 @@ void config_drop_states(struct run *, struct config_run *);
 void config_drop_models(struct run *, struct config_run *);
 /** Plans and runs one wave of trials, and commits them. `commit`: record asks and trials in the catalog. */
 asx_st run_wave(struct run *, struct trial_run *, int n, bool commit, bool keep_models, struct asx_err *);
+
+/** Plans a wave with its score steps, without running it (explain). */
+asx_st run_plan_wave(struct run *, struct trial_run *, int n, struct opt_plan **, struct asx_err *);
+void run_wave_clear(struct trial_run *, int n);
 
 asx_st trial_members(void *run, const struct opt_plan *, const struct opt_node *, struct asx_member *, struct asx_err *);
 void trial_node_done(void *run, const struct opt_plan *, const struct opt_node *, struct node_result *);

@@ -68,6 +68,7 @@ struct opt_node {
     struct opt_alternative *alternative;
     int alternatives;
     void *core;              /**< CORE: the engine's argument */
+    double measured_s;       /**< set by the engine for CORE nodes */
 };
 
 struct opt_plan {
