@@ -150,7 +150,7 @@ struct run {
     struct cache *cache;
     struct executor executor;
     const struct asx_learner **learner;
-    struct asx_space **space;
+    struct asx_space **space, *baseline_space;
     int learners;
     struct opt_plan *prelude;  /**< as planned, with what was measured */
     /* search */

@@ -10,4 +10,9 @@ bool search_wants_models(struct run *, const struct trial_run *);
 /** Records the outcome: config, timeline, catalog. Called once a trial, from any thread. */
 void search_trial_done(struct run *, const struct opt_plan *, const struct node_result *, struct trial_run *);
 
+/** Runs a wave of asks, tells what came of it, and trims the books. Clears the trials' curves. */
+asx_st search_one_wave(struct run *, struct trial_run *, int n, struct asx_err *);
+/** Brings the strategy to where a run of the catalog was, and does again what was under way (resume.c). */
+asx_st search_replay(struct run *, struct asx_err *);
+
 #endif

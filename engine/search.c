@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The search: waves of trials until a limit or until nothing is left to ask. */
+#include "engine/search.h"
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "engine/session.h"
+#include "engine/trial.h"
+
+#include <string.h>
+
+enum { WAVE_TRIALS = 16 };
+static const double first_wave_s = 0.02, longest_wave_s = 4;
+
+/* ---- an outcome ------------------------------------------------------------------ */
+
+static bool better(const struct run *r, double a, double b)
+{
+    return asx_metric_better(r->opt.metric, a, b);
+}
+
+/* Guarded by the lock. The worst of the configs whose models are kept, when there are too many. */
+static struct config_run *worst_kept(struct run *r, int *kept)
+{
+    struct config_run *worst = NULL;
+    *kept = 0;
+    for (int i = 0; i < r->configs; i++) {
+        struct config_run *c = r->config[i];
+        if (!c || !c->has_models)
+            continue;
+        (*kept)++;
+        if (!worst || better(r, worst->validation, c->validation))
+            worst = c;
+    }
+    return worst;
+}
+
+bool search_wants_models(struct run *r, const struct trial_run *t)
+{
+    if (t->full)
+        return true;
+    if (!r->keep_models)
+        return false;
+    pthread_mutex_lock(&r->lock);
+    int kept;
+    const struct config_run *worst = worst_kept(r, &kept);
+    bool room = !r->opt.memory || mem_fits(r->mem, mem_limit(r->mem) / 8);
+    bool wants = t->config->has_models || (room && (kept < KEPT_MODELS || (worst && better(r, t->validation, worst->validation))));
+    pthread_mutex_unlock(&r->lock);
+    return wants;
+}
+
+static void trim_models(struct run *r)
+{
+    int kept;
+    struct config_run *worst = worst_kept(r, &kept);
+    if (kept > KEPT_MODELS)
+        config_drop_models(r, worst);
+}
+
+static void note_best(struct run *r, const struct config_run *c, const struct trial_run *t)
+{
+    if (t->ask.to.folds < r->splits->folds || !better(r, c->validation, r->best))
+        return;
+    r->best = c->validation;
+    r->best_learner = c->config.learner->head.name;
+    void *line = mem_realloc(r->mem, r->timeline, (size_t)(r->timelines + 1) * sizeof *r->timeline);
+    if (!line)
+        return;
+    r->timeline = line;
+    r->timeline[r->timelines].seconds = run_elapsed(r);
+    r->timeline[r->timelines++].score = r->best;
+}
+
+static void update_config(struct run *r, const struct opt_plan *plan, const struct node_result *result, struct trial_run *t)
+{
+    struct config_run *c = t->config;
+    c->last_trial = t->ask.trial;
+    c->fidelity = t->ask.to;
+    if (t->status != ASX_OK) {
+        char text[1100];
+        c->failed = true;
+        mem_free(c->error);
+        c->error = mem_strdup(r->mem, err_format(&t->err, text, sizeof text));
+        config_drop_states(r, c);
+        config_drop_models(r, c);
+        return;
+    }
+    c->scored = true;
+    c->validation = t->validation;
+    c->best_iteration = t->best_iteration;
+    double measured = trial_measured_share(plan, result, t->index);
+    c->fit_s += measured;
+    c->fit_predicted_s += plan->trial_seconds ? plan->trial_seconds[t->index] : NAN;
+    c->fit_alone_s += plan->trial_alone ? plan->trial_alone[t->index] : NAN;
+    c->peak_predicted = plan->trial_bytes ? plan->trial_bytes[t->index] : NAN;
+    if (!r->problem.repeatable)
+        t->seconds = measured;
+    note_best(r, c, t);
+    trim_models(r);
+}
+
+static void commit_trial(struct run *r, const struct trial_run *t)
+{
+    const struct config_run *c = t->config;
+    struct cat_trial row = {.trial = t->ask.trial,
+                            .config_id = t->ask.config_id,
+                            .learner = c->config.learner->head.name,
+                            .config_json = c->json,
+                            .config_hash = c->key,
+                            .from = t->ask.from,
+                            .to = t->ask.to,
+                            .fidelity = trial_fidelity_share(r, c, &t->ask.to),
+                            .state = t->status == ASX_OK ? "finished" : "failed",
+                            .error = t->status == ASX_OK ? NULL : c->error,
+                            .validation = t->status == ASX_OK ? t->validation : NAN,
+                            .ci_low = NAN,
+                            .ci_high = NAN,
+                            .best_iteration = t->best_iteration,
+                            .curve = t->curve,
+                            .seconds = t->seconds,
+                            .fit_s = c->fit_s,
+                            .fit_predicted_s = c->fit_predicted_s,
+                            .fit_alone_s = c->fit_alone_s,
+                            .predict_us_per_row = NAN,
+                            .peak_bytes = NAN,
+                            .peak_predicted_bytes = c->peak_predicted,
+                            .device = "cpu",
+                            .at_s = run_elapsed(r)};
+    struct cat_run_progress progress = {.active_s = run_elapsed(r), .best = r->best};
+    size_t bytes = c->oof && t->status == ASX_OK ? r->problem.rows * (size_t)r->problem.outputs * sizeof *c->oof : 0;
+    struct asx_err err = {0};
+    if (cat_trial_put(r->cat, r->id, &row, bytes ? c->oof : NULL, bytes, NULL, 0, &progress, &err) < 0)
+        run_warn(r, "catalog.trial", "trial %d could not be recorded: %s", t->ask.trial, err.text);
+}
+
+void search_trial_done(struct run *r, const struct opt_plan *plan, const struct node_result *result, struct trial_run *t)
+{
+    if (t->full) {
+        t->done = true;
+        return;
+    }
+    if (t->status == ASX_STOPPED)
+        return;
+    pthread_mutex_lock(&r->lock);
+    update_config(r, plan, result, t);
+    t->done = true;
+    pthread_mutex_unlock(&r->lock);
+    if (r->committing && !t->recorded)
+        commit_trial(r, t);
+}
+
+/* ---- states ------------------------------------------------------------------------- */
+
+static uint64_t state_bytes(const struct run *r, const struct config_run *c)
+{
+    uint64_t sum = 0;
+    for (int f = 0; f <= r->splits->folds; f++)
+        if (c->fold[f].state && c->config.learner->state_bytes)
+            sum += c->config.learner->state_bytes(c->fold[f].state);
+    return sum;
+}
+
+/* A config that cannot go on needs no state: not iterative, all rounds done, or long past its best round. */
+static bool may_go_on(const struct config_run *c)
+{
+    if (c->failed || !trial_is_iterative(c) || !c->config.learner->resumable)
+        return false;
+    double want = asx_config_get(&c->config, c->config.learner->iterations);
+    return c->fidelity.iterations < want;
+}
+
+/* Frees states of configs that are done, then of the worst until the rest fits its share of the memory. */
+static void keep_states(struct run *r)
+{
+    uint64_t cap = r->opt.memory ? mem_limit(r->mem) / 6 : (uint64_t)1 << 30, sum = 0;
+    for (int i = 0; i < r->configs; i++) {
+        struct config_run *c = r->config[i];
+        if (!c)
+            continue;
+        if (!may_go_on(c))
+            config_drop_states(r, c);
+        else
+            sum += state_bytes(r, c);
+    }
+    while (sum > cap) {
+        struct config_run *worst = NULL;
+        for (int i = 0; i < r->configs; i++) {
+            struct config_run *c = r->config[i];
+            if (c && c->fold[0].state && (!worst || better(r, worst->validation, c->validation)))
+                worst = c;
+        }
+        if (!worst)
+            break;
+        uint64_t bytes = state_bytes(r, worst);
+        config_drop_states(r, worst);
+        sum -= bytes < sum ? bytes : sum;
+    }
+}
+
+/* Out-of-fold predictions beyond the best few live in the catalog only. */
+static void keep_oof(struct run *r)
+{
+    enum { KEPT_OOF = 64 };
+    size_t each = r->problem.rows * (size_t)r->problem.outputs * sizeof(float);
+    size_t most = r->opt.memory ? (size_t)(mem_limit(r->mem) / 8) / (each + 1) : KEPT_OOF;
+    int kept = 0;
+    for (int i = 0; i < r->configs; i++)
+        kept += r->config[i] && r->config[i]->oof;
+    while (kept > 1 && (size_t)kept > (most < KEPT_OOF ? most : KEPT_OOF)) {
+        struct config_run *worst = NULL;
+        for (int i = 1; i < r->configs; i++) {
+            struct config_run *c = r->config[i];
+            if (c && c->oof && (!worst || better(r, worst->validation, c->validation)))
+                worst = c;
+        }
+        if (!worst)
+            break;
+        mem_free(worst->oof);
+        worst->oof = NULL;
+        kept--;
+    }
+}
+
+/* ---- asking and telling ------------------------------------------------------------------ */
+
+static void price_begin(void *self)
+{
+    opt_pricer_begin(self);
+}
+
+static void price_add(void *self, const struct asx_config *c, struct asx_fidelity from, struct asx_fidelity to, double *s, double *bytes)
+{
+    opt_pricer_add(self, c, from, to, s, bytes);
+}
+
+static void price_commit(void *self)
+{
+    opt_pricer_commit(self);
+}
+
+static void tell_one(struct run *r, const struct trial_run *t)
+{
+    struct asx_outcome o = {.ask = &t->ask,
+                            .state = t->status == ASX_OK ? ASX_FINISHED : ASX_FAILED,
+                            .validation = t->status == ASX_OK ? t->validation : NAN,
+                            .best_iteration = t->best_iteration,
+                            .seconds = t->seconds,
+                            .curve = t->curve.n ? &t->curve : NULL};
+    r->opt.strategy->tell(r->strategy, &o);
+}
+
+static void count_outcomes(struct run *r)
+{
+    r->trials_finished = r->trials_failed = 0;
+    for (int i = 1; i < r->configs; i++) {
+        if (!r->config[i])
+            continue;
+        r->trials_failed += r->config[i]->failed;
+        r->trials_finished += r->config[i]->scored && !r->config[i]->failed;
+    }
+}
+
+static void tell_wave(struct run *r, const struct trial_run *trial, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (trial[i].done)
+            tell_one(r, &trial[i]);
+    count_outcomes(r);
+    keep_states(r);
+    keep_oof(r);
+}
+
+static double wave_target(const struct run *r)
+{
+    double s = first_wave_s * (double)(1u << (r->waves < 12 ? r->waves : 12));
+    double most = longest_wave_s;
+    if (r->opt.trials == 0 && r->opt.time_s > 0 && r->opt.time_s / 12 < most)
+        most = r->opt.time_s / 12;
+    return s < most ? s : most;
+}
+
+/* Asks until the wave is as long as wanted. Returns how many, or -1 on failure. */
+static int ask_wave(struct run *r, struct opt_pricer *pricer, struct trial_run *trial, struct asx_err *err)
+{
+    struct asx_prices prices = {.self = pricer, .begin = price_begin, .add = price_add, .commit = price_commit};
+    double left = r->search_end - clock_now(), target = wave_target(r), sum = 0;
+    enum { NOMINAL_THREADS = 2 };
+    int threads = r->problem.repeatable ? NOMINAL_THREADS : r->ctx.threads;
+    prices.seconds_left = r->problem.repeatable || isinf(left) ? 3600 : left * threads;
+    prices.wave_seconds = target;
+    opt_pricer_begin(pricer);
+    int n = 0;
+    while (n < WAVE_TRIALS && (n == 0 || sum < target * threads)) {
+        struct asx_ask ask = {0};
+        if (r->opt.strategy->ask(r->strategy, &prices, &ask) != ASX_OK)
+            break;
+        struct config_run *c = run_config(r, ask.config_id, &ask.config, err);
+        if (!c)
+            return -1;
+        double seconds = NAN, bytes = NAN;
+        opt_pricer_add(pricer, &c->config, ask.from, ask.to, &seconds, &bytes);
+        opt_pricer_commit(pricer);
+        sum += seconds == seconds ? seconds : target;
+        trial[n++] = (struct trial_run){.ask = ask, .config = c};
+        if (ask.config_id > r->configs_asked)
+            r->configs_asked = ask.config_id;
+    }
+    return n;
+}
+
+/* ---- the constant baseline: there is always a model ------------------------------------------- */
+
+static const struct asx_learner *find_learner(const struct asx_registry *reg, const char *name)
+{
+    for (int f = 0; reg->family[f]; f++)
+        for (int i = 0; reg->family[f]->learner[i]; i++)
+            if (strcmp(reg->family[f]->learner[i]->head.name, name) == 0)
+                return reg->family[f]->learner[i];
+    return NULL;
+}
+
+static asx_st run_baseline(struct run *r, struct asx_err *err)
+{
+    const struct asx_learner *constant = find_learner(r->session_registry, "constant");
+    if (!constant)
+        return ASX_OK;
+    asx_st st = opt_space_make(r->session_registry, &r->problem, constant, NULL, 0, r->mem, &r->baseline_space, err);
+    if (st != ASX_OK)
+        return st;
+    struct asx_config config;
+    opt_config_default(constant, r->baseline_space, &config);
+    struct config_run *c = run_config(r, 0, &config, err);
+    if (!c)
+        return ASX_E_NOMEM;
+    struct trial_run trial = {.ask = {.config = config, .from = {1, 0, 0}, .to = {1, 0, r->splits->folds}}, .config = c};
+    bool resumed = r->resumed;
+    trial.recorded = resumed;
+    st = run_wave(r, &trial, 1, !resumed, !r->problem.repeatable, err);
+    if (st == ASX_OK && trial.status < 0) {
+        if (err)
+            *err = trial.err;
+        st = trial.status;
+    }
+    run_wave_clear(&trial, 1);
+    return st;
+}
+
+/* ---- the loop -------------------------------------------------------------------------------------- */
+
+static const char *why_nothing_asked(const struct run *r)
+{
+    if (r->opt.trials && r->configs_asked >= r->opt.trials)
+        return "trials";
+    return r->opt.strategy->exhausted(r->strategy) ? "space" : "converged";
+}
+
+asx_st search_one_wave(struct run *r, struct trial_run *trial, int n, struct asx_err *err)
+{
+    r->waves++;
+    asx_st st = run_wave(r, trial, n, true, !r->problem.repeatable, err);
+    tell_wave(r, trial, n);
+    run_wave_clear(trial, n);
+    return st == ASX_STOPPED ? ASX_OK : st;
+}
+
+asx_st run_search(struct run *r, struct asx_err *err)
+{
+    r->phase = "searching";
+    struct opt_pricer *pricer = opt_pricer_create(&r->ctx);
+    struct trial_run *trial = mem_calloc(r->mem, WAVE_TRIALS, sizeof *trial);
+    asx_st st = pricer && trial ? run_baseline(r, err) : err_set(err, ASX_E_NOMEM, "no memory to search; raise the memory limit");
+    if (st == ASX_OK && r->resumed)
+        st = search_replay(r, err);
+    while (st == ASX_OK) {
+        run_tick(r);
+        if (run_should_stop(r))
+            break;
+        int n = ask_wave(r, pricer, trial, err);
+        if (n < 0)
+            st = ASX_E_NOMEM;
+        if (n <= 0) {
+            r->stop_reason = why_nothing_asked(r);
+            break;
+        }
+        st = search_one_wave(r, trial, n, err);
+    }
+    if (!r->stop_reason)
+        r->stop_reason = __atomic_load_n(&r->session->cancelled, __ATOMIC_RELAXED) ? "interrupted" : "time";
+    if (pricer)
+        opt_pricer_destroy(pricer);
+    mem_free(trial);
+    return st;
+}
