@@ -117,6 +117,7 @@ struct trial_run {
     int best_iteration;
     struct asx_curve curve;  /**< mean over folds */
     bool full;               /**< fit on all rows instead of folds */
+    bool refit;              /**< for a model only: nothing is scored or recorded */
     struct cat_op *op;       /**< of the wave, by node; set while it runs */
 };
 
@@ -179,9 +180,14 @@ struct run {
     double ensemble_validation, ensemble_low, ensemble_high, ensemble_test;
     struct config_run **board; /**< ranked */
     int boards;
-    struct { int config; double weight; } *selected;
-    int n_selected;
+    int candidates;          /**< of the ensemble: configs that may be part of it */
+    struct config_run **candidate; /**< best first; selected ones have weight > 0 */
+    const struct asx_frame *test_frame;
+    struct asx_target test_target;
+    size_t test_rows;
+    double ensemble_predict_us;
     double temperature, threshold;
+    json_t *summary;         /**< confusion, roc or residuals of the ensemble, for the report */
     double final_scale;      /**< measured / predicted of final steps, for the reserve */
 };
 

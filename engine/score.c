@@ -207,7 +207,7 @@ static asx_st score_run(struct asx_exec *e, const struct asx_batch *b, struct as
     struct run *r = t->run;
     struct asx_err mine = {0};
     asx_st st = t->status;
-    if (st == ASX_OK && !t->full)
+    if (st == ASX_OK && !t->refit)
         st = score_folds(e, t, &mine);
     if (st == ASX_OK && search_wants_models(r, t))
         st = make_models(e, t, &mine);

@@ -39,7 +39,7 @@ static struct config_run *worst_kept(struct run *r, int *kept)
 
 bool search_wants_models(struct run *r, const struct trial_run *t)
 {
-    if (t->full)
+    if (t->refit)
         return true;
     if (!r->keep_models)
         return false;
@@ -138,7 +138,7 @@ static void commit_trial(struct run *r, const struct trial_run *t)
 
 void search_trial_done(struct run *r, const struct opt_plan *plan, const struct node_result *result, struct trial_run *t)
 {
-    if (t->full) {
+    if (t->refit) {
         t->done = true;
         return;
     }

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who may be part of the ensemble, and how much of it: the step ensemble.select/greedy. */
+#include "engine/board.h"
+#include "engine/final.h"
+#include "engine/ops/core.h"
+#include "engine/trial.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "catalog/blob.h"
+#include "search/ensemble/ensemble.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool may_still_grow(const struct config_run *c)
+{
+    if (!trial_is_iterative(c))
+        return false;
+    double want = asx_config_get(&c->config, c->config.learner->iterations);
+    /* an early best round says that more rounds would not have helped */
+    return c->fidelity.iterations < want && c->best_iteration > 0.7 * c->fidelity.iterations;
+}
+
+void final_prune(struct run *r)
+{
+    r->trials_pruned = 0;
+    for (int i = 1; i < r->configs; i++) {
+        struct config_run *c = r->config[i];
+        if (!c || !c->scored || c->failed)
+            continue;
+        c->pruned = c->fidelity.folds < r->splits->folds;
+        for (int k = 1; k < r->configs && !c->pruned && may_still_grow(c); k++) {
+            const struct config_run *o = r->config[k];
+            c->pruned = o && o->scored && o->config.learner == c->config.learner && o->fidelity.iterations > c->fidelity.iterations &&
+                        asx_metric_better(r->opt.metric, o->validation, c->validation);
+        }
+        r->trials_pruned += c->pruned;
+    }
+    r->trials_finished -= r->trials_pruned;
+}
+
+static const struct run *sorting; /* qsort has no argument; guarded by sort_lock */
+static pthread_mutex_t sort_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static int by_score(const void *a, const void *b)
+{
+    const struct config_run *x = *(struct config_run *const *)a, *y = *(struct config_run *const *)b;
+    if (asx_metric_better(sorting->opt.metric, x->validation, y->validation))
+        return -1;
+    if (asx_metric_better(sorting->opt.metric, y->validation, x->validation))
+        return 1;
+    return (x->id > y->id) - (x->id < y->id);
+}
+
+asx_st final_candidates(struct run *r, bool need_models, struct asx_err *err)
+{
+    struct config_run **list = mem_array(r->mem, (size_t)r->configs + 1, sizeof *list);
+    if (!list)
+        return err_set(err, ASX_E_NOMEM, "no memory for the leaderboard; raise the memory limit");
+    int n = 0;
+    for (int i = 0; i < r->configs; i++) {
+        struct config_run *c = r->config[i];
+        if (c && c->scored && !c->failed && !c->pruned && (!need_models || c->has_models))
+            list[n++] = c;
+    }
+    pthread_mutex_lock(&sort_lock);
+    sorting = r;
+    qsort(list, (size_t)n, sizeof *list, by_score);
+    pthread_mutex_unlock(&sort_lock);
+    mem_free(r->candidate);
+    r->candidate = list;
+    r->candidates = n;
+    return ASX_OK;
+}
+
+const float *final_oof(struct run *r, struct config_run *c)
+{
+    if (c->oof || !r->cat || c->oof_blob <= 0)
+        return c->oof;
+    void *data = NULL;
+    size_t size = 0;
+    struct asx_err err = {0};
+    size_t want = r->problem.rows * (size_t)r->problem.outputs * sizeof(float);
+    if (cat_blob_get(r->cat, c->oof_blob, r->mem, &data, &size, &err) == ASX_OK && size == want)
+        c->oof = data;
+    else
+        mem_free(data);
+    return c->oof;
+}
+
+/* ---- the step ----------------------------------------------------------------------- */
+
+struct table {
+    int n;                   /* candidates with predictions */
+    struct config_run **config;
+    const float **pred;      /* [n] of [rows * outputs], scored rows only */
+    uint32_t *row;
+    size_t rows;
+};
+
+static bool scored_everywhere(const float *oof, size_t k, size_t i)
+{
+    return oof[i * k] == oof[i * k];
+}
+
+static asx_st fill_table(struct run *r, struct arena *a, struct table *t, struct asx_err *err)
+{
+    enum { MOST = 100 };
+    size_t k = (size_t)r->problem.outputs;
+    int most = r->candidates < MOST ? r->candidates : MOST;
+    *t = (struct table){0};
+    t->config = arena_calloc(a, (size_t)most + 1, sizeof *t->config);
+    t->pred = arena_calloc(a, (size_t)most + 1, sizeof *t->pred);
+    t->row = arena_alloc(a, (r->problem.rows + 1) * sizeof *t->row);
+    if (!t->config || !t->pred || !t->row)
+        return err_set(err, ASX_E_NOMEM, "no memory to select an ensemble; raise the memory limit");
+    for (int c = 0; c < most; c++) {
+        const float *oof = final_oof(r, r->candidate[c]);
+        if (!oof)
+            continue;
+        if (t->n == 0)
+            for (size_t i = 0; i < r->problem.rows; i++)
+                if (scored_everywhere(oof, k, i))
+                    t->row[t->rows++] = (uint32_t)i;
+        float *p = arena_alloc(a, (t->rows * k + 1) * sizeof *p);
+        if (!p)
+            return t->n ? ASX_OK : err_set(err, ASX_E_NOMEM, "no memory to select an ensemble; raise the memory limit");
+        for (size_t i = 0; i < t->rows; i++)
+            memcpy(p + i * k, oof + t->row[i] * k, k * sizeof *p);
+        t->pred[t->n] = p;
+        t->config[t->n++] = r->candidate[c];
+    }
+    return t->n ? ASX_OK : err_set(err, ASX_E_INTERNAL, "no out-of-fold predictions are left to choose from; please report this");
+}
+
+static struct asx_scored truth_of(const struct run *r, const struct table *t)
+{
+    return (struct asx_scored){.n = t->rows,
+                               .outputs = r->problem.outputs,
+                               .y = r->problem.y,
+                               .weight = r->problem.score_weight,
+                               .row = t->row,
+                               .positive = r->problem.positive};
+}
+
+static void intervals(struct run *r, const struct table *t, const float *blend)
+{
+    struct ens_boot *boot = ens_boot_create(t->rows, r->opt.seed, r->mem);
+    if (!boot)
+        return;
+    struct asx_err ignored = {0};
+    struct asx_scored s = truth_of(r, t);
+    s.pred = blend;
+    s.threshold = r->threshold;
+    ens_boot_interval(boot, &s, r->opt.metric, &r->ensemble_low, &r->ensemble_high, &ignored);
+    s.threshold = 0;
+    for (int c = 0; c < t->n && c < 60; c++) {
+        if (!r->problem.repeatable && c > 0 && run_should_stop(r))
+            break;
+        s.pred = t->pred[c];
+        ens_boot_interval(boot, &s, r->opt.metric, &t->config[c]->ci_low, &t->config[c]->ci_high, &ignored);
+    }
+    ens_boot_destroy(boot);
+}
+
+static asx_st select_weights(struct asx_exec *e, struct run *r, const struct table *t, double *weight, struct asx_err *err)
+{
+    memset(weight, 0, (size_t)t->n * sizeof *weight);
+    weight[0] = 1;
+    if (!r->opt.ensemble || t->n == 1)
+        return ASX_OK;
+    struct ens_input in = {.truth = truth_of(r, t), .metric = r->opt.metric, .pred = t->pred, .candidates = t->n, .seed = r->opt.seed, .exec = e};
+    double score;
+    return ens_select(&in, weight, &score, err);
+}
+
+static asx_st ensemble_run(struct asx_exec *e, const struct asx_batch *b, struct asx_err *err)
+{
+    (void)b;
+    struct run *r = ((struct exec_context *)e->engine)->node->core;
+    struct table t;
+    asx_st st = fill_table(r, e->scratch, &t, err);
+    if (st != ASX_OK)
+        return st;
+    size_t size = t.rows * (size_t)r->problem.outputs;
+    double *weight = arena_calloc(e->scratch, (size_t)t.n, sizeof *weight);
+    float *blend = arena_alloc(e->scratch, (size + 1) * sizeof *blend);
+    if (!weight || !blend)
+        return err_set(err, ASX_E_NOMEM, "no memory to select an ensemble; raise the memory limit");
+    st = select_weights(e, r, &t, weight, err);
+    if (st != ASX_OK)
+        return st;
+    ens_blend(t.pred, weight, t.n, size, blend);
+    struct asx_scored s = truth_of(r, &t);
+    s.pred = blend;
+    r->temperature = 1;
+    r->threshold = 0;
+    if (r->problem.task != ASX_REGRESSION) {
+        r->temperature = ens_temperature(&s, r->opt.metric, r->mem);
+        ens_temper(blend, t.rows, r->problem.outputs, r->temperature);
+        if (r->opt.metric->thresholded && r->problem.task == ASX_BINARY)
+            r->threshold = ens_threshold(&s, r->opt.metric, r->mem);
+    }
+    s.threshold = r->threshold;
+    r->ensemble_validation = r->opt.metric->score(&s);
+    for (int c = 0; c < t.n; c++)
+        t.config[c]->weight = weight[c];
+    intervals(r, &t, blend);
+    r->summary = board_summary(r, &t.row[0], t.rows, blend);
+    return ASX_OK;
+}
+
+static void ensemble_work(const struct asx_problem *p, const struct asx_batch *b, struct asx_work *w)
+{
+    double candidates = b->shape.cols < 100 ? b->shape.cols : 100, cells = (double)p->rows * p->outputs;
+    asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_STREAM, .t = ASX_F32, .m = 40 * candidates * cells});
+    asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_SORT, .t = ASX_F32, .m = p->rows < 10000 ? (double)p->rows : 10000, .n = 1, .times = candidates});
+    w->scratch = (uint64_t)(candidates * cells * 4);
+}
+
+const struct asx_op core_ensemble = {.head = {"ensemble.select/greedy", "weights, temperature, threshold and intervals from out-of-fold predictions"},
+                                     .version = 1,
+                                     .gives = "ensemble",
+                                     .flags = ASX_SPLITS,
+                                     .work = ensemble_work,
+                                     .run = ensemble_run};

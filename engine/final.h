@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file final.h What follows the search: ensemble, refit, test, model. */
+#ifndef ASSAY_ENGINE_FINAL_H
+#define ASSAY_ENGINE_FINAL_H
+
+#include "engine/run.h"
+
+/** Marks configs that others of their learner went past as pruned. Counts them. */
+void final_prune(struct run *);
+/** Fills r->candidate: scored on all folds, not pruned, best first. With `need_models` only those whose models are there. */
+asx_st final_candidates(struct run *, bool need_models, struct asx_err *);
+/** Out-of-fold predictions of a config, from memory or the catalog; NULL when they are gone. Owned by the config. */
+const float *final_oof(struct run *, struct config_run *);
+
+/** Adds a config's fold models (or its full model) to `m`; `weight` is divided among them. The config keeps its models. */
+asx_st final_add_config(struct run *, struct model *, struct config_run *, double weight, struct asx_err *);
+/** An empty model with the run's schema. */
+asx_st final_new_model(struct run *, struct model **, struct asx_err *);
+/** Frees a model that only borrows its members' fitted models. */
+void final_free_borrowed(struct model *);
+/** Fits what the chosen configs lack. `full`: on all rows. */
+asx_st final_refit(struct run *, struct config_run *const *, int n, bool full, struct asx_err *);
+
+/** Reads the test data (or a sample of the training rows, for timing only) and predicts it with every config that has models. */
+asx_st final_read_test(struct run *, struct asx_err *);
+asx_st final_test(struct run *, struct asx_err *);
+
+#endif

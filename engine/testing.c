@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Test data: read once at the end, scored once, never used for choosing. Prediction times are taken on the way. */
+#include "engine/final.h"
+#include "engine/ops/core.h"
+#include "engine/session.h"
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "data/frame.h"
+#include "data/read.h"
+
+#include <string.h>
+
+/* Types of the training columns, so that the test file is read the same way. */
+static struct data_type *training_types(struct run *r, size_t *n)
+{
+    struct data_type *t = mem_calloc(r->mem, r->file_frame->columns + 1, sizeof *t);
+    *n = 0;
+    for (size_t j = 0; t && j < r->file_frame->columns; j++) {
+        const struct asx_column *c = &r->file_frame->column[j];
+        int day_first = c->type == ASX_DATETIME ? (frame_day_first(r->file_frame, (int)j) ? 2 : 1) : 0;
+        t[(*n)++] = (struct data_type){c->name, c->type, day_first};
+    }
+    return t;
+}
+
+static asx_st read_test_file(struct run *r, struct asx_exec *e, const struct asx_frame **out, struct asx_err *err)
+{
+    size_t n;
+    struct data_type *types = training_types(r, &n);
+    if (!types)
+        return err_set(err, ASX_E_NOMEM, "no memory to read the test data; raise the memory limit");
+    struct data_options o = {.header = r->opt.read.header,
+                             .delimiter = r->opt.read.delimiter,
+                             .missing = r->opt.read.missing,
+                             .types = types,
+                             .n_types = n,
+                             .lenient = true,
+                             .par = data_par_exec(e)};
+    struct asx_frame *frame = NULL;
+    asx_st st = data_read(&o, r->opt.test, r->mem, &r->session->sink, &frame, err);
+    mem_free(types);
+    *out = frame;
+    return st;
+}
+
+static asx_st bind_target(struct run *r, const struct asx_frame *file, struct asx_err *err)
+{
+    const char *name = r->opt.target ? r->opt.target : "target";
+    int column;
+    asx_st st = frame_require(file, name, &column, err);
+    if (st == ASX_OK)
+        st = r->opt.kind->target_again(file, column, &r->target, r->mem, &r->test_target, err);
+    struct asx_frame *kept = NULL;
+    if (st == ASX_OK)
+        st = frame_take_rows(file, r->test_target.row, r->test_target.rows, r->mem, &kept, err);
+    r->test_frame = kept;
+    r->test_rows = st == ASX_OK ? r->test_target.rows : 0;
+    size_t unseen = 0;
+    for (size_t i = 0; i < r->test_rows; i++)
+        unseen += r->test_target.y[i] != r->test_target.y[i];
+    if (unseen)
+        run_warn(r, "test.unseen_class", "%zu test rows have a class that the training data does not; they count as wrong where the metric can say so", unseen);
+    return st;
+}
+
+/* Without test data, some training rows serve to time predictions. */
+static asx_st timing_rows(struct run *r, struct asx_err *err)
+{
+    enum { MOST = 500 };
+    uint32_t row[MOST];
+    size_t n = r->frame->rows < MOST ? r->frame->rows : MOST;
+    for (size_t i = 0; i < n; i++)
+        row[i] = (uint32_t)i;
+    struct asx_frame *kept = NULL;
+    asx_st st = frame_take_rows(r->frame, row, n, r->mem, &kept, err);
+    r->test_frame = kept;
+    return st;
+}
+
+static asx_st test_read_run(struct asx_exec *e, const struct asx_batch *b, struct asx_err *err)
+{
+    (void)b;
+    struct run *r = ((struct exec_context *)e->engine)->node->core;
+    if (!r->opt.test)
+        return timing_rows(r, err);
+    const struct asx_frame *file = NULL;
+    asx_st st = read_test_file(r, e, &file, err);
+    if (st == ASX_OK)
+        st = bind_target(r, file, err);
+    if (file)
+        frame_put(file);
+    if (st < 0 && r->opt.test)
+        err_place(err, r->opt.test, 0, 0);
+    return st;
+}
+
+static void test_read_work(const struct asx_problem *p, const struct asx_batch *b, struct asx_work *w)
+{
+    (void)p;
+    asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_PARSE, .t = ASX_U8, .m = b->shape.nnz + 1});
+}
+
+static const struct asx_op core_test_read = {
+    .head = {"test.read/stream", "test data"}, .version = 1, .gives = "test", .flags = ASX_SPLITS, .work = test_read_work, .run = test_read_run};
+
+asx_st final_read_test(struct run *r, struct asx_err *err)
+{
+    struct opt_plan *plan = NULL;
+    asx_st st = opt_plan_create(r->mem, &plan);
+    struct data_prescan scan = {0};
+    if (st == ASX_OK && r->opt.test)
+        st = data_prescan(r->opt.test, &scan, err);
+    struct asx_shape shape = {.rows = scan.rows, .cols = scan.columns, .nnz = (double)scan.file_bytes, .bytes = scan.frame_bytes};
+    if (st == ASX_OK && opt_plan_add_core(plan, &r->ctx, &core_test_read, "read test data", &shape, NULL, 0, (struct asx_key){0, 0}, r) < 0)
+        st = err_set(err, ASX_E_NOMEM, "no memory to read the test data");
+    if (st == ASX_OK) {
+        opt_plan_place(plan, &r->ctx);
+        st = run_plan(r, plan, err);
+    }
+    if (plan)
+        opt_plan_free(plan);
+    return st;
+}
+
+/* ---- predicting and scoring -------------------------------------------------------- */
+
+static double score_test(struct run *r, const double *pred, double threshold)
+{
+    size_t n = 0, k = (size_t)r->problem.outputs;
+    uint32_t *row = mem_array(r->mem, r->test_rows + 1, sizeof *row);
+    double *p = mem_array(r->mem, r->test_rows * k + 1, sizeof *p), score = NAN;
+    const double *weight = NULL;
+    double *w = NULL;
+    int at = r->opt.weights ? frame_find(r->test_frame, r->opt.weights) : -1;
+    if (at >= 0 && (w = mem_array(r->mem, r->test_rows + 1, sizeof *w)) != NULL) {
+        for (size_t i = 0; i < r->test_rows; i++)
+            w[i] = asx_column_number(&r->test_frame->column[at], i);
+        weight = w;
+    }
+    for (size_t i = 0; row && p && i < r->test_rows; i++) {
+        if (r->test_target.y[i] != r->test_target.y[i])
+            continue;
+        memcpy(p + n * k, pred + i * k, k * sizeof *p);
+        row[n++] = (uint32_t)i;
+    }
+    if (n)
+        score = r->opt.metric->score(&(struct asx_scored){.n = n,
+                                                          .outputs = (int)k,
+                                                          .y = r->test_target.y,
+                                                          .pred64 = p,
+                                                          .weight = weight,
+                                                          .row = row,
+                                                          .positive = r->problem.positive,
+                                                          .threshold = threshold});
+    mem_free(row);
+    mem_free(p);
+    mem_free(w);
+    return score;
+}
+
+static asx_st predict_config(struct run *r, struct config_run *c, double *out, struct asx_err *err)
+{
+    struct model *m = NULL;
+    asx_st st = final_new_model(r, &m, err);
+    if (st != ASX_OK)
+        return st;
+    st = final_add_config(r, m, c, 1, err);
+    const struct asx_frame *bound = NULL;
+    if (st == ASX_OK)
+        st = model_bind(m, r->test_frame, &bound, err);
+    double t = clock_now();
+    if (st == ASX_OK)
+        st = model_predict(m, bound, NULL, run_should_stop, r, out, err);
+    if (st == ASX_OK && r->test_frame->rows)
+        c->predict_us = (clock_now() - t) / (double)r->test_frame->rows * 1e6;
+    if (bound)
+        frame_put(bound);
+    final_free_borrowed(m);
+    return st;
+}
+
+static void temper64(double *p, size_t n, int k, double temperature)
+{
+    if (temperature == 1 || k < 2)
+        return;
+    for (size_t i = 0; i < n; i++, p += k) {
+        double sum = 0;
+        for (int c = 0; c < k; c++) {
+            p[c] = pow(p[c] > 1e-300 ? p[c] : 1e-300, 1 / temperature);
+            sum += p[c];
+        }
+        for (int c = 0; c < k; c++)
+            p[c] /= sum;
+    }
+}
+
+static asx_st test_run(struct asx_exec *e, const struct asx_batch *b, struct asx_err *err)
+{
+    (void)b;
+    struct run *r = ((struct exec_context *)e->engine)->node->core;
+    size_t k = (size_t)r->problem.outputs, size = r->test_frame->rows * k;
+    double *pred = mem_array(r->mem, size + 1, sizeof *pred), *blend = mem_calloc(r->mem, size + 1, sizeof *blend);
+    asx_st st = pred && blend ? ASX_OK : err_set(err, ASX_E_NOMEM, "no memory to predict the test data; raise the memory limit");
+    double us = 0;
+    bool whole = true;
+    for (int i = 0; i < r->candidates && st == ASX_OK; i++) {
+        struct config_run *c = r->candidate[i];
+        if (!c->has_models)
+            continue;
+        if (c->weight <= 0 && run_should_stop(r))
+            continue;
+        st = predict_config(r, c, pred, err);
+        if (st == ASX_STOPPED) {
+            whole &= c->weight <= 0;
+            st = ASX_OK;
+            continue;
+        }
+        if (st != ASX_OK)
+            break;
+        if (r->opt.test)
+            c->test = score_test(r, pred, 0);
+        us += c->weight > 0 ? c->predict_us : 0;
+        for (size_t q = 0; q < size && c->weight > 0; q++)
+            blend[q] += c->weight * pred[q];
+    }
+    r->ensemble_predict_us = us;
+    if (st == ASX_OK && r->opt.test && whole) {
+        temper64(blend, r->test_frame->rows, r->problem.outputs, r->temperature);
+        r->ensemble_test = score_test(r, blend, r->threshold);
+    }
+    mem_free(pred);
+    mem_free(blend);
+    return st;
+}
+
+static void test_work(const struct asx_problem *p, const struct asx_batch *b, struct asx_work *w)
+{
+    (void)p;
+    asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_TREE_PREDICT, .t = ASX_F32, .m = b->shape.rows, .n = 100, .p = 6, .times = b->shape.cols});
+}
+
+const struct asx_op core_test = {
+    .head = {"test.score/predict", "predictions of the test data by every kept config"}, .version = 1, .gives = "test score", .work = test_work, .run = test_run};
+
+asx_st final_test(struct run *r, struct asx_err *err)
+{
+    struct opt_plan *plan = NULL;
+    asx_st st = opt_plan_create(r->mem, &plan);
+    struct asx_shape shape = {.rows = (double)r->test_frame->rows, .cols = KEPT_MODELS};
+    if (st == ASX_OK && opt_plan_add_core(plan, &r->ctx, &core_test, "score test data", &shape, NULL, 0, (struct asx_key){0, 0}, r) < 0)
+        st = err_set(err, ASX_E_NOMEM, "no memory to score the test data");
+    if (st == ASX_OK) {
+        opt_plan_place(plan, &r->ctx);
+        st = run_plan(r, plan, err);
+    }
+    if (plan)
+        opt_plan_free(plan);
+    return st;
+}
