@@ -177,9 +177,8 @@ struct run {
     json_t *op_rows;         /**< for the report: predicted and measured */
     /* result */
     struct model *made;
+    int64_t made_id;
     double ensemble_validation, ensemble_low, ensemble_high, ensemble_test;
-    struct config_run **board; /**< ranked */
-    int boards;
     int candidates;          /**< of the ensemble: configs that may be part of it */
     struct config_run **candidate; /**< best first; selected ones have weight > 0 */
     const struct asx_frame *test_frame;
@@ -187,6 +186,7 @@ struct run {
     size_t test_rows;
     double ensemble_predict_us;
     double temperature, threshold;
+    json_t *importance;      /**< [[column, share], ...] of the model, best first */
     json_t *summary;         /**< confusion, roc or residuals of the ensemble, for the report */
     double final_scale;      /**< measured / predicted of final steps, for the reserve */
 };
@@ -211,7 +211,6 @@ asx_st run_prelude(struct run *, struct asx_err *);
 asx_st run_open_planning(struct run *, struct asx_err *);
 asx_st run_search(struct run *, struct asx_err *);
 asx_st run_final(struct run *, struct asx_err *);
-json_t *run_board(struct run *);
 
 /** The config of an id, made when it is new. */
 struct config_run *run_config(struct run *, int id, const struct asx_config *, struct asx_err *);

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The run as JSON: exactly CONTRACT's keys first, then what the report draws. */
+#include "engine/board.h"
+#include "engine/trial.h"
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "catalog/catalog.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void put(json_t *o, const char *key, json_t *v)
+{
+    json_object_set_new(o, key, v);
+}
+
+static json_t *text(const char *s)
+{
+    return s ? json_string(s) : json_null();
+}
+
+static json_t *shown_id(char kind, int64_t id)
+{
+    char s[CAT_ID];
+    return id > 0 ? json_string(cat_id_format(kind, id, s)) : json_null();
+}
+
+static const char *task_name(const struct run *r)
+{
+    return r->opt.kind->head.name;
+}
+
+/* ---- leaderboard ------------------------------------------------------------------ */
+
+static bool is_ensemble(const struct run *r)
+{
+    int n = 0;
+    for (int i = 0; i < r->candidates; i++)
+        n += r->candidate[i]->weight > 0;
+    return n > 1;
+}
+
+static json_t *config_row(const struct run *r, const struct config_run *c, int rank)
+{
+    json_t *o = json_object(), *config = NULL;
+    json_error_t e;
+    if (c->json)
+        config = json_loads(c->json, 0, &e);
+    put(o, "rank", json_integer(rank));
+    put(o, "model", shown_id('m', c->model_id));
+    put(o, "learner", text(c->config.learner->head.name));
+    put(o, "config", config ? config : json_object());
+    put(o, "fidelity", json_number(trial_fidelity_share(r, c, &c->fidelity)));
+    put(o, "validation", json_number(c->validation));
+    put(o, "ci_low", json_number(c->ci_low));
+    put(o, "ci_high", json_number(c->ci_high));
+    put(o, "test", json_number(c->test));
+    put(o, "fit_s", json_number(c->fit_s));
+    put(o, "fit_predicted_s", json_number(c->fit_predicted_s));
+    put(o, "fit_alone_s", json_number(c->fit_alone_s));
+    put(o, "predict_us_per_row", json_number(c->predict_us));
+    put(o, "peak_bytes", json_number(c->peak_bytes > 0 ? c->peak_bytes : NAN));
+    put(o, "peak_predicted_bytes", json_number(c->peak_predicted));
+    put(o, "device", json_string("cpu"));
+    put(o, "weight", json_number(c->weight));
+    put(o, "pareto", json_false());
+    put(o, "seed", json_integer((json_int_t)r->opt.seed));
+    put(o, "plan", shown_id('p', c->plan));
+    put(o, "iterations", json_integer(c->best_iteration));
+    return o;
+}
+
+static json_t *ensemble_row(const struct run *r)
+{
+    double fit = 0, predicted = 0, alone = 0;
+    for (int i = 0; i < r->candidates; i++) {
+        const struct config_run *c = r->candidate[i];
+        fit += c->weight > 0 ? c->fit_s : 0;
+        predicted += c->weight > 0 ? c->fit_predicted_s : 0;
+        alone += c->weight > 0 ? c->fit_alone_s : 0;
+    }
+    json_t *o = json_object(), *members = json_object();
+    for (int i = 0; i < r->candidates; i++)
+        if (r->candidate[i]->weight > 0) {
+            char id[CAT_ID];
+            put(members, cat_id_format('m', r->candidate[i]->model_id, id), json_number(r->candidate[i]->weight));
+        }
+    put(o, "rank", json_integer(1));
+    put(o, "model", shown_id('m', r->made_id));
+    put(o, "learner", json_string("ensemble"));
+    put(o, "config", json_pack("{s:o}", "members", members));
+    put(o, "fidelity", json_number(1));
+    put(o, "validation", json_number(r->ensemble_validation));
+    put(o, "ci_low", json_number(r->ensemble_low));
+    put(o, "ci_high", json_number(r->ensemble_high));
+    put(o, "test", json_number(r->ensemble_test));
+    put(o, "fit_s", json_number(fit));
+    put(o, "fit_predicted_s", json_number(predicted));
+    put(o, "fit_alone_s", json_number(alone));
+    put(o, "predict_us_per_row", json_number(r->ensemble_predict_us));
+    put(o, "peak_bytes", json_null());
+    put(o, "peak_predicted_bytes", json_null());
+    put(o, "device", json_string("cpu"));
+    put(o, "weight", json_number(1));
+    put(o, "pareto", json_false());
+    put(o, "seed", json_integer((json_int_t)r->opt.seed));
+    put(o, "plan", json_null());
+    return o;
+}
+
+static double member_number(const json_t *row, const char *key)
+{
+    return json_double(json_object_get(row, key));
+}
+
+/* A row is on the front when no other is at least as good and faster, or better and as fast. */
+static void mark_pareto(const struct run *r, json_t *rows)
+{
+    size_t i, k;
+    json_t *a, *b;
+    json_array_foreach(rows, i, a) {
+        double s = member_number(a, "validation"), t = member_number(a, "predict_us_per_row");
+        bool front = t == t && s == s;
+        json_array_foreach(rows, k, b) {
+            double s2 = member_number(b, "validation"), t2 = member_number(b, "predict_us_per_row");
+            if (i == k || t2 != t2)
+                continue;
+            bool no_worse = !asx_metric_better(r->opt.metric, s, s2) && t2 <= t;
+            bool strictly = asx_metric_better(r->opt.metric, s2, s) || t2 < t;
+            front &= !(no_worse && strictly);
+        }
+        json_object_set_new(a, "pareto", json_boolean(front));
+    }
+}
+
+static json_t *leaderboard(const struct run *r)
+{
+    json_t *rows = json_array();
+    int rank = 1;
+    if (r->made && is_ensemble(r))
+        json_array_append_new(rows, ensemble_row(r)), rank++;
+    for (int i = 0; i < r->candidates; i++)
+        json_array_append_new(rows, config_row(r, r->candidate[i], rank++));
+    mark_pareto(r, rows);
+    return rows;
+}
+
+static json_t *best_of(const json_t *rows)
+{
+    const json_t *first = json_array_get(rows, 0);
+    json_t *o = json_object();
+    static const char *const keys[] = {"model", "learner", "validation", "ci_low", "ci_high", "test"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        json_t *v = json_object_get(first, keys[i]);
+        put(o, keys[i], v ? json_incref(v) : json_null());
+    }
+    return o;
+}
+
+/* ---- books ------------------------------------------------------------------------- */
+
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static json_t *costs(struct run *r)
+{
+    double median = NAN, p95 = NAN;
+    if (r->q_n) {
+        qsort(r->q_log, (size_t)r->q_n, sizeof *r->q_log, ascending);
+        median = exp(r->q_log[r->q_n / 2]);
+        p95 = exp(r->q_log[(int)(0.95 * (r->q_n - 1))]);
+    }
+    return json_pack("{s:o, s:o, s:i}", "q_error_median", json_number(median), "q_error_p95", json_number(p95), "memory_underestimates",
+                     r->memory_under);
+}
+
+static json_t *timeline(const struct run *r)
+{
+    json_t *a = json_array();
+    for (int i = 0; i < r->timelines; i++)
+        json_array_append_new(a, json_pack("[f, o]", r->timeline[i].seconds, json_number(r->timeline[i].score)));
+    return a;
+}
+
+static json_t *failed(const struct run *r)
+{
+    json_t *a = json_array();
+    for (int i = 0; i < r->configs; i++) {
+        const struct config_run *c = r->config[i];
+        if (c && c->failed)
+            json_array_append_new(a, json_pack("{s:i, s:s, s:s?, s:s?}", "trial", c->last_trial, "learner", c->config.learner->head.name, "config",
+                                               c->json, "error", c->error));
+    }
+    return a;
+}
+
+json_t *run_board(struct run *r)
+{
+    json_t *o = json_object(), *rows = leaderboard(r);
+    put(o, "assay", json_string(ASSAY_VERSION));
+    put(o, "run", shown_id('r', r->id));
+    put(o, "task", text(task_name(r)));
+    put(o, "target", text(r->opt.target ? r->opt.target : "target"));
+    put(o, "rows", json_integer((json_int_t)r->problem.rows));
+    put(o, "columns", json_integer((json_int_t)(r->frame->sparse ? r->frame->sparse->cols : r->frame->columns - 1)));
+    json_t *classes = json_array();
+    for (int c = 0; c < r->problem.classes; c++)
+        json_array_append_new(classes, json_string(r->problem.class_name[c]));
+    put(o, "classes", classes);
+    put(o, "metric", text(r->opt.metric->head.name));
+    put(o, "greater_is_better", json_boolean(r->opt.metric->greater_is_better));
+    put(o, "budget_s", json_number(r->opt.time_s > 0 ? r->opt.time_s : NAN));
+    put(o, "elapsed_s", json_number(run_elapsed(r)));
+    put(o, "peak_rss_bytes", json_integer((json_int_t)clock_peak_rss()));
+    put(o, "stop_reason", text(r->stop_reason));
+    put(o, "best", best_of(rows));
+    put(o, "leaderboard", rows);
+    put(o, "trials", json_pack("{s:i, s:i, s:i}", "finished", r->trials_finished, "failed", r->trials_failed, "pruned", r->trials_pruned));
+    put(o, "costs", costs(r));
+    put(o, "sharing", json_pack("{s:I, s:f}", "hits", (json_int_t)r->share_hits, "seconds_saved", r->share_saved));
+    json_t *warnings = json_array();
+    for (int i = 0; i < r->warnings; i++)
+        json_array_append_new(warnings, json_string(r->warning[i]));
+    put(o, "warnings", warnings);
+    put(o, "timeline", timeline(r));
+    put(o, "failed", failed(r));
+    put(o, "ops", r->op_rows ? json_incref(r->op_rows) : json_array());
+    if (r->summary)
+        json_object_update(o, r->summary);
+    if (r->importance)
+        put(o, "importance", json_incref(r->importance));
+    return o;
+}

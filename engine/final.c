@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* After the search: choose, refit what is missing, test, put the model together, save it. */
+#include "engine/final.h"
+#include "engine/board.h"
+#include "engine/ops/core.h"
+#include "engine/session.h"
+#include "engine/trial.h"
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "catalog/blob.h"
+#include "catalog/model.h"
+#include "data/frame.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- choosing ---------------------------------------------------------------- */
+
+/* Blob ids of predictions that are only in the catalog. */
+static void find_blobs(struct run *r)
+{
+    struct arena *a = arena_create(r->mem);
+    struct cat_trial *row = NULL;
+    size_t n = 0;
+    struct asx_err ignored = {0};
+    if (a && cat_trials_get(r->cat, r->id, a, &row, &n, &ignored) == ASX_OK)
+        for (size_t i = 0; i < n; i++)
+            for (int c = 0; c < r->configs; c++)
+                if (r->config[c] && r->config[c]->last_trial == row[i].trial && r->config[c]->id == row[i].config_id)
+                    r->config[c]->oof_blob = row[i].oof;
+    if (a)
+        arena_destroy(a);
+}
+
+static asx_st select_ensemble(struct run *r, struct asx_err *err)
+{
+    struct opt_plan *plan = NULL;
+    asx_st st = opt_plan_create(r->mem, &plan);
+    struct asx_shape shape = {.rows = (double)r->problem.rows, .cols = r->candidates};
+    if (st == ASX_OK && opt_plan_add_core(plan, &r->ctx, &core_ensemble, "select ensemble", &shape, NULL, 0, (struct asx_key){0, 0}, r) < 0)
+        st = err_set(err, ASX_E_NOMEM, "no memory to select an ensemble");
+    if (st == ASX_OK) {
+        opt_plan_place(plan, &r->ctx);
+        st = run_plan(r, plan, err);
+    }
+    if (plan)
+        opt_plan_free(plan);
+    return st;
+}
+
+/* ---- refitting ------------------------------------------------------------------ */
+
+static bool wants_full(const struct run *r)
+{
+    if (r->opt.refit != REFIT_AUTO)
+        return r->opt.refit == REFIT_FULL;
+    return r->splits->folds < 3 || r->opt.time != NULL; /* one holdout, or folds that never saw the newest rows */
+}
+
+static int chosen(struct run *r, struct config_run **out, bool missing_only)
+{
+    int n = 0;
+    for (int i = 0; i < r->candidates; i++) {
+        struct config_run *c = r->candidate[i];
+        if (c->weight > 0 && (!missing_only || !c->has_models))
+            out[n++] = c;
+    }
+    return n;
+}
+
+static double predicted_refit_s(struct run *r, struct config_run *const *c, int n, bool full)
+{
+    double share = full ? 1.25 / r->splits->folds : 1, sum = 0;
+    for (int i = 0; i < n; i++)
+        sum += c[i]->fit_s * share;
+    return sum / (r->ctx.threads > 1 ? r->ctx.threads * 0.8 : 1);
+}
+
+/* Configs are refitted where law 4 or the refit mode asks for it, and time allows. */
+static asx_st refit(struct run *r, struct asx_err *err)
+{
+    struct config_run **list = mem_array(r->mem, (size_t)r->candidates + 1, sizeof *list);
+    if (!list)
+        return err_set(err, ASX_E_NOMEM, "no memory to refit; raise the memory limit");
+    bool full = wants_full(r);
+    int n = chosen(r, list, !full && !r->problem.repeatable);
+    asx_st st = ASX_OK;
+    double left = r->deadline - clock_now();
+    bool must = false;
+    for (int i = 0; i < n; i++)
+        must |= !list[i]->has_models;
+    if (n && (must || 2 * predicted_refit_s(r, list, n, full) < left)) {
+        r->phase = "refitting";
+        st = final_refit(r, list, n, full, err);
+    }
+    mem_free(list);
+    return st;
+}
+
+/* ---- the model -------------------------------------------------------------------- */
+
+static asx_st assemble(struct run *r, struct asx_err *err)
+{
+    struct model *m = NULL;
+    asx_st st = final_new_model(r, &m, err);
+    if (st != ASX_OK)
+        return st;
+    int members = 0;
+    const char *learner = "ensemble";
+    for (int i = 0; i < r->candidates && st == ASX_OK; i++) {
+        struct config_run *c = r->candidate[i];
+        if (c->weight <= 0)
+            continue;
+        members++;
+        learner = c->config.learner->head.name;
+        st = final_add_config(r, m, c, c->weight, err);
+    }
+    if (st != ASX_OK) {
+        final_free_borrowed(m);
+        return st;
+    }
+    for (int i = 0; i < r->candidates; i++) /* the model owns them now */
+        if (r->candidate[i]->weight > 0)
+            for (int f = 0; f <= r->splits->folds; f++)
+                r->candidate[i]->fold[f].model = NULL;
+    m->learner = mem_strdup(m->mem, members > 1 ? "ensemble" : learner);
+    m->temperature = r->temperature;
+    m->threshold = r->threshold;
+    m->validation = r->ensemble_validation;
+    r->made = m;
+    return ASX_OK;
+}
+
+static asx_st keep_blob(struct run *r, struct cat_model *row, struct asx_err *err)
+{
+    void *data = NULL;
+    size_t size = 0;
+    asx_st st = model_bytes(r->made, &data, &size, err);
+    if (st == ASX_OK)
+        st = cat_blob_put(r->cat, data, size, &row->blob, err);
+    mem_free(data);
+    return st;
+}
+
+/* Rows of the leaderboard get ids first, so that the board inside the model can name them. */
+static asx_st record_models(struct run *r, struct asx_err *err)
+{
+    struct cat_model *row = mem_calloc(r->mem, (size_t)r->candidates + 1, sizeof *row);
+    if (!row)
+        return err_set(err, ASX_E_NOMEM, "no memory for the leaderboard");
+    row[0] = (struct cat_model){.run = r->id, .rank = 1, .learner = r->made->learner, .validation = r->ensemble_validation};
+    for (int i = 0; i < r->candidates; i++)
+        row[i + 1] = (struct cat_model){.run = r->id,
+                                        .trial = r->candidate[i]->last_trial,
+                                        .rank = i + 2,
+                                        .learner = r->candidate[i]->config.learner->head.name,
+                                        .validation = r->candidate[i]->validation};
+    asx_st st = cat_models_put(r->cat, row, (size_t)r->candidates + 1, err);
+    r->made_id = row[0].id;
+    for (int i = 0; i < r->candidates; i++)
+        r->candidate[i]->model_id = row[i + 1].id;
+    mem_free(row);
+    return st;
+}
+
+static asx_st save(struct run *r, struct asx_err *err)
+{
+    r->phase = "saving";
+    char id[CAT_ID];
+    asx_st st = record_models(r, err);
+    if (st != ASX_OK)
+        return st;
+    r->made->id = mem_strdup(r->made->mem, cat_id_format('m', r->made_id, id));
+    json_t *board = run_board(r);
+    char *text = board ? json_text(board) : NULL;
+    json_decref(board);
+    r->made->board = text ? mem_strdup(r->made->mem, text) : NULL;
+    free(text);
+    struct cat_model row = {.id = r->made_id, .run = r->id, .board_json = NULL, .validation = r->ensemble_validation, .learner = r->made->learner, .rank = 1};
+    char *absolute = NULL;
+    if (r->opt.model_path) {
+        st = model_save(r->made, r->opt.model_path, err);
+        absolute = st == ASX_OK ? realpath(r->opt.model_path, NULL) : NULL;
+        row.path = absolute;
+        if (st == ASX_OK)
+            r->made->path = mem_strdup(r->made->mem, r->opt.model_path);
+    }
+    struct asx_err blob_err = {0};
+    if (st == ASX_OK && keep_blob(r, &row, &blob_err) != ASX_OK && !row.path) {
+        st = blob_err.code;
+        if (err)
+            *err = blob_err;
+    }
+    if (st == ASX_OK)
+        st = cat_model_put(r->cat, &row, &r->made_id, err);
+    free(absolute);
+    return st;
+}
+
+static asx_st save_op_run(struct asx_exec *e, const struct asx_batch *b, struct asx_err *err)
+{
+    (void)b;
+    struct run *r = ((struct exec_context *)e->engine)->node->core;
+    asx_st st = assemble(r, err);
+    return st == ASX_OK ? save(r, err) : st;
+}
+
+static void save_work(const struct asx_problem *p, const struct asx_batch *b, struct asx_work *w)
+{
+    (void)p;
+    asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_IO, .t = ASX_U8, .m = b->shape.bytes});
+}
+
+const struct asx_op core_save = {
+    .head = {"model.save/file", "members put together, written to the catalog and to a file"}, .version = 1, .gives = "model", .work = save_work, .run = save_op_run};
+
+static asx_st assemble_and_save(struct run *r, struct asx_err *err)
+{
+    struct opt_plan *plan = NULL;
+    asx_st st = opt_plan_create(r->mem, &plan);
+    struct asx_shape shape = {.bytes = 1e6};
+    if (st == ASX_OK && opt_plan_add_core(plan, &r->ctx, &core_save, "save model", &shape, NULL, 0, (struct asx_key){0, 0}, r) < 0)
+        st = err_set(err, ASX_E_NOMEM, "no memory to save the model");
+    if (st == ASX_OK) {
+        opt_plan_place(plan, &r->ctx);
+        st = run_plan(r, plan, err);
+    }
+    if (plan)
+        opt_plan_free(plan);
+    return st;
+}
+
+asx_st run_final(struct run *r, struct asx_err *err)
+{
+    r->phase = "ensembling";
+    r->search_end = r->deadline;
+    final_prune(r);
+    /* With a clock, what has no models could only join by fitting again: choose among what is there. */
+    bool have = false;
+    for (int i = 0; i < r->configs; i++)
+        have |= r->config[i] && r->config[i]->has_models;
+    asx_st st = final_candidates(r, have && !r->problem.repeatable, err);
+    if (st == ASX_OK && r->candidates == 0)
+        st = err_set(err, ASX_E_LIMIT, "no model was ready when the limit ended; raise the time limit");
+    if (st == ASX_OK) {
+        find_blobs(r);
+        st = select_ensemble(r, err);
+    }
+    if (st == ASX_OK)
+        st = refit(r, err);
+    if (st == ASX_OK)
+        st = final_candidates(r, false, err); /* the leaderboard ranks everything, models or not */
+    if (st == ASX_OK) {
+        r->phase = "testing";
+        st = final_read_test(r, err);
+    }
+    if (st == ASX_OK)
+        st = final_test(r, err);
+    return st == ASX_OK || st == ASX_STOPPED ? assemble_and_save(r, err) : st;
+}
