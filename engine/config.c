@@ -74,6 +74,12 @@ void config_drop_states(struct run *r, struct config_run *c)
         if (c->fold[f].state)
             c->config.learner->free_state(c->fold[f].state);
         c->fold[f].state = NULL;
+    }
+}
+
+void config_drop_preds(struct run *r, struct config_run *c)
+{
+    for (int f = 0; f <= r->splits->folds; f++) {
         mem_free(c->fold[f].pred);
         c->fold[f].pred = NULL;
     }
@@ -95,6 +101,7 @@ void config_run_free(struct run *r, struct config_run *c)
         return;
     if (c->fold) {
         config_drop_states(r, c);
+        config_drop_preds(r, c);
         config_drop_models(r, c);
         for (int f = 0; f <= r->splits->folds; f++) {
             mem_free(c->fold[f].curve.iteration);

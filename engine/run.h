@@ -194,7 +194,7 @@ struct run {
 /** Runs the task. The model (NULL when there is none) is the caller's. */
 asx_st run_task(struct session *, const struct run_options *, struct model **, struct asx_err *);
 /** Goes on with a run of the catalog whose lease has been taken. */
-asx_st run_resume(struct session *, const struct run_options *, int64_t id, struct model **, struct asx_err *);
+asx_st run_resume(struct session *, const struct run_options *, int64_t id, double active_before, struct model **, struct asx_err *);
 
 /* ---- inside the engine ------------------------------------------------------------ */
 
@@ -216,6 +216,7 @@ asx_st run_final(struct run *, struct asx_err *);
 struct config_run *run_config(struct run *, int id, const struct asx_config *, struct asx_err *);
 void config_run_free(struct run *, struct config_run *);
 void config_drop_states(struct run *, struct config_run *);
+void config_drop_preds(struct run *, struct config_run *);
 void config_drop_models(struct run *, struct config_run *);
 /** Plans and runs one wave of trials, and commits them. `commit`: record asks and trials in the catalog. */
 asx_st run_wave(struct run *, struct trial_run *, int n, bool commit, bool keep_models, struct asx_err *);

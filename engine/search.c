@@ -180,6 +180,8 @@ static void keep_states(struct run *r)
         struct config_run *c = r->config[i];
         if (!c)
             continue;
+        if (c->failed || c->fidelity.folds >= r->splits->folds)
+            config_drop_preds(r, c); /* the next rung, if any, predicts every fold anew */
         if (!may_go_on(c))
             config_drop_states(r, c);
         else

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file api.h What the opaque types of <assay/assay.h> are. */
+#ifndef ASSAY_ENGINE_API_H
+#define ASSAY_ENGINE_API_H
+
+#include "engine/model.h"
+#include "engine/task.h"
+
+#include <assay/assay.h>
+
+struct assay_table {
+    struct asx_frame *building;    /**< until it is first used */
+    const struct asx_frame *frame; /**< sealed */
+    size_t rows;
+};
+
+struct assay_task {
+    struct task *task;
+};
+
+struct assay_model {
+    struct model *model;
+    struct asx_err err;
+    char error[1200];
+};
+
+/** The sealed frame of a table, borrowed. */
+asx_st table_frame(const assay_table *, const struct asx_frame **, struct asx_err *);
+/** Wraps a model; takes it over, on failure too. */
+asx_st api_wrap_model(struct model *, assay_model **, struct asx_err *);
+
+#endif

@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A run from the first millisecond to the saved model. */
+#include "engine/run.h"
+#include "engine/board.h"
+#include "engine/final.h"
+#include "engine/session.h"
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/pool.h"
+#include "data/frame.h"
+#include "data/splits.h"
+#include "tasks/target.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const uint64_t nominal_reserve = 48u << 20;
+
+/* ---- clock --------------------------------------------------------------------- */
+
+double run_elapsed(const struct run *r)
+{
+    return r->active_before + clock_now() - r->started;
+}
+
+bool run_should_stop(void *run)
+{
+    struct run *r = run;
+    bool searching = strcmp(r->phase, "searching") == 0 || strcmp(r->phase, "reading") == 0;
+    if (searching && __atomic_load_n(&r->session->cancelled, __ATOMIC_RELAXED))
+        return true;
+    return clock_now() > (searching ? r->search_end : r->deadline);
+}
+
+void run_tick(void *run)
+{
+    struct run *r = run;
+    const struct assay_options *o = &r->session->options;
+    if (!o->progress)
+        return;
+    double elapsed = run_elapsed(r);
+    struct assay_progress p = {.size = sizeof p,
+                               .elapsed_s = elapsed,
+                               .budget_s = r->opt.time_s > 0 ? r->opt.time_s : NAN,
+                               .best = r->best,
+                               .metric = r->opt.metric ? r->opt.metric->head.name : "",
+                               .learner = r->best_learner ? r->best_learner : "",
+                               .phase = r->phase,
+                               .trials = r->trials_finished,
+                               .trials_max = r->opt.trials};
+    p.rest_s = r->opt.time_s > 0 ? r->opt.time_s - elapsed : r->opt.trials && r->trials_finished ? elapsed / r->trials_finished * (r->opt.trials - r->trials_finished) : NAN;
+    if (o->progress(o->progress_arg, &p))
+        __atomic_store_n(&r->session->cancelled, 1, __ATOMIC_RELAXED);
+}
+
+void run_warn(struct run *r, const char *name, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    char text[1024];
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    event_send(&r->session->sink, EVENT_WARNING, name, "%s", text);
+    pthread_mutex_lock(&r->lock);
+    char **list = mem_realloc(NULL, r->warning, (size_t)(r->warnings + 1) * sizeof *list);
+    if (list) {
+        r->warning = list;
+        if ((list[r->warnings] = mem_strdup(NULL, text)) != NULL)
+            r->warnings++;
+    }
+    pthread_mutex_unlock(&r->lock);
+}
+
+/* Seconds kept back for ensemble, refit, test, model and report. */
+static double final_reserve(const struct run *r)
+{
+    double s = 0.1 + 0.05 * r->opt.time_s;
+    struct data_prescan scan;
+    struct asx_err ignored = {0};
+    if (r->opt.test && data_prescan(r->opt.test, &scan, &ignored) == ASX_OK)
+        s += (double)scan.file_bytes / 50e6 + scan.rows * 20e-6;
+    return s < 0.35 * r->opt.time_s ? s : 0.35 * r->opt.time_s;
+}
+
+static void set_clock(struct run *r)
+{
+    double now = clock_now();
+    r->started = r->session->started > 0 ? r->session->started : now;
+    r->session->started = 0; /* later tasks of the session start when they start */
+    r->deadline = r->search_end = INFINITY;
+    if (r->opt.time_s > 0) {
+        r->deadline = r->started + r->opt.time_s - r->active_before;
+        r->search_end = r->deadline - final_reserve(r);
+    }
+}
+
+/* ---- memory ----------------------------------------------------------------------- */
+
+static asx_st set_memory(struct run *r, struct asx_err *err)
+{
+    uint64_t reserve = r->opt.trials ? nominal_reserve : clock_rss() + (16u << 20);
+    if (r->opt.memory && r->opt.memory < reserve + (8u << 20))
+        return err_set(err, ASX_E_INVAL, "a memory limit of %llu MiB is too small to work in; give at least %llu MiB",
+                       (unsigned long long)(r->opt.memory >> 20), (unsigned long long)((reserve + (24u << 20)) >> 20));
+    r->mem = mem_create(NULL, r->opt.memory ? r->opt.memory - reserve : 0);
+    return r->mem ? ASX_OK : err_set(err, ASX_E_NOMEM, "no memory to start a run");
+}
+
+/* Artefacts that nobody uses are kept up to this many bytes. */
+static size_t cache_cap(const struct run *r)
+{
+    if (r->opt.memory)
+        return (size_t)(mem_limit(r->mem) / 4);
+    uint64_t frame = frame_bytes(r->file_frame);
+    return (size_t)(frame + (64u << 20));
+}
+
+/* ---- opening -------------------------------------------------------------------------- */
+
+static void fill_context(struct run *r)
+{
+    r->ctx = (struct opt_context){.registry = r->session->registry,
+                                  .problem = &r->problem,
+                                  .model = &r->model,
+                                  .threads = r->opt.threads,
+                                  .memory = r->opt.memory ? mem_limit(r->mem) : 0,
+                                  .sharing = r->opt.sharing,
+                                  .batching = r->opt.batching,
+                                  .disabled = r->opt.disabled,
+                                  .mem = r->mem};
+    r->executor = (struct executor){.pool = r->session->pool,
+                                    .threads = r->opt.threads,
+                                    .mem = r->mem,
+                                    .problem = &r->problem_ptr,
+                                    .device = r->session->cpu,
+                                    .run = r,
+                                    .members = trial_members,
+                                    .done = trial_node_done,
+                                    .stop = run_should_stop,
+                                    .tick = run_tick};
+}
+
+static asx_st begin_row(struct run *r, struct asx_err *err)
+{
+    struct cat_run_new row = {.task = r->opt.kind->head.name,
+                              .spec = r->opt.spec_text,
+                              .spec_path = r->opt.spec_path,
+                              .task_json = r->opt.task_json,
+                              .data = r->opt.train,
+                              .target = r->opt.target,
+                              .build = ASSAY_VERSION,
+                              .seed = r->opt.seed,
+                              .time_limit_s = r->opt.time_s,
+                              .trial_limit = r->opt.trials,
+                              .memory_limit = r->opt.memory,
+                              .repeatable = r->opt.trials > 0};
+    return cat_run_begin(r->cat, &row, &r->id, err);
+}
+
+asx_st run_open(struct run *r, struct session *s, const struct run_options *opt, struct asx_err *err)
+{
+    r->session = s;
+    r->session_registry = s->registry;
+    r->opt = *opt;
+    r->phase = "reading";
+    r->best = r->ensemble_validation = r->ensemble_low = r->ensemble_high = r->ensemble_test = NAN;
+    r->ensemble_predict_us = NAN;
+    r->temperature = 1;
+    pthread_mutex_init(&r->lock, NULL);
+    __atomic_store_n(&s->cancelled, 0, __ATOMIC_RELAXED);
+    asx_st st = session_catalog(s, false, err);
+    if (st != ASX_OK)
+        return st;
+    r->cat = s->cat;
+    if (!r->id) /* the row first: a run that is killed in its first second must be known */
+        st = begin_row(r, err);
+    set_clock(r);
+    if (st == ASX_OK)
+        st = session_machine(s, err);
+    if (st == ASX_OK && r->opt.threads <= 0)
+        r->opt.threads = opt_machine_threads(s->machine);
+    if (st == ASX_OK)
+        st = session_pool(s, r->opt.threads, err);
+    if (st == ASX_OK)
+        st = session_device(s, err);
+    if (st == ASX_OK)
+        st = set_memory(r, err);
+    if (st != ASX_OK)
+        return st;
+    r->machine = s->machine;
+    r->op_rows = json_array();
+    opt_model_init(&r->model, r->machine, r->opt.trials > 0, r->mem);
+    fill_context(r);
+    return ASX_OK;
+}
+
+/* ---- planning ---------------------------------------------------------------------------- */
+
+static bool cached(void *run, struct asx_key key)
+{
+    struct run *r = run;
+    return cache_has(r->cache, key);
+}
+
+static bool wanted(const struct run *r, const struct asx_learner *l)
+{
+    if (!(l->tasks & ASX_TASK_BIT(r->problem.task)) || (l->fits && !l->fits(&r->problem)))
+        return false;
+    if (!r->opt.learners)
+        return strcmp(l->head.name, "constant") != 0;
+    for (int i = 0; i < r->opt.learners; i++)
+        if (r->opt.learner[i] == l)
+            return true;
+    return false;
+}
+
+static asx_st add_learner(struct run *r, const struct asx_learner *l, struct asx_err *err)
+{
+    const struct asx_learner **list = mem_realloc(r->mem, r->learner, (size_t)(r->learners + 1) * sizeof *list);
+    if (list)
+        r->learner = list;
+    struct asx_space **space = mem_realloc(r->mem, r->space, (size_t)(r->learners + 1) * sizeof *space);
+    if (space)
+        r->space = space;
+    if (!list || !space)
+        return err_set(err, ASX_E_NOMEM, "no memory for the search space; raise the memory limit");
+    r->learner[r->learners] = l;
+    asx_st st = opt_space_make(r->session_registry, &r->problem, l, r->opt.restriction, r->opt.restrictions, r->mem, &r->space[r->learners], err);
+    if (st == ASX_OK)
+        r->learners++;
+    return st;
+}
+
+static asx_st add_learners(struct run *r, struct asx_err *err)
+{
+    asx_st st = ASX_OK;
+    for (int f = 0; r->session_registry->family[f] && st == ASX_OK; f++)
+        for (int i = 0; r->session_registry->family[f]->learner[i] && st == ASX_OK; i++)
+            if (wanted(r, r->session_registry->family[f]->learner[i]))
+                st = add_learner(r, r->session_registry->family[f]->learner[i], err);
+    if (st == ASX_OK && r->learners == 0)
+        st = err_set(err, ASX_E_INVAL, "none of the learners asked for can do this task; 'assay learners' lists what each can do");
+    return st;
+}
+
+asx_st run_open_planning(struct run *r, struct asx_err *err)
+{
+    r->cache = cache_create(r->mem, cache_cap(r));
+    if (!r->cache)
+        return err_set(err, ASX_E_NOMEM, "no memory to plan; raise the memory limit");
+    r->executor.cache = r->cache;
+    r->ctx.cached = cached;
+    r->ctx.cached_arg = r;
+    asx_st st = add_learners(r, err);
+    if (st != ASX_OK)
+        return st;
+    struct asx_search search = {.problem = &r->problem,
+                                .learner = r->learner,
+                                .space = (const struct asx_space *const *)r->space,
+                                .learners = r->learners,
+                                .max_configs = r->opt.trials,
+                                .folds = r->splits->folds,
+                                .seed = r->opt.seed,
+                                .mem = r->mem};
+    return r->opt.strategy->open(&search, &r->strategy, err);
+}
+
+static asx_st record_facts(struct run *r, struct asx_err *err)
+{
+    struct cat_run_facts f = {.data = r->file_frame->key,
+                              .problem = r->problem.key,
+                              .machine = r->machine->key,
+                              .metric = r->opt.metric->head.name,
+                              .greater_is_better = r->opt.metric->greater_is_better,
+                              .rows = (int64_t)r->problem.rows,
+                              .columns = (int64_t)r->frame->columns};
+    return cat_run_set_facts(r->cat, r->id, &f, err);
+}
+
+/* ---- the whole ----------------------------------------------------------------------------- */
+
+static void end_row(struct run *r, asx_st st, const struct asx_err *err)
+{
+    bool interrupted = r->stop_reason && strcmp(r->stop_reason, "interrupted") == 0;
+    json_t *board = r->made ? run_board(r) : NULL;
+    char *text = board ? json_text(board) : NULL;
+    json_decref(board);
+    char message[1200];
+    struct cat_run_end end = {.state = st < 0 && !r->made ? CAT_FAILED : interrupted ? CAT_INTERRUPTED : CAT_FINISHED,
+                              .stop_reason = r->stop_reason,
+                              .report_json = text,
+                              .error = st < 0 ? err_format(err, message, sizeof message) : NULL,
+                              .model = r->made_id,
+                              .progress = {.active_s = run_elapsed(r), .best = r->best}};
+    struct asx_err ignored = {0};
+    cat_run_end(r->cat, r->id, &end, &ignored);
+    if (r->made && text) {
+        mem_free(r->made->board);
+        r->made->board = mem_strdup(r->made->mem, text);
+    }
+    free(text);
+}
+
+static asx_st run_phases(struct run *r, struct asx_err *err)
+{
+    asx_st st = run_prelude(r, err);
+    if (st == ASX_STOPPED || (st == ASX_OK && !r->problem_ptr))
+        return __atomic_load_n(&r->session->cancelled, __ATOMIC_RELAXED)
+                   ? ASX_STOPPED
+                   : err_set(err, ASX_E_LIMIT, "the time limit ended before the target was read; raise the time limit");
+    if (st == ASX_OK)
+        st = record_facts(r, err);
+    if (st == ASX_OK)
+        st = run_open_planning(r, err);
+    if (st == ASX_OK)
+        st = run_search(r, err);
+    return st == ASX_OK ? run_final(r, err) : st;
+}
+
+static asx_st run_all(struct run *r, struct session *s, const struct run_options *opt, struct model **out, struct asx_err *err)
+{
+    struct asx_err mine = {0};
+    asx_st st = run_open(r, s, opt, &mine);
+    if (st == ASX_OK)
+        st = run_phases(r, &mine);
+    if (r->cat && r->id)
+        end_row(r, st, &mine);
+    if (st >= 0 && r->stop_reason && strcmp(r->stop_reason, "interrupted") == 0)
+        st = ASX_STOPPED;
+    if (st < 0 && err)
+        *err = mine;
+    *out = r->made;
+    r->made = NULL;
+    return st;
+}
+
+asx_st run_task(struct session *s, const struct run_options *opt, struct model **out, struct asx_err *err)
+{
+    struct run *r = mem_calloc(NULL, 1, sizeof *r);
+    if (!r)
+        return err_set(err, ASX_E_NOMEM, "no memory to start a run");
+    asx_st st = run_all(r, s, opt, out, err);
+    run_close(r);
+    return st;
+}
+
+asx_st run_resume(struct session *s, const struct run_options *opt, int64_t id, double active_before, struct model **out, struct asx_err *err)
+{
+    struct run *r = mem_calloc(NULL, 1, sizeof *r);
+    if (!r)
+        return err_set(err, ASX_E_NOMEM, "no memory to resume a run");
+    r->id = id;
+    r->resumed = true;
+    r->active_before = active_before;
+    asx_st st = run_all(r, s, opt, out, err);
+    run_close(r);
+    return st;
+}
+
+static void close_search(struct run *r)
+{
+    for (int i = 0; i < r->configs; i++)
+        config_run_free(r, r->config[i]);
+    mem_free(r->config);
+    mem_free(r->candidate);
+    if (r->strategy)
+        r->opt.strategy->close(r->strategy);
+    for (int i = 0; i < r->learners; i++)
+        opt_space_free(r->space[i]);
+    if (r->baseline_space)
+        opt_space_free(r->baseline_space);
+    mem_free(r->learner);
+    mem_free(r->space);
+    cache_destroy(r->cache);
+}
+
+static void close_data(struct run *r)
+{
+    if (r->prelude)
+        opt_plan_free(r->prelude);
+    splits_free(r->splits);
+    target_clear(&r->target);
+    target_clear(&r->test_target);
+    profile_free(r->profile);
+    frame_put(r->frame);
+    frame_put(r->test_frame);
+    frame_put(r->file_frame);
+    mem_free(r->fit_weight);
+    mem_free(r->score_weight);
+    mem_free(r->monotone);
+}
+
+void run_close(struct run *r)
+{
+    if (!r)
+        return;
+    close_search(r);
+    close_data(r);
+    for (int i = 0; i < r->warnings; i++)
+        mem_free(r->warning[i]);
+    mem_free(r->warning);
+    mem_free(r->timeline);
+    mem_free(r->q_log);
+    json_decref(r->op_rows);
+    json_decref(r->summary);
+    json_decref(r->importance);
+    model_free(r->made);
+    if (r->mem) {
+        opt_model_clear(&r->model);
+        mem_destroy(r->mem);
+    }
+    pthread_mutex_destroy(&r->lock);
+    mem_free(r);
+}

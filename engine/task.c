@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/task.h"
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "data/frame.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- spaces a spec is checked against --------------------------------------------- */
+
+static const struct asx_space *whole_space(void *arg, const struct asx_learner *learner)
+{
+    struct task *t = arg;
+    for (int i = 0; i < t->spaces; i++)
+        if (t->space_of[i] == learner)
+            return t->space[i];
+    struct asx_space **space = mem_realloc(t->mem, t->space, (size_t)(t->spaces + 1) * sizeof *space);
+    if (space)
+        t->space = space;
+    const struct asx_learner **of = mem_realloc(t->mem, t->space_of, (size_t)(t->spaces + 1) * sizeof *of);
+    if (of)
+        t->space_of = of;
+    struct asx_err ignored = {0};
+    if (!space || !of || opt_space_make(t->session->registry, NULL, learner, NULL, 0, t->mem, &t->space[t->spaces], &ignored) != ASX_OK)
+        return NULL;
+    t->space_of[t->spaces] = learner;
+    return t->space[t->spaces++];
+}
+
+asx_st task_create(struct session *s, const char *kind, struct task **out, struct asx_err *err)
+{
+    struct mem *mem = mem_create(NULL, 0);
+    struct task *t = mem ? mem_calloc(mem, 1, sizeof *t) : NULL;
+    if (!t) {
+        if (mem)
+            mem_destroy(mem);
+        return err_set(err, ASX_E_NOMEM, "no memory for a task");
+    }
+    t->session = s;
+    t->mem = mem;
+    struct spec_context c = {.registry = s->registry, .space = whole_space, .arg = t};
+    asx_st st = spec_create(&c, mem, &t->spec, err);
+    if (st == ASX_OK && kind)
+        st = spec_set(t->spec, "task", kind, "task", err);
+    if (st != ASX_OK)
+        task_free(t);
+    else
+        *out = t;
+    return st;
+}
+
+void task_free(struct task *t)
+{
+    if (!t)
+        return;
+    spec_free(t->spec);
+    for (int i = 0; i < t->spaces; i++)
+        opt_space_free(t->space[i]);
+    mem_free(t->space);
+    mem_free(t->space_of);
+    mem_free(t->spec_text);
+    mem_free(t->spec_path);
+    frame_put(t->frame);
+    struct mem *mem = t->mem;
+    mem_free(t);
+    mem_destroy(mem);
+}
+
+/* ---- translation --------------------------------------------------------------------- */
+
+static asx_st no_memory(struct asx_err *err)
+{
+    return err_set(err, ASX_E_NOMEM, "no memory for a task");
+}
+
+static asx_st data_part(const struct task_spec *s, struct arena *a, struct run_options *o, struct asx_err *err)
+{
+    o->train = s->data.train;
+    o->test = s->data.test;
+    o->target = s->data.target;
+    o->weights = s->data.weights;
+    o->positive = s->data.positive;
+    o->read.header = (enum data_header)s->data.header;
+    o->read.delimiter = s->data.delimiter;
+    o->read.missing = s->data.missing.name;
+    o->read.ignore = s->data.ignore.name;
+    struct data_type *types = arena_calloc(a, (size_t)s->data.types.n + 1, sizeof *types);
+    int8_t *sign = arena_calloc(a, (size_t)s->data.monotone.n + 1, 1);
+    if (!types || !sign)
+        return no_memory(err);
+    for (int i = 0; i < s->data.types.n; i++)
+        types[i] = (struct data_type){s->data.types.name[i], (enum asx_type)(int)s->data.types.value[i], 0};
+    for (int i = 0; i < s->data.monotone.n; i++)
+        sign[i] = (int8_t)s->data.monotone.value[i];
+    o->read.types = types;
+    o->read.n_types = (size_t)s->data.types.n;
+    o->monotone_name = s->data.monotone.name;
+    o->monotone_sign = sign;
+    o->monotones = s->data.monotone.n;
+    o->class_weight_mode = s->data.balanced ? 1 : s->data.class_weights.n ? 2 : 0;
+    o->class_weight_name = s->data.class_weights.name;
+    o->class_weight = s->data.class_weights.value;
+    o->class_weights = s->data.class_weights.n;
+    return ASX_OK;
+}
+
+static const struct asx_learner *find_learner(const struct asx_registry *r, const char *name)
+{
+    for (int f = 0; r->family[f]; f++)
+        for (int i = 0; r->family[f]->learner[i]; i++)
+            if (strcmp(r->family[f]->learner[i]->head.name, name) == 0)
+                return r->family[f]->learner[i];
+    return NULL;
+}
+
+static asx_st learner_part(const struct task *t, struct arena *a, struct run_options *o, struct asx_err *err)
+{
+    const struct task_spec *s = t->spec;
+    const struct asx_learner **list = arena_calloc(a, (size_t)s->search.learners.n + 1, sizeof *list);
+    struct opt_restriction *r = arena_calloc(a, (size_t)s->search.restrictions + 1, sizeof *r);
+    if (!list || !r)
+        return no_memory(err);
+    for (int i = 0; i < s->search.learners.n; i++)
+        list[i] = find_learner(t->session->registry, s->search.learners.name[i]);
+    o->learner = s->search.learners.n ? list : NULL;
+    o->learners = s->search.learners.n;
+    for (int i = 0; i < s->search.restrictions; i++) {
+        const struct spec_restriction *from = &s->search.restriction[i];
+        r[i] = (struct opt_restriction){
+            .learner = from->learner, .param = from->param, .n = from->n, .value = from->value, .low = from->low, .high = from->high, .log = from->log};
+    }
+    o->restriction = r;
+    o->restrictions = s->search.restrictions;
+    return ASX_OK;
+}
+
+static asx_st strategy_part(const struct task *t, struct run_options *o, struct asx_err *err)
+{
+    const char *name = t->spec->search.strategy;
+    const struct asx_strategy *const *list = t->session->registry->strategy;
+    if (!name || strcmp(name, "auto") == 0)
+        name = "random";
+    for (int i = 0; list[i]; i++)
+        if (strcmp(list[i]->head.name, name) == 0)
+            o->strategy = list[i];
+    if (!o->strategy)
+        return err_set(err, ASX_E_INVAL, "there is no search strategy '%s'; give 'auto'", name);
+    return ASX_OK;
+}
+
+static asx_st json_part(struct task *t, struct arena *a, struct run_options *o, struct asx_err *err)
+{
+    json_t *json = spec_json(t->spec);
+    char *text = json ? json_canonical(json) : NULL;
+    json_decref(json);
+    o->task_json = text ? arena_strdup(a, text) : NULL;
+    free(text);
+    o->spec_text = t->spec_text;
+    o->spec_path = t->spec_path;
+    return o->task_json ? ASX_OK : no_memory(err);
+}
+
+asx_st task_options(struct task *t, struct arena *a, struct run_options *o, struct asx_err *err)
+{
+    const struct task_spec *s = t->spec;
+    *o = (struct run_options){.kind = s->kind,
+                              .metric = s->objective.metric,
+                              .time_s = s->objective.time_s,
+                              .memory = s->objective.memory_bytes,
+                              .threads = s->resources.threads,
+                              .refit = (enum refit_mode)s->search.refit,
+                              .folds = s->search.folds,
+                              .repeats = s->search.repeats,
+                              .holdout = s->search.holdout,
+                              .group = s->search.group,
+                              .time = s->search.time,
+                              .trials = s->search.trials,
+                              .ensemble = spec_is_on((enum spec_switch)s->search.ensemble, true),
+                              .warm_start = spec_is_on((enum spec_switch)s->search.warm_start, s->search.trials == 0),
+                              .seed = s->search.seed,
+                              .sharing = spec_is_on((enum spec_switch)s->optimizer.sharing, true),
+                              .batching = spec_is_on((enum spec_switch)s->optimizer.batching, true),
+                              .disabled = s->optimizer.disable.name,
+                              .model_path = s->output.model,
+                              .report_path = s->output.report,
+                              .board_path = s->output.leaderboard,
+                              .frame = t->frame};
+    asx_st st = data_part(s, a, o, err);
+    if (st == ASX_OK)
+        st = learner_part(t, a, o, err);
+    if (st == ASX_OK)
+        st = strategy_part(t, o, err);
+    return st == ASX_OK ? json_part(t, a, o, err) : st;
+}
