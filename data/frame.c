@@ -34,7 +34,7 @@ struct frame {
     struct asx_csr sparse;
     struct asx_key sparse_key;
     bool sealed, sparse_borrowed;
-    const struct asx_frame *parent;
+    const struct asx_frame *parent, *beside; /* beside: the second of a join */
 };
 
 static struct frame *own_of(const struct asx_frame *f)
@@ -110,6 +110,7 @@ void frame_put(const struct asx_frame *frame)
     mem_free(f->own);
     dict_clear(&f->names);
     frame_put(f->parent);
+    frame_put(f->beside);
     mem_free(f);
 }
 
@@ -495,6 +496,37 @@ asx_st frame_select(const struct asx_frame *from, const int32_t *column, size_t 
         f->sparse = &o->sparse;
     }
     seal(o);
+    *out = f;
+    return ASX_OK;
+}
+
+asx_st frame_join(const struct asx_frame *left, const struct asx_frame *right, struct mem *mem, struct asx_frame **out, struct asx_err *err)
+{
+    if (left->rows != right->rows)
+        return err_set(err, ASX_E_INVAL, "tables of %zu and %zu rows cannot stand side by side; give equal numbers", left->rows, right->rows);
+    struct asx_frame *f = frame_create(mem, left->rows);
+    asx_st st = f ? ASX_OK : nomem(left, err);
+    for (size_t j = 0; !st && j < left->columns + right->columns; j++) {
+        const struct asx_frame *from = j < left->columns ? left : right;
+        size_t at = j < left->columns ? j : j - left->columns;
+        if (frame_find(f, from->column[at].name) >= 0) {
+            st = err_set(err, ASX_E_DATA, "column '%.100s' is in both tables; rename one", from->column[at].name);
+            break;
+        }
+        struct own own = own_of(from)->own[at];
+        own.borrowed = true;
+        own.levels = levels_get(own.levels);
+        st = append(own_of(f), &from->column[at], &own, err);
+        if (st)
+            levels_put(own.levels);
+    }
+    if (st) {
+        frame_put(f);
+        return st;
+    }
+    own_of(f)->parent = frame_get(left);
+    own_of(f)->beside = frame_get(right);
+    seal(own_of(f));
     *out = f;
     return ASX_OK;
 }

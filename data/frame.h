@@ -81,6 +81,9 @@ asx_st frame_take_rows(const struct asx_frame *from, const uint32_t *row, size_t
 asx_st frame_select(const struct asx_frame *from, const int32_t *column, size_t n, struct mem *, struct asx_frame **out,
                     struct asx_err *);
 
+/** A view of the columns of `left`, then `right`; it holds references to both. E_DATA for a name that both have. Dense tables only. */
+asx_st frame_join(const struct asx_frame *left, const struct asx_frame *right, struct mem *mem, struct asx_frame **out, struct asx_err *err);
+
 /** Were the days of this datetime column written before the months (DD/MM/YYYY)? */
 bool frame_day_first(const struct asx_frame *, int column);
 void frame_set_day_first(struct asx_frame *, int column, bool);
