@@ -41,7 +41,7 @@ struct lin_normal {
 
 /**
  * Normal equations of a fold from the Gram. Where centring cancels more than 8 digits of a column
- * (but not all: such a column is constant and drops out) they are made from the rows instead.
+ * they are made from the rows instead; a column of zeros drops out.
  * Memory from exec->scratch. @errors E_NOMEM, STOPPED, E_DATA: no training weight
  */
 asx_st lin_normal_gram(struct asx_exec *, const struct lin_gram *, const struct lin_map *, int fold, struct lin_normal *,

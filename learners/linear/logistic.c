@@ -19,7 +19,7 @@ static void read_config(const struct asx_member *b, struct glm_fit *f, double we
     f->l2 = lin_param(b->config, "l2", 1);
     f->l1 = uses_l1(b->config) ? lin_param(b->config, "l1", 1) : 0;
     f->max_iterations = (int)lin_param(b->config, "max_iter", 300);
-    f->tolerance = lin_param(b->config, "tolerance", 1e-5);
+    f->tolerance = lin_param(b->config, "tolerance", 1e-6);
 }
 
 static enum lin_link link_of(const struct asx_problem *p)
@@ -113,7 +113,7 @@ static const struct asx_param params[] = {
      .only_if = "penalty=elastic_net", .help = "weight of |w|_1 beside the summed log loss"},
     {.name = "max_iter", .kind = ASX_INT, .low = 50, .high = 1000, .min = 1, .max = 100000, .log = true, .def = 300, .fixed = true,
      .help = "most steps of the solver"},
-    {.name = "tolerance", .kind = ASX_REAL, .low = 1e-7, .high = 1e-3, .min = 1e-12, .max = 1, .log = true, .def = 1e-5, .fixed = true,
+    {.name = "tolerance", .kind = ASX_REAL, .low = 1e-7, .high = 1e-3, .min = 1e-12, .max = 1, .log = true, .def = 1e-6, .fixed = true,
      .help = "done when no component of the mean gradient exceeds it"},
 };
 static const char *const first[] = {
@@ -142,7 +142,7 @@ static const struct asx_op fit_batch = {
     .head = {"logistic.fit/batch_gemm", "configs x folds as columns of one f32 product, L-BFGS in lockstep"},
     .version = 1,
     .equiv = ASX_CLOSE,
-    .tolerance = 1e-3, /* of a probability; log loss agrees to 1e-5 */
+    .tolerance = 2e-3, /* of a probability where the penalty is tiny; held-out log loss agrees to 1e-4 */
     .needs = {"packed", "affine"},
     .gives = "fit",
     .flags = ASX_SPLITS,

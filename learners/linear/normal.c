@@ -8,8 +8,8 @@
 #include "base/err.h"
 #include "base/mem.h"
 
-/* Centred to uncentred sum of squares: below the first a column counts as constant, below the second digits are short. */
-static const double constant_ratio = 1e-13, short_ratio = 1e-8;
+/* Centred over uncentred sum of squares: below this too few digits of a column are left. */
+static const double short_ratio = 1e-8;
 
 static asx_st no_memory(struct asx_err *err)
 {
@@ -82,7 +82,7 @@ static bool centre(const double *sum, const double *size, size_t m, size_t p, st
     bool few_digits = false;
     for (size_t j = 0; j < p; j++) {
         double mean = one[j] / o->n, raw = size[j], centred = sum[j * m + j] - one[j] * mean;
-        constant[j] = !(centred > constant_ratio * raw);
+        constant[j] = !(raw > 0);
         few_digits |= !constant[j] && centred < short_ratio * raw;
         o->zbar[j] = mean;
         o->c[j] = constant[j] ? 0 : y[j] - one[j] * o->ybar;

@@ -160,7 +160,7 @@ asx_st fit_make_run_some(struct fit_make *m, const struct asx_op *op, int first,
         for (int k = 0; k < needs; k++) {
             in[i * needs + k] = form(m, op->needs[k], m->member[first + i].fold, err);
             if (!in[i * needs + k])
-                return err->code;
+                return err->code ? err->code : ASX_STOPPED;
         }
     struct asx_batch batch = {.member = m->member + first, .n = n,
                               .shape = {.rows = (double)m->problem->splits->fold[0].n_train, .cols = (double)packed_cols(m->packed),
