@@ -128,7 +128,8 @@ asx_st prep_need_store(const struct asx_prep *step, const struct asx_column *c, 
 {
     if (stores & PREP_STORE_BIT(c->store))
         return ASX_OK;
-    return err_set(err, ASX_E_DATA, "column '%s' has another type than preparation step '%s' was made for; read it with the type it had in training",
+    return err_set(err, ASX_E_DATA,
+                   "column '%s' has another type than preparation step '%s' was made for; read it with the type it had in training",
                    c->name, step->head.name);
 }
 
@@ -151,8 +152,8 @@ void prep_level_counts(const struct asx_column *c, const uint32_t *rows, size_t 
 
 asx_st prep_levels_init(struct prep_levels *l, void *state, size_t n)
 {
-    *l = (struct prep_levels){.n = n, .name = prep_state_alloc(state, n + 1, sizeof *l->name),
-                              .to = prep_state_alloc(state, n + 1, sizeof *l->to)};
+    *l = (struct prep_levels){
+        .n = n, .name = prep_state_alloc(state, n + 1, sizeof *l->name), .to = prep_state_alloc(state, n + 1, sizeof *l->to)};
     return l->name && l->to ? ASX_OK : ASX_E_NOMEM;
 }
 

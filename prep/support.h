@@ -107,8 +107,7 @@ int32_t prep_levels_find(const struct prep_levels *, const char *name, int32_t u
  * The table for a column's own dictionary: map[1 + code] is the number of that level, `unseen`
  * for levels not listed; map[0] = missing. From `arena`; NULL when out of memory.
  */
-int32_t *prep_levels_map(const struct prep_levels *, const struct asx_column *, int32_t unseen, int32_t missing,
-                         struct arena *);
+int32_t *prep_levels_map(const struct prep_levels *, const struct asx_column *, int32_t unseen, int32_t missing, struct arena *);
 void prep_levels_save(const struct prep_levels *, struct asx_writer *);
 /** Reads a table; `to` outside [low, high] or names out of order make the reader bad. E_NOMEM when out of memory. */
 asx_st prep_levels_load(struct prep_levels *, void *state, struct asx_reader *, int32_t low, int32_t high);

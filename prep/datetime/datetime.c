@@ -7,16 +7,38 @@
 extern const struct asx_prep asx_prep_datetime;
 
 static const struct asx_param params[] = {
-    {.name = "cyclic", .kind = ASX_BOOL, .low = 0, .high = 1, .def = 1, .fixed = true,
+    {.name = "cyclic",
+     .kind = ASX_BOOL,
+     .low = 0,
+     .high = 1,
+     .def = 1,
+     .fixed = true,
      .help = "sine and cosine of the time of day, the weekday and the day of the year, so that 23:59 is near 0:00"},
 };
 
 /* Parts of a moment; the cyclic ones come last. */
-enum part { ELAPSED, YEAR, MONTH, DAY, WEEKDAY, YEARDAY, HOUR, MINUTE, PLAIN,
-            DAY_SIN = PLAIN, DAY_COS, WEEK_SIN, WEEK_COS, YEAR_SIN, YEAR_COS, PARTS };
+enum part {
+    ELAPSED,
+    YEAR,
+    MONTH,
+    DAY,
+    WEEKDAY,
+    YEARDAY,
+    HOUR,
+    MINUTE,
+    PLAIN,
+    DAY_SIN = PLAIN,
+    DAY_COS,
+    WEEK_SIN,
+    WEEK_COS,
+    YEAR_SIN,
+    YEAR_COS,
+    PARTS
+};
 
-static const char *const part_name[PARTS] = {"days", "year", "month", "day", "weekday", "day_of_year", "hour", "minute",
-                                             "hour_sin", "hour_cos", "weekday_sin", "weekday_cos", "year_sin", "year_cos"};
+static const char *const part_name[PARTS] = {"days",        "year",        "month",    "day",      "weekday",
+                                             "day_of_year", "hour",        "minute",   "hour_sin", "hour_cos",
+                                             "weekday_sin", "weekday_cos", "year_sin", "year_cos"};
 
 /* Parts that vary among the cells seen at fitting: bit p of `kept`. */
 struct state {
@@ -205,7 +227,8 @@ static asx_st transform(struct asx_exec *x, const struct state *s, const struct 
     const char **name;
     uint8_t *kind;
     int32_t *source;
-    if (prep_block_init(x, out, ASX_LAYOUT_COLUMNS, f->rows, cols) != ASX_OK || prep_block_describe(x, out, &name, &kind, &source) != ASX_OK)
+    if (prep_block_init(x, out, ASX_LAYOUT_COLUMNS, f->rows, cols) != ASX_OK ||
+        prep_block_describe(x, out, &name, &kind, &source) != ASX_OK)
         return ASX_E_NOMEM;
     struct asx_colref *col = (struct asx_colref *)(uintptr_t)out->col;
     for (int j = 0; j < s->columns; j++) {

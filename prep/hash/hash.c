@@ -13,7 +13,14 @@ extern const struct asx_prep asx_prep_hash;
 enum { FEW_LEVELS = 200 };
 
 static const struct asx_param params[] = {
-    {.name = "bits", .kind = ASX_INT, .low = 6, .high = 14, .min = 2, .max = 20, .def = 10, .fixed = true,
+    {.name = "bits",
+     .kind = ASX_INT,
+     .low = 6,
+     .high = 14,
+     .min = 2,
+     .max = 20,
+     .def = 10,
+     .fixed = true,
      .help = "columns as a power of two: 2^bits, shared by all hashed columns"},
 };
 
@@ -47,7 +54,8 @@ static void hash_work(const struct asx_prep_input *in, struct asx_work *w)
         levels += prep_distinct(in->problem, in->frame, in->column[j]);
     *w = (struct asx_work){.output = (uint64_t)shape.bytes, .scratch = (uint64_t)(levels * 4), .serial = 0.2};
     asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_HASH, .t = ASX_F64, .m = levels, .n = shape.cols, .times = 1});
-    asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_GATHER, .t = ASX_I32, .m = 2 * shape.nnz, .times = 1, .footprint = levels * 4 + 64});
+    asx_work_add(w->once, &w->n_once,
+                 (struct asx_use){.k = ASX_KC_GATHER, .t = ASX_I32, .m = 2 * shape.nnz, .times = 1, .footprint = levels * 4 + 64});
     asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_STREAM, .t = ASX_F64, .m = shape.nnz + shape.rows, .times = 1});
 }
 

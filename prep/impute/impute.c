@@ -8,9 +8,20 @@ enum { MEAN, MEDIAN, CONSTANT };
 static const char *const strategies[] = {"mean", "median", "constant"};
 
 static const struct asx_param params[] = {
-    {.name = "strategy", .kind = ASX_CHOICE, .choices = strategies, .n_choices = 3, .def = MEAN,
+    {.name = "strategy",
+     .kind = ASX_CHOICE,
+     .choices = strategies,
+     .n_choices = 3,
+     .def = MEAN,
      .help = "what stands in for a missing number: the column's mean, its median, or fill_value"},
-    {.name = "fill_value", .kind = ASX_REAL, .low = -1e6, .high = 1e6, .min = -1e300, .max = 1e300, .def = 0, .fixed = true,
+    {.name = "fill_value",
+     .kind = ASX_REAL,
+     .low = -1e6,
+     .high = 1e6,
+     .min = -1e300,
+     .max = 1e300,
+     .def = 0,
+     .fixed = true,
      .help = "the constant of strategy constant, in the column's unit"},
 };
 
@@ -23,7 +34,7 @@ static void impute_constants(const struct asx_column_stats *s, const struct asx_
     double v = 0;
     if (s->kind != ASX_COL_WEIGHT) {
         switch ((int)prep_param(&asx_prep_impute, config, "strategy")) {
-        case MEDIAN: v = s->median; break;
+        case MEDIAN: v = isfinite(s->median) ? s->median : s->mean; break;
         case CONSTANT: v = prep_param(&asx_prep_impute, config, "fill_value"); break;
         default: v = s->mean; break;
         }

@@ -7,15 +7,31 @@
 extern const struct asx_prep asx_prep_onehot;
 
 static const struct asx_param params[] = {
-    {.name = "min_frequency", .kind = ASX_INT, .low = 1, .high = 20, .min = 1, .max = 1e9, .log = true, .def = 2, .fixed = true,
+    {.name = "min_frequency",
+     .kind = ASX_INT,
+     .low = 1,
+     .high = 20,
+     .min = 1,
+     .max = 1e9,
+     .log = true,
+     .def = 2,
+     .fixed = true,
      .help = "levels in fewer cells than this share one column (cells)"},
-    {.name = "max_levels", .kind = ASX_INT, .low = 20, .high = 1000, .min = 2, .max = 1e6, .log = true, .def = 200, .fixed = true,
+    {.name = "max_levels",
+     .kind = ASX_INT,
+     .low = 20,
+     .high = 1000,
+     .min = 2,
+     .max = 1e6,
+     .log = true,
+     .def = 200,
+     .fixed = true,
      .help = "most columns for the levels of a column, the shared one included"},
 };
 
 /* Output columns of one frame column, relative to its first: levels, then the rare ones', then missing. */
 struct column {
-    struct prep_levels levels; /* level -> column; the rare ones share one; -1: of two levels the first has none */
+    struct prep_levels levels;   /* level -> column; the rare ones share one; -1: of two levels the first has none */
     int32_t cols, rare, missing; /* rare, missing: -1 = there is none */
 };
 
@@ -53,7 +69,8 @@ static void onehot_work(const struct asx_prep_input *in, struct asx_work *w)
     for (int j = 0; j < in->columns; j++)
         levels += prep_distinct(in->problem, in->frame, in->column[j]);
     *w = (struct asx_work){.output = (uint64_t)shape.bytes, .scratch = (uint64_t)(levels * 16), .serial = 0.2};
-    asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_GATHER, .t = ASX_I32, .m = 3 * shape.nnz, .times = 1, .footprint = levels * 8 + 64});
+    asx_work_add(w->once, &w->n_once,
+                 (struct asx_use){.k = ASX_KC_GATHER, .t = ASX_I32, .m = 3 * shape.nnz, .times = 1, .footprint = levels * 8 + 64});
     asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_STREAM, .t = ASX_F64, .m = shape.nnz + shape.rows, .times = 1});
 }
 

@@ -9,8 +9,15 @@ extern const struct asx_prep asx_prep_ordinal;
 enum { DEFAULT_LEVELS = 254, MOST_LEVELS = 65534 };
 
 static const struct asx_param params[] = {
-    {.name = "max_levels", .kind = ASX_INT, .low = 16, .high = 254, .min = 2, .max = MOST_LEVELS, .def = DEFAULT_LEVELS,
-     .fixed = true, .help = "most codes a column has; the rarest levels share the last one"},
+    {.name = "max_levels",
+     .kind = ASX_INT,
+     .low = 16,
+     .high = 254,
+     .min = 2,
+     .max = MOST_LEVELS,
+     .def = DEFAULT_LEVELS,
+     .fixed = true,
+     .help = "most codes a column has; the rarest levels share the last one"},
 };
 
 /* One column: code of each level, and how many codes there are. */
@@ -44,7 +51,8 @@ static void ordinal_work(const struct asx_prep_input *in, struct asx_work *w)
     for (int j = 0; j < in->columns; j++)
         levels += prep_distinct(in->problem, in->frame, in->column[j]);
     *w = (struct asx_work){.output = (uint64_t)(cells * 4), .scratch = (uint64_t)(levels * 16)};
-    asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_GATHER, .t = ASX_I32, .m = 2 * cells, .times = 1, .footprint = levels * 8 + 64});
+    asx_work_add(w->once, &w->n_once,
+                 (struct asx_use){.k = ASX_KC_GATHER, .t = ASX_I32, .m = 2 * cells, .times = 1, .footprint = levels * 8 + 64});
     asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_SORT, .t = ASX_F64, .m = levels, .n = in->columns, .times = 1});
 }
 

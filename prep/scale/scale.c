@@ -8,7 +8,11 @@ enum { STANDARD, ROBUST, MINMAX, NONE };
 static const char *const kinds[] = {"standard", "robust", "minmax", "none"};
 
 static const struct asx_param params[] = {
-    {.name = "kind", .kind = ASX_CHOICE, .choices = kinds, .n_choices = 4, .def = STANDARD,
+    {.name = "kind",
+     .kind = ASX_CHOICE,
+     .choices = kinds,
+     .n_choices = 4,
+     .def = STANDARD,
      .help = "standard: mean 0, deviation 1; robust: median 0, quartile range 1; minmax: 0 to 1"},
 };
 
@@ -28,7 +32,7 @@ static void numbers(int kind, const struct asx_column_stats *s, double *centre, 
         break;
     case ROBUST: {
         double iqr = s->q75 - s->q25;
-        *centre = s->median;
+        *centre = isfinite(s->median) ? s->median : s->mean;
         *scale = iqr > 0 && isfinite(iqr) ? spread(iqr, s) : spread(s->std, s);
         break;
     }

@@ -37,7 +37,9 @@ static asx_st need_sparse(const struct asx_frame *f, struct asx_err *err)
 {
     if (f->sparse)
         return ASX_OK;
-    return err_set(err, ASX_E_DATA, "the data has no sparse part, which preparation step 'sparse' was made for; give a file of the kind used in training");
+    return err_set(
+        err, ASX_E_DATA,
+        "the data has no sparse part, which preparation step 'sparse' was made for; give a file of the kind used in training");
 }
 
 static asx_st sparse_fit(struct asx_exec *x, const struct asx_prep_input *in, struct asx_prep_state **out, struct asx_err *err)
@@ -86,7 +88,8 @@ static asx_st transform(struct asx_exec *x, const struct state *s, const struct 
 {
     uint8_t *kind;
     int32_t *source;
-    if (prep_block_init(x, out, ASX_LAYOUT_CSR, m->rows, s->cols) != ASX_OK || prep_block_describe(x, out, NULL, &kind, &source) != ASX_OK)
+    if (prep_block_init(x, out, ASX_LAYOUT_CSR, m->rows, s->cols) != ASX_OK ||
+        prep_block_describe(x, out, NULL, &kind, &source) != ASX_OK)
         return ASX_E_NOMEM;
     memcpy(kind, s->kind, s->cols);
     out->source = NULL; /* these features are no frame columns */

@@ -19,13 +19,15 @@ static const char *column_name(struct asx_exec *x, struct asx_block *out, const 
     return prep_block_name(x, out, column, "(target ", class_name);
 }
 
-asx_st target_block(struct asx_exec *x, const struct target_state *s, const struct asx_frame *f, const int32_t *column, struct asx_block *out)
+asx_st target_block(struct asx_exec *x, const struct target_state *s, const struct asx_frame *f, const int32_t *column,
+                    struct asx_block *out)
 {
     const char **name;
     uint8_t *kind;
     int32_t *source;
     size_t cols = (size_t)s->columns * (size_t)s->outputs;
-    if (prep_block_init(x, out, ASX_LAYOUT_COLUMNS, f->rows, cols) != ASX_OK || prep_block_describe(x, out, &name, &kind, &source) != ASX_OK)
+    if (prep_block_init(x, out, ASX_LAYOUT_COLUMNS, f->rows, cols) != ASX_OK ||
+        prep_block_describe(x, out, &name, &kind, &source) != ASX_OK)
         return ASX_E_NOMEM;
     struct asx_colref *col = (struct asx_colref *)(uintptr_t)out->col;
     for (size_t i = 0; i < cols; i++) {
@@ -68,7 +70,8 @@ static asx_st fill_piece(void *arg, size_t chunk, int worker)
 }
 
 /* Cells of column j from the final state, by the frame's own dictionary. */
-static asx_st fill_column(struct asx_exec *x, const struct target_state *s, int j, const struct asx_frame *f, int32_t column, struct asx_block *out)
+static asx_st fill_column(struct asx_exec *x, const struct target_state *s, int j, const struct asx_frame *f, int32_t column,
+                          struct asx_block *out)
 {
     const struct asx_column *c = &f->column[column];
     const struct target_column *fitted = &s->column[j];
@@ -79,14 +82,16 @@ static asx_st fill_column(struct asx_exec *x, const struct target_state *s, int 
     for (size_t e = 0; e <= c->levels; e++) {
         int32_t at = e ? prep_levels_find(&fitted->levels, c->level[e - 1], -1) : -1;
         for (size_t k = 0; k < outputs; k++)
-            value[e * outputs + k] = at >= 0 ? (float)fitted->value[(size_t)at * outputs + k]
-                                             : fitted->missing_seen ? NAN : (float)s->prior[k];
+            value[e * outputs + k] = at >= 0                ? (float)fitted->value[(size_t)at * outputs + k]
+                                     : fitted->missing_seen ? NAN
+                                                            : (float)s->prior[k];
     }
     struct fill arg = {s, f, c->code, value, out, j};
     return prep_run(x, prep_chunks(f->rows), fill_piece, &arg);
 }
 
-asx_st target_fill(struct asx_exec *x, const struct target_state *s, const struct asx_frame *f, const int32_t *column, struct asx_block *out)
+asx_st target_fill(struct asx_exec *x, const struct target_state *s, const struct asx_frame *f, const int32_t *column,
+                   struct asx_block *out)
 {
     asx_st st = ASX_OK;
     for (int j = 0; j < s->columns && st == ASX_OK; j++)
@@ -94,8 +99,8 @@ asx_st target_fill(struct asx_exec *x, const struct target_state *s, const struc
     return st;
 }
 
-asx_st target_fill_training(struct asx_exec *x, const struct target_work_set *t, const struct target_state *s, int j, const struct asx_frame *f,
-                            int32_t column, const struct target_sums *sums, struct asx_block *out)
+asx_st target_fill_training(struct asx_exec *x, const struct target_work_set *t, const struct target_state *s, int j,
+                            const struct asx_frame *f, int32_t column, const struct target_sums *sums, struct asx_block *out)
 {
     asx_st st = fill_column(x, s, j, f, column, out);
     const int32_t *code = f->column[column].code;

@@ -77,8 +77,8 @@ static double encode(const double *sum, int folds, int leave, int outputs, int k
     return weight + smoothing > 0 ? (total + smoothing * prior) / (weight + smoothing) : prior;
 }
 
-asx_st target_sums_make(struct asx_exec *x, const struct target_work_set *t, const struct target_state *s, const struct asx_column *c,
-                        bool cross, struct target_sums *out)
+asx_st target_sums_make(struct asx_exec *x, const struct target_work_set *t, const struct target_state *s,
+                        const struct asx_column *c, bool cross, struct target_sums *out)
 {
     *out = (struct target_sums){.memory = NULL};
     if (!s->prior || (cross && !t->fold_prior))

@@ -5,11 +5,33 @@
 extern const struct asx_prep asx_prep_target;
 
 static const struct asx_param params[] = {
-    {.name = "smoothing", .kind = ASX_REAL, .low = 1, .high = 100, .min = 0, .max = 1e9, .log = true, .def = 10, .fixed = true,
+    {.name = "smoothing",
+     .kind = ASX_REAL,
+     .low = 1,
+     .high = 100,
+     .min = 0,
+     .max = 1e9,
+     .log = true,
+     .def = 10,
+     .fixed = true,
      .help = "weight of the overall mean against a level's own, in rows"},
-    {.name = "folds", .kind = ASX_INT, .low = 2, .high = 10, .min = 2, .max = 50, .def = 5, .fixed = true,
+    {.name = "folds",
+     .kind = ASX_INT,
+     .low = 2,
+     .high = 10,
+     .min = 2,
+     .max = 50,
+     .def = 5,
+     .fixed = true,
      .help = "inner folds that encode training rows without their own targets"},
-    {.name = "max_classes", .kind = ASX_INT, .low = 1, .high = 16, .min = 1, .max = 1000, .def = 10, .fixed = true,
+    {.name = "max_classes",
+     .kind = ASX_INT,
+     .low = 1,
+     .high = 16,
+     .min = 1,
+     .max = 1000,
+     .def = 10,
+     .fixed = true,
      .help = "most classes a column is encoded for: the most frequent, one fewer than there are"},
 };
 
@@ -43,7 +65,9 @@ static void target_work(const struct asx_prep_input *in, struct asx_work *w)
         levels = fmax(levels, prep_distinct(in->problem, in->frame, in->column[j]));
     double table = levels * 8 * (folds + 1);
     *w = (struct asx_work){.output = (uint64_t)shape.bytes, .scratch = (uint64_t)(3 * table + 8 * shape.rows), .serial = 0.1};
-    asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_GATHER, .t = ASX_F64, .m = 2 * shape.rows * shape.cols, .times = 1, .footprint = table + 64});
+    asx_work_add(
+        w->once, &w->n_once,
+        (struct asx_use){.k = ASX_KC_GATHER, .t = ASX_F64, .m = 2 * shape.rows * shape.cols, .times = 1, .footprint = table + 64});
     asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_STREAM, .t = ASX_F64, .m = shape.rows, .times = 4});
 }
 
@@ -79,7 +103,8 @@ static asx_st deal(struct asx_exec *x, const struct asx_prep_input *in, struct t
 /* ---- classes ------------------------------------------------------------------ */
 
 /* The `outputs` most frequent classes of the training rows, in class order; binary: the second class. */
-static asx_st choose_classes(struct asx_exec *x, const struct asx_prep_input *in, const struct target_work_set *t, struct target_state *s)
+static asx_st choose_classes(struct asx_exec *x, const struct asx_prep_input *in, const struct target_work_set *t,
+                             struct target_state *s)
 {
     s->class_of = prep_state_alloc(s, (size_t)s->outputs + 1, sizeof *s->class_of);
     if (!s->class_of)
@@ -114,8 +139,12 @@ static asx_st choose_classes(struct asx_exec *x, const struct asx_prep_input *in
 static asx_st prepare(struct asx_exec *x, const struct asx_prep_input *in, struct target_work_set *t, struct target_state *s)
 {
     const struct asx_problem *p = in->problem;
-    *t = (struct target_work_set){.rows = in->rows, .n = in->rows ? in->n_rows : in->frame->rows, .label = p->label, .y = p->y,
-                                  .weight = p->fit_weight, .folds = (int)prep_param(&asx_prep_target, in->config, "folds"),
+    *t = (struct target_work_set){.rows = in->rows,
+                                  .n = in->rows ? in->n_rows : in->frame->rows,
+                                  .label = p->label,
+                                  .y = p->y,
+                                  .weight = p->fit_weight,
+                                  .folds = (int)prep_param(&asx_prep_target, in->config, "folds"),
                                   .smoothing = prep_param(&asx_prep_target, in->config, "smoothing")};
     if (p->task == ASX_REGRESSION)
         t->label = NULL;
@@ -129,7 +158,8 @@ static asx_st prepare(struct asx_exec *x, const struct asx_prep_input *in, struc
 }
 
 /* Copies the names and means of the levels seen into the state. Serial: arenas are. */
-static asx_st keep_column(struct target_state *s, const struct asx_column *c, const struct target_sums *sums, struct target_column *out)
+static asx_st keep_column(struct target_state *s, const struct asx_column *c, const struct target_sums *sums,
+                          struct target_column *out)
 {
     size_t n = 0;
     for (size_t i = 0; i < c->levels; i++)
@@ -143,7 +173,8 @@ static asx_st keep_column(struct target_state *s, const struct asx_column *c, co
     for (size_t i = 0; i < c->levels && st == ASX_OK; i++) {
         if (!sums->rows[1 + i])
             continue;
-        memcpy(out->value + at * (size_t)s->outputs, sums->value + (1 + i) * (size_t)s->outputs, (size_t)s->outputs * sizeof *out->value);
+        memcpy(out->value + at * (size_t)s->outputs, sums->value + (1 + i) * (size_t)s->outputs,
+               (size_t)s->outputs * sizeof *out->value);
         st = prep_levels_set(&out->levels, s, at, c->level[i], (int32_t)at);
         at++;
     }
@@ -159,7 +190,8 @@ static asx_st check_columns(const struct asx_prep_input *in, struct asx_err *err
 }
 
 /* `out` NULL: fit only. Else also the block, training rows cross-fitted. */
-static asx_st fit(struct asx_exec *x, const struct asx_prep_input *in, struct target_state *s, struct asx_block *out, struct asx_err *err)
+static asx_st fit(struct asx_exec *x, const struct asx_prep_input *in, struct target_state *s, struct asx_block *out,
+                  struct asx_err *err)
 {
     struct target_work_set t;
     asx_st st = check_columns(in, err);

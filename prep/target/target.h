@@ -16,9 +16,9 @@ enum { TARGET_STREAM = 0x7a67 };
 
 /** One frame column: means of the levels seen. */
 struct target_column {
-    struct prep_levels levels;  /**< `to` = index into value */
-    double *value;              /**< [levels.n * outputs] */
-    int32_t missing_seen;       /**< 1: missing and unseen cells become NaN; 0: the prior */
+    struct prep_levels levels; /**< `to` = index into value */
+    double *value;             /**< [levels.n * outputs] */
+    int32_t missing_seen;      /**< 1: missing and unseen cells become NaN; 0: the prior */
 };
 
 struct target_state {
@@ -35,10 +35,10 @@ struct target_work_set {
     size_t n;
     const int32_t *label; /**< NULL for regression */
     const double *y, *weight;
-    uint8_t *fold;        /**< [n] inner fold; NULL when nothing is cross-fitted */
+    uint8_t *fold; /**< [n] inner fold; NULL when nothing is cross-fitted */
     int folds;
     double smoothing;
-    double *fold_prior;   /**< [folds * outputs] mean without the fold */
+    double *fold_prior; /**< [folds * outputs] mean without the fold */
 };
 
 static inline size_t target_row(const struct target_work_set *t, size_t i)
@@ -65,12 +65,14 @@ asx_st target_sums_make(struct asx_exec *, const struct target_work_set *, const
 void target_sums_clear(struct target_sums *);
 
 /** An empty block with its columns described. */
-asx_st target_block(struct asx_exec *, const struct target_state *, const struct asx_frame *, const int32_t *column, struct asx_block *);
+asx_st target_block(struct asx_exec *, const struct target_state *, const struct asx_frame *, const int32_t *column,
+                    struct asx_block *);
 /** Fills all rows of all columns from the final state. */
-asx_st target_fill(struct asx_exec *, const struct target_state *, const struct asx_frame *, const int32_t *column, struct asx_block *);
+asx_st target_fill(struct asx_exec *, const struct target_state *, const struct asx_frame *, const int32_t *column,
+                   struct asx_block *);
 /** Fills all rows of the j-th column: training rows cross-fitted, others from the final state. */
-asx_st target_fill_training(struct asx_exec *, const struct target_work_set *, const struct target_state *, int j, const struct asx_frame *,
-                            int32_t column, const struct target_sums *, struct asx_block *);
+asx_st target_fill_training(struct asx_exec *, const struct target_work_set *, const struct target_state *, int j,
+                            const struct asx_frame *, int32_t column, const struct target_sums *, struct asx_block *);
 
 asx_st target_save(const struct asx_prep_state *, struct asx_writer *);
 asx_st target_load(struct asx_reader *, struct mem *, struct asx_prep_state **, struct asx_err *);

@@ -105,13 +105,15 @@ static bool is_word(uint32_t c)
     if (c < 0x2000)
         return c != 0xD7 && c != 0xF7 && c != 0x37E && c != 0x387;
     if (c < 0x2C00)
-        return c >= 0x2070 && c <= 0x218B && !(c >= 0x20A0 && c <= 0x20FF) && !(c >= 0x207A && c <= 0x207E) && !(c >= 0x208A && c <= 0x208E);
+        return c >= 0x2070 && c <= 0x218B && !(c >= 0x20A0 && c <= 0x20FF) && !(c >= 0x207A && c <= 0x207E) &&
+               !(c >= 0x208A && c <= 0x208E);
     if (c >= 0x3000 && c <= 0x3030)
         return c >= 0x3005 && c <= 0x3007;
     if (c >= 0xFE10 && c <= 0xFE6F)
         return false;
     if (c >= 0xFF00 && c <= 0xFFFF)
-        return (c >= 0xFF10 && c <= 0xFF19) || (c >= 0xFF21 && c <= 0xFF3A) || (c >= 0xFF41 && c <= 0xFF5A) || (c >= 0xFF66 && c <= 0xFFDC);
+        return (c >= 0xFF10 && c <= 0xFF19) || (c >= 0xFF21 && c <= 0xFF3A) || (c >= 0xFF41 && c <= 0xFF5A) ||
+               (c >= 0xFF66 && c <= 0xFFDC);
     return c < 0x1F000 || c >= 0x20000;
 }
 

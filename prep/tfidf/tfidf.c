@@ -7,17 +7,56 @@
 static const char *const analyzers[] = {"word", "char_wb"};
 
 static const struct asx_param params[] = {
-    {.name = "analyzer", .kind = ASX_CHOICE, .choices = analyzers, .n_choices = 2, .def = TFIDF_WORD,
+    {.name = "analyzer",
+     .kind = ASX_CHOICE,
+     .choices = analyzers,
+     .n_choices = 2,
+     .def = TFIDF_WORD,
      .help = "terms: words, or pieces of words (n-grams of characters that do not cross words)"},
-    {.name = "ngram_min", .kind = ASX_INT, .low = 0, .high = 3, .min = 0, .max = 8, .def = 0, .fixed = true,
+    {.name = "ngram_min",
+     .kind = ASX_INT,
+     .low = 0,
+     .high = 3,
+     .min = 0,
+     .max = 8,
+     .def = 0,
+     .fixed = true,
      .help = "shortest n-gram; 0: 1 word, 2 characters"},
-    {.name = "ngram_max", .kind = ASX_INT, .low = 0, .high = 5, .min = 0, .max = 8, .def = 0, .fixed = true,
+    {.name = "ngram_max",
+     .kind = ASX_INT,
+     .low = 0,
+     .high = 5,
+     .min = 0,
+     .max = 8,
+     .def = 0,
+     .fixed = true,
      .help = "longest n-gram; 0: 2 words, 5 characters"},
-    {.name = "min_df", .kind = ASX_INT, .low = 1, .high = 10, .min = 1, .max = 1e9, .log = true, .def = 2, .fixed = true,
+    {.name = "min_df",
+     .kind = ASX_INT,
+     .low = 1,
+     .high = 10,
+     .min = 1,
+     .max = 1e9,
+     .log = true,
+     .def = 2,
+     .fixed = true,
      .help = "fewest training rows a term must be in"},
-    {.name = "max_features", .kind = ASX_INT, .low = 500, .high = 50000, .min = 1, .max = 1e7, .log = true, .def = 5000, .fixed = true,
+    {.name = "max_features",
+     .kind = ASX_INT,
+     .low = 500,
+     .high = 50000,
+     .min = 1,
+     .max = 1e7,
+     .log = true,
+     .def = 5000,
+     .fixed = true,
      .help = "most terms a column keeps: those in most training rows"},
-    {.name = "sublinear_tf", .kind = ASX_BOOL, .low = 0, .high = 1, .def = 1, .fixed = true,
+    {.name = "sublinear_tf",
+     .kind = ASX_BOOL,
+     .low = 0,
+     .high = 1,
+     .def = 1,
+     .fixed = true,
      .help = "a term that occurs n times counts 1 + ln n instead of n"},
 };
 
@@ -108,7 +147,9 @@ static void tfidf_work(const struct asx_prep_input *in, struct asx_work *w)
     *w = (struct asx_work){.serial = 0.1, .output = (uint64_t)shape.bytes, .scratch = (uint64_t)(distinct * 48 + shape.nnz * 12)};
     /* once over the training rows for the vocabulary, once over all rows */
     asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_TOKENIZE, .t = ASX_U8, .m = bytes, .n = terms, .times = 2});
-    asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_HASH, .t = ASX_F64, .m = terms, .n = distinct, .times = 2, .footprint = distinct * 24});
+    asx_work_add(
+        w->once, &w->n_once,
+        (struct asx_use){.k = ASX_KC_HASH, .t = ASX_F64, .m = terms, .n = distinct, .times = 2, .footprint = distinct * 24});
     asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_STREAM, .t = ASX_F64, .m = shape.nnz, .times = 3});
 }
 

@@ -30,11 +30,11 @@ struct tfidf_span {
 /** Terms of one document; memory is reused from document to document. */
 struct tfidf_terms {
     struct mem *mem;
-    char *text;               /**< lower-cased, words one blank apart (word) or padded by blanks (char_wb) */
+    char *text; /**< lower-cased, words one blank apart (word) or padded by blanks (char_wb) */
     size_t n_text, text_capacity;
     struct tfidf_span *term;
     size_t n, capacity;
-    uint32_t *mark;           /**< starts of words, or of characters of a word */
+    uint32_t *mark; /**< starts of words, or of characters of a word */
     size_t mark_capacity;
 };
 
@@ -53,10 +53,10 @@ uint64_t tfidf_hash(const char *term, size_t size);
 struct tfidf_vocabulary {
     size_t n;
     const char **term;
-    double *idf;      /**< [n] ln((1 + documents) / (1 + df)) + 1 */
-    uint64_t *key;    /**< open addressing: hash of a term */
-    int32_t *index;   /**< [slots] -1 = free */
-    size_t mask;      /**< slots - 1 */
+    double *idf;    /**< [n] ln((1 + documents) / (1 + df)) + 1 */
+    uint64_t *key;  /**< open addressing: hash of a term */
+    int32_t *index; /**< [slots] -1 = free */
+    size_t mask;    /**< slots - 1 */
 };
 
 struct tfidf_state {
@@ -77,7 +77,8 @@ static inline int64_t tfidf_document_of(const struct asx_column *c, size_t row)
 }
 
 /** Learns the vocabulary of one column from the given rows. */
-asx_st tfidf_vocabulary_fit(struct asx_exec *, const struct asx_prep_input *, int j, struct tfidf_state *, struct tfidf_vocabulary *);
+asx_st tfidf_vocabulary_fit(struct asx_exec *, const struct asx_prep_input *, int j, struct tfidf_state *,
+                            struct tfidf_vocabulary *);
 /** Builds the table of a vocabulary whose terms are set. */
 asx_st tfidf_vocabulary_index(struct tfidf_state *, struct tfidf_vocabulary *);
 
@@ -90,7 +91,7 @@ static inline int32_t tfidf_vocabulary_find(const struct tfidf_vocabulary *v, ui
     return -1;
 }
 
-asx_st tfidf_transform(struct asx_exec *, const struct asx_prep_state *, const struct asx_frame *, const int32_t *column, int columns,
-                       struct asx_block *, struct asx_err *);
+asx_st tfidf_transform(struct asx_exec *, const struct asx_prep_state *, const struct asx_frame *, const int32_t *column,
+                       int columns, struct asx_block *, struct asx_err *);
 
 #endif

@@ -17,14 +17,14 @@ struct part {
     const struct asx_column *column;
     const struct tfidf_vocabulary *vocabulary;
     size_t documents, pieces;
-    struct weights *piece;  /* [pieces] */
-    uint32_t *start;        /* [documents + 1 a piece]: offsets into the piece */
-    int32_t first;          /* the block's column of the first term */
+    struct weights *piece; /* [pieces] */
+    uint32_t *start;       /* [documents + 1 a piece]: offsets into the piece */
+    int32_t first;         /* the block's column of the first term */
 };
 
 struct scratch {
     struct tfidf_terms terms;
-    uint32_t *count;   /* [terms of the largest vocabulary] all 0 between documents */
+    uint32_t *count; /* [terms of the largest vocabulary] all 0 between documents */
     int32_t *touched;
 };
 
@@ -63,7 +63,8 @@ static asx_st room(struct mem *mem, struct weights *w, size_t n)
  * Weights of one document: tf * idf, divided by their Euclidean norm.
  * tf = 1 + ln(count) when sublinear, else count (scikit-learn, TfidfTransformer).
  */
-static asx_st weigh(const struct job *job, const struct tfidf_vocabulary *v, struct scratch *s, const char *text, size_t size, struct weights *w)
+static asx_st weigh(const struct job *job, const struct tfidf_vocabulary *v, struct scratch *s, const char *text, size_t size,
+                    struct weights *w)
 {
     if (tfidf_terms_make(&s->terms, &job->s->analyzer, text, size) != ASX_OK)
         return ASX_E_NOMEM;
@@ -138,7 +139,8 @@ static size_t tfidf_row(const void *arg, size_t row, int32_t *index, float *valu
 }
 
 /* Names "column:term". */
-static asx_st describe(struct asx_exec *x, const struct tfidf_state *s, const struct asx_frame *f, const int32_t *column, struct asx_block *out)
+static asx_st describe(struct asx_exec *x, const struct tfidf_state *s, const struct asx_frame *f, const int32_t *column,
+                       struct asx_block *out)
 {
     const char **name;
     uint8_t *kind;
@@ -169,7 +171,8 @@ static asx_st describe(struct asx_exec *x, const struct tfidf_state *s, const st
 }
 
 /* Memory of the job; the pieces' own is found and freed by `clear`. */
-static asx_st open_job(struct asx_exec *x, const struct tfidf_state *s, const struct asx_frame *f, const int32_t *column, int workers, struct job *job)
+static asx_st open_job(struct asx_exec *x, const struct tfidf_state *s, const struct asx_frame *f, const int32_t *column,
+                       int workers, struct job *job)
 {
     size_t columns = (size_t)s->columns, largest = 0;
     job->part = arena_calloc(x->scratch, columns + 1, sizeof *job->part);
@@ -237,8 +240,8 @@ static asx_st transform(struct asx_exec *x, const struct tfidf_state *s, const s
     return st;
 }
 
-asx_st tfidf_transform(struct asx_exec *x, const struct asx_prep_state *state, const struct asx_frame *f, const int32_t *column, int columns,
-                       struct asx_block *out, struct asx_err *err)
+asx_st tfidf_transform(struct asx_exec *x, const struct asx_prep_state *state, const struct asx_frame *f, const int32_t *column,
+                       int columns, struct asx_block *out, struct asx_err *err)
 {
     const struct tfidf_state *s = (const void *)state;
     *out = (struct asx_block){.rows = 0};

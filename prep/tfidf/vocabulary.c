@@ -13,8 +13,8 @@
 /* A term seen: how many training rows have it, and the first document that does. */
 struct entry {
     uint64_t hash;
-    uint32_t count;  /* 0 = free */
-    uint32_t last;   /* document counted last, to count each once */
+    uint32_t count; /* 0 = free */
+    uint32_t last;  /* document counted last, to count each once */
     uint32_t first;
 };
 
@@ -31,9 +31,9 @@ struct worker {
 struct count {
     const struct asx_column *column;
     const struct tfidf_analyzer *analyzer;
-    const uint32_t *rows;    /* training rows; NULL: all */
-    const uint32_t *weight;  /* CODE columns: training rows that have the level; else NULL */
-    size_t n;                /* training rows, or levels */
+    const uint32_t *rows;   /* training rows; NULL: all */
+    const uint32_t *weight; /* CODE columns: training rows that have the level; else NULL */
+    size_t n;               /* training rows, or levels */
     struct worker *worker;
 };
 
@@ -162,7 +162,8 @@ static int by_spelling(const void *a, const void *b)
 }
 
 /* Finds the spelling of each entry in its first document. */
-static asx_st spell(struct tfidf_state *s, const struct count *c, struct tfidf_terms *terms, struct entry *entry, size_t n, struct spelled *out)
+static asx_st spell(struct tfidf_state *s, const struct count *c, struct tfidf_terms *terms, struct entry *entry, size_t n,
+                    struct spelled *out)
 {
     if (n)
         qsort(entry, n, sizeof *entry, by_first);
@@ -250,13 +251,17 @@ static asx_st weigh(struct asx_exec *x, const struct asx_prep_input *in, size_t 
     return ASX_OK;
 }
 
-asx_st tfidf_vocabulary_fit(struct asx_exec *x, const struct asx_prep_input *in, int j, struct tfidf_state *s, struct tfidf_vocabulary *out)
+asx_st tfidf_vocabulary_fit(struct asx_exec *x, const struct asx_prep_input *in, int j, struct tfidf_state *s,
+                            struct tfidf_vocabulary *out)
 {
     size_t rows = in->rows ? in->n_rows : in->frame->rows, n = 0;
     size_t min_df = (size_t)prep_param(&asx_prep_tfidf, in->config, "min_df");
     size_t max_features = (size_t)prep_param(&asx_prep_tfidf, in->config, "max_features");
     int workers = x->threads > 1 ? x->threads : 1;
-    struct count c = {.column = &in->frame->column[in->column[j]], .analyzer = &s->analyzer, .rows = in->rows, .n = rows,
+    struct count c = {.column = &in->frame->column[in->column[j]],
+                      .analyzer = &s->analyzer,
+                      .rows = in->rows,
+                      .n = rows,
                       .worker = arena_calloc(x->scratch, (size_t)workers, sizeof *c.worker)};
     if (!c.worker)
         return ASX_E_NOMEM;

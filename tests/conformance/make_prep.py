@@ -116,4 +116,5 @@ out.append("static const struct date_case {\n    double t, part[14];\n} date_cas
 
 print("/* SPDX-License-Identifier: Apache-2.0 */")
 print("/* Written by tests/conformance/make_prep.py with scikit-learn %s; do not edit. */" % sklearn.__version__)
+print("/* clang-format off */")
 print("\n".join(out))

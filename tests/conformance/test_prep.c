@@ -36,8 +36,10 @@ static const char *pick(struct rng *r, const char *const *list, size_t n)
     return list[rng_below(r, n)];
 }
 
-static const char *const words[] = {"good", "Bad", "UGLY", "caf\xc3\xa9", "\xc3\x89tude", "fast", "slow", "a", "x1", "re-do", "\xff\xfe", "na\xc3\xafve"};
-static const char *const titles[] = {"senior", "junior", "clerk", "engineer", "manager", "of", "police", "officer", "fire", "chief"};
+static const char *const words[] = {"good", "Bad", "UGLY", "caf\xc3\xa9", "\xc3\x89tude", "fast",
+                                    "slow", "a",   "x1",   "re-do",       "\xff\xfe",     "na\xc3\xafve"};
+static const char *const titles[] = {"senior", "junior", "clerk",   "engineer", "manager",
+                                     "of",     "police", "officer", "fire",     "chief"};
 
 static char *sentence(struct rng *r, char *out, const char *const *list, size_t n, size_t length)
 {
@@ -61,8 +63,9 @@ static struct table make(size_t rows, enum asx_task task, unsigned changed)
     double *x = calloc(rows + 1, sizeof *x), *when = calloc(rows + 1, sizeof *when), *y = calloc(rows + 1, sizeof *y);
     float *z = calloc(rows + 1, sizeof *z), *sparse = calloc(rows * 6 + 1, sizeof *sparse);
     char(*text)[4][WIDE] = calloc(rows + 1, sizeof *text);
-    const char **flag = calloc(rows + 1, sizeof *flag), **low = calloc(rows + 1, sizeof *low), **pair = calloc(rows + 1, sizeof *pair),
-               **high = calloc(rows + 1, sizeof *high), **title = calloc(rows + 1, sizeof *title), **note = calloc(rows + 1, sizeof *note);
+    const char **flag = calloc(rows + 1, sizeof *flag), **low = calloc(rows + 1, sizeof *low),
+               **pair = calloc(rows + 1, sizeof *pair), **high = calloc(rows + 1, sizeof *high),
+               **title = calloc(rows + 1, sizeof *title), **note = calloc(rows + 1, sizeof *note);
     for (size_t i = 0; i < rows; i++) {
         bool new_cells = (changed & VALUES) && !in_training(i);
         x[i] = rng_below(&r, 9) ? rng_normal(&r) : NAN;
@@ -139,13 +142,14 @@ struct done {
     struct asx_block block;
 };
 
-static asx_st apply(const struct asx_prep *p, struct exec_make *e, const struct table *t, const int32_t *column, int columns, struct done *d,
-                    struct asx_err *err)
+static asx_st apply(const struct asx_prep *p, struct exec_make *e, const struct table *t, const int32_t *column, int columns,
+                    struct done *d, struct asx_err *err)
 {
     struct config_make c;
     config_make_init(&c, NULL);
     config_make_add(&c, p->head.name, p->params, p->n_params);
-    struct asx_prep_input in = {.problem = t->problem, .frame = t->frame, .column = column, .columns = columns, .config = &c.config, .seed = 5};
+    struct asx_prep_input in = {
+        .problem = t->problem, .frame = t->frame, .column = column, .columns = columns, .config = &c.config, .seed = 5};
     if (p->scope == ASX_FOLD) {
         in.rows = t->train;
         in.n_rows = t->n_train;
@@ -183,7 +187,8 @@ static bool affine(const struct asx_prep *p)
 /* Equal cells of the rows chosen, bit for bit but for the sign of NaN, and equal names. */
 static void same(const struct asx_prep *p, const struct asx_block *a, const struct asx_block *b, bool training_only)
 {
-    ck_assert_msg(a->rows == b->rows && a->cols == b->cols, "%s: %zu x %zu against %zu x %zu", p->head.name, a->rows, a->cols, b->rows, b->cols);
+    ck_assert_msg(a->rows == b->rows && a->cols == b->cols, "%s: %zu x %zu against %zu x %zu", p->head.name, a->rows, a->cols,
+                  b->rows, b->cols);
     double *x = block_dense(a), *y = block_dense(b);
     for (size_t i = 0; i < a->rows; i++)
         for (size_t j = 0; j < a->cols && (!training_only || in_training(i)); j++) {
@@ -204,7 +209,8 @@ static const enum asx_task tasks[] = {ASX_BINARY, ASX_MULTICLASS, ASX_REGRESSION
 
 START_TEST(descriptors)
 {
-    static const char *const needed[] = {"datetime", "hash", "impute", "numeric", "onehot", "ordinal", "scale", "sparse", "target", "tfidf"};
+    static const char *const needed[] = {"datetime", "hash",  "impute", "numeric", "onehot",
+                                         "ordinal",  "scale", "sparse", "target",  "tfidf"};
     for (size_t i = 0; i < sizeof needed / sizeof *needed; i++) {
         bool found = false;
         for (int k = 0; steps()[k]; k++)
@@ -418,7 +424,9 @@ START_TEST(edges)
         int32_t column[COLUMNS];
         int columns = affine(p) ? 0 : columns_of(p, full.problem, column);
         for (int v = 0; v < 3 && !affine(p); v++) {
-            struct table t = v == 0 ? make(1, tasks[_i], NOTHING) : v == 1 ? make(2, tasks[_i], NOTHING) : (struct table){.made = NULL};
+            struct table t = v == 0   ? make(1, tasks[_i], NOTHING)
+                             : v == 1 ? make(2, tasks[_i], NOTHING)
+                                      : (struct table){.made = NULL};
             if (v == 2) {
                 enum { N = 5 };
                 double none[N], y[N] = {0, 1, 0, 1, 1};
@@ -441,7 +449,11 @@ START_TEST(edges)
                 float zeros[N * 2] = {0};
                 frame_make_sparse(t.made, zeros, 2);
                 t.frame = frame_make_frame(t.made);
-                t.problem = frame_make_problem(t.made, tasks[_i], y, tasks[_i] == ASX_REGRESSION ? 0 : tasks[_i] == ASX_BINARY ? 2 : 4, 2);
+                t.problem = frame_make_problem(t.made, tasks[_i], y,
+                                               tasks[_i] == ASX_REGRESSION ? 0
+                                               : tasks[_i] == ASX_BINARY   ? 2
+                                                                           : 4,
+                                               2);
                 t.train = calloc(N, sizeof *t.train);
                 for (uint32_t i = 0; i < 3; i++)
                     t.train[t.n_train++] = i;
@@ -509,9 +521,11 @@ START_TEST(allocation_failure)
             all = mem_allocations() - before < at;
             mem_fault_after(0);
             codec_writer_clear(&w);
-            ck_assert_msg(all ? st == ASX_OK : st == ASX_E_NOMEM || st == ASX_OK, "%s: allocation %ld: %d %s", p->head.name, at, st, err.text);
+            ck_assert_msg(all ? st == ASX_OK : st == ASX_E_NOMEM || st == ASX_OK, "%s: allocation %ld: %d %s", p->head.name, at, st,
+                          err.text);
             ck_assert_msg(st == ASX_OK || err.text[0], "%s: allocation %ld failed without a message", p->head.name, at);
-            ck_assert_msg(exec_make_leaked(&e) == 0, "%s: allocation %ld leaked %zu bytes", p->head.name, at, (size_t)exec_make_leaked(&e));
+            ck_assert_msg(exec_make_leaked(&e) == 0, "%s: allocation %ld leaked %zu bytes", p->head.name, at,
+                          (size_t)exec_make_leaked(&e));
             exec_make_clear(&e);
             ck_assert(at < 100000);
         }
@@ -578,10 +592,12 @@ START_TEST(planning)
         ck_assert_int_eq(apply(p, &e, &t, column, columns, &d, &err), ASX_OK);
         double cols = (double)d.block.cols;
         bool text = p->takes & ASX_TYPE_BIT(ASX_TEXT); /* made from a dozen words, which no estimate can know */
-        ck_assert_msg(shape.cols >= cols / 8 && (text || shape.cols <= 8 * cols), "%s: %g columns estimated, %g came", p->head.name, shape.cols, cols);
+        ck_assert_msg(shape.cols >= cols / 8 && (text || shape.cols <= 8 * cols), "%s: %g columns estimated, %g came", p->head.name,
+                      shape.cols, cols);
         if (d.block.layout == ASX_LAYOUT_CSR) {
             double nnz = (double)d.block.csr.indptr[d.block.rows];
-            ck_assert_msg(shape.nnz >= nnz / 4 && shape.nnz <= 4 * nnz, "%s: %g cells estimated, %g came", p->head.name, shape.nnz, nnz);
+            ck_assert_msg(shape.nnz >= nnz / 4 && shape.nnz <= 4 * nnz, "%s: %g cells estimated, %g came", p->head.name, shape.nnz,
+                          nnz);
         }
         undo(p, &d);
         exec_make_clear(&e);
@@ -612,7 +628,8 @@ START_TEST(wrong_columns)
         bad = (struct asx_err){0};
         for (int i = 0; i < columns; i++)
             other[i] = p->takes & ASX_TYPE_BIT(ASX_NUMERIC) ? 8 : 0; /* text, or a number */
-        ck_assert_msg(p->transform(&e.exec, d.state, t.frame, other, columns, &b, &bad) == ASX_E_DATA || strcmp(p->head.name, "datetime") == 0,
+        ck_assert_msg(p->transform(&e.exec, d.state, t.frame, other, columns, &b, &bad) == ASX_E_DATA ||
+                          strcmp(p->head.name, "datetime") == 0,
                       "%s takes a column of another type", p->head.name);
         if (strcmp(p->head.name, "datetime") == 0)
             p->free_block(&b);

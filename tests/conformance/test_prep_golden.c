@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COUNT(list) (sizeof (list) / sizeof *(list))
+#define COUNT(list) (sizeof(list) / sizeof *(list))
 
 static const struct asx_prep *step(const char *name)
 {
@@ -45,7 +45,12 @@ static void set_up(struct bench *b, const char *name, struct frame_make *made, e
     config_make_init(&b->config, NULL);
     config_make_add(&b->config, name, b->step->params, b->step->n_params);
     exec_make_init(&b->exec, b->problem, 1);
-    b->in = (struct asx_prep_input){.problem = b->problem, .frame = b->problem->frame, .column = &b->column, .columns = 1, .config = &b->config.config, .seed = 9};
+    b->in = (struct asx_prep_input){.problem = b->problem,
+                                    .frame = b->problem->frame,
+                                    .column = &b->column,
+                                    .columns = 1,
+                                    .config = &b->config.config,
+                                    .seed = 9};
 }
 
 static void fit(struct bench *b)
@@ -272,7 +277,10 @@ START_TEST(target_equals_sklearn)
     const struct target_case *c = &target_cases[_i];
     enum asx_task task = !strcmp(c->kind, "binary") ? ASX_BINARY : !strcmp(c->kind, "multiclass") ? ASX_MULTICLASS : ASX_REGRESSION;
     struct bench b;
-    set_up(&b, "target", categories(onehot_cells, COUNT(onehot_cells)), task, c->y, task == ASX_BINARY ? 2 : task == ASX_MULTICLASS ? 3 : 0);
+    set_up(&b, "target", categories(onehot_cells, COUNT(onehot_cells)), task, c->y,
+           task == ASX_BINARY       ? 2
+           : task == ASX_MULTICLASS ? 3
+                                    : 0);
     config_make_set(&b.config, "target.smoothing", c->smoothing);
     fit(&b);
     struct frame_make *g = categories(sorted_levels, COUNT(sorted_levels));
@@ -544,7 +552,8 @@ static void constants(const char *name, const char *param, const char *choice, c
 
 START_TEST(affine_constants)
 {
-    struct asx_column_stats s = {.n = 10, .mean = 5, .std = 2, .median = 4, .min = -2, .max = 14, .kind = ASX_COL_NUMBER, .q25 = 3, .q75 = 6};
+    struct asx_column_stats s = {
+        .n = 10, .mean = 5, .std = 2, .median = 4, .min = -2, .max = 14, .kind = ASX_COL_NUMBER, .q25 = 3, .q75 = 6};
     double v[3];
     constants("impute", "impute.strategy", "mean", &s, v);
     ck_assert(v[0] == 5 && isnan(v[1]) && isnan(v[2])); /* it decides nothing else */
@@ -562,8 +571,9 @@ START_TEST(affine_constants)
     ck_assert(v[1] == 0 && v[2] == 1);
     static const char *const kinds[] = {"standard", "robust", "minmax", "none"};
     for (int k = 0; k < 4; k++) {
-        struct asx_column_stats flat = {.n = 3, .mean = 1e9, .std = 1e-8, .median = 1e9, .min = 1e9, .max = 1e9}, none = {
-            .mean = NAN, .std = NAN, .median = NAN, .min = NAN, .max = NAN, .q25 = NAN, .q75 = NAN}, flag = s, weight = s;
+        struct asx_column_stats flat = {.n = 3, .mean = 1e9, .std = 1e-8, .median = 1e9, .min = 1e9, .max = 1e9},
+                                none = {.mean = NAN, .std = NAN, .median = NAN, .min = NAN, .max = NAN, .q25 = NAN, .q75 = NAN},
+                                flag = s, weight = s;
         constants("scale", "scale.kind", kinds[k], &flat, v);
         ck_assert(v[2] == 1); /* a constant column is not blown up by rounding noise */
         constants("scale", "scale.kind", kinds[k], &none, v);

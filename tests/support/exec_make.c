@@ -47,8 +47,8 @@ void exec_make_init(struct exec_make *e, const struct asx_problem *problem, int 
         need(e->pool != NULL, "no pool");
     }
     e->stop_after = -1;
-    e->exec = (struct asx_exec){.problem = problem, .mem = e->mem, .scratch = e->scratch, .threads = threads,
-                                .split = split, .stop = stop, .engine = e};
+    e->exec = (struct asx_exec){
+        .problem = problem, .mem = e->mem, .scratch = e->scratch, .threads = threads, .split = split, .stop = stop, .engine = e};
 }
 
 uint64_t exec_make_leaked(struct exec_make *e)

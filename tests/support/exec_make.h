@@ -24,10 +24,10 @@ struct exec_make {
     struct asx_exec exec; /**< no device: tests of ops that run kernels set exec.device */
     struct mem *mem;
     struct arena *scratch;
-    struct pool *pool;  /**< NULL with one thread */
-    bool reverse;       /**< one thread: run chunks from the last to the first (order must not matter) */
-    long stop_after;    /**< stop() answers true from this call on; -1: never */
-    long stop_calls;    /**< how often stop() was asked */
+    struct pool *pool; /**< NULL with one thread */
+    bool reverse;      /**< one thread: run chunks from the last to the first (order must not matter) */
+    long stop_after;   /**< stop() answers true from this call on; -1: never */
+    long stop_calls;   /**< how often stop() was asked */
 };
 
 /** threads 1: chunks run one after the other; more: on a pool of that size. Aborts when out of memory. */

@@ -103,8 +103,8 @@ int frame_make_datetime(struct frame_make *f, const char *name, const double *ce
     return last(f);
 }
 
-int frame_make_codes(struct frame_make *f, const char *name, enum asx_type type, const int32_t *cells,
-                     const char *const *level, size_t levels)
+int frame_make_codes(struct frame_make *f, const char *name, enum asx_type type, const int32_t *cells, const char *const *level,
+                     size_t levels)
 {
     struct asx_column *c = add(f, name, type, ASX_STORE_CODE);
     const char **names = grab(f, levels, sizeof *names);
@@ -317,10 +317,19 @@ struct asx_problem *frame_make_problem(struct frame_make *f, enum asx_task task,
             names[k] = name;
         }
     }
-    f->problem = (struct asx_problem){
-        .task = task, .rows = rows, .classes = task == ASX_REGRESSION ? 0 : classes,
-        .outputs = task == ASX_REGRESSION ? 1 : classes, .positive = task == ASX_BINARY ? 1 : 0, .class_name = names,
-        .y = copy(f, y, rows, sizeof *y), .label = label, .frame = &f->frame, .profile = frame_make_profile(f),
-        .splits = &f->splits, .seed = 1, .repeatable = true, .key = {2, f->frame.key.lo}};
+    f->problem = (struct asx_problem){.task = task,
+                                      .rows = rows,
+                                      .classes = task == ASX_REGRESSION ? 0 : classes,
+                                      .outputs = task == ASX_REGRESSION ? 1 : classes,
+                                      .positive = task == ASX_BINARY ? 1 : 0,
+                                      .class_name = names,
+                                      .y = copy(f, y, rows, sizeof *y),
+                                      .label = label,
+                                      .frame = &f->frame,
+                                      .profile = frame_make_profile(f),
+                                      .splits = &f->splits,
+                                      .seed = 1,
+                                      .repeatable = true,
+                                      .key = {2, f->frame.key.lo}};
     return &f->problem;
 }
