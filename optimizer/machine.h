@@ -62,7 +62,11 @@ asx_st opt_machine_from_topology(const char *file_or_synthetic, struct mem *, st
 /** A file written by `assay machine --record`. */
 asx_st opt_machine_read(const char *path, struct mem *, struct opt_machine **, struct asx_err *);
 json_t *opt_machine_json(const struct opt_machine *); /**< CONTRACT's `machine --json`, and what machine_read reads */
+/** Writes opt_machine_json to a file that opt_machine_read takes. */
+asx_st opt_machine_record(const struct opt_machine *, const char *path, struct asx_err *);
 void opt_machine_free(struct opt_machine *);
+/** Adds devices that a backend's probe listed ("cpu" and known ids are skipped); no coefficients: unknown until measured. */
+void opt_machine_add_devices(struct opt_machine *, const struct asx_device_info *, int n);
 /** Threads a run may use here: quota and affinity, at least 1. */
 int opt_machine_threads(const struct opt_machine *);
 /** Bytes free for a run now (MemAvailable and cgroup); for recorded machines the limit they say. */
