@@ -13,6 +13,7 @@ enum { CHUNKS = 8 };
 struct pass {
     struct glm *g;
     struct glm_fit *fit;
+    bool split;             /* chunks on several threads; else in a loop, the same numbers */
     const struct asx_fold *fold;
     double *u, *constant;   /* [sets][p], [sets] */
     double *grad, *sum;     /* [CHUNKS][sets * p], [CHUNKS][sets] */
@@ -100,7 +101,10 @@ static asx_st run_fit(struct pass *s)
     while (!solver->done) {
         for (size_t c = 0; c < g->sets; c++)
             lin_map_weights(&g->map[s->fit->map], solver->trial + c * (g->p + 1), s->u + c * g->p, &s->constant[c]);
-        g->exec->split(g->exec, CHUNKS, eval_chunk, s);
+        if (s->split)
+            g->exec->split(g->exec, CHUNKS, eval_chunk, s);
+        for (size_t k = 0; !s->split && k < CHUNKS; k++)
+            eval_chunk(s, k, 0);
         double loss = 0;
         for (int k = 0; k < CHUNKS; k++) {
             if (s->stopped[k])
@@ -118,22 +122,50 @@ static asx_st run_fit(struct pass *s)
     return ASX_OK;
 }
 
+static bool pass_open(struct pass *s, struct glm *g)
+{
+    struct arena *a = g->exec->scratch;
+    *s = (struct pass){.g = g};
+    s->u = arena_alloc(a, (g->sets * g->p + 1) * sizeof *s->u);
+    s->constant = arena_alloc(a, g->sets * sizeof *s->constant);
+    s->grad = arena_alloc(a, (CHUNKS * g->sets * g->p + 1) * sizeof *s->grad);
+    s->sum = arena_alloc(a, CHUNKS * g->sets * sizeof *s->sum);
+    s->score = arena_alloc(a, CHUNKS * (2 * g->sets + 2) * sizeof *s->score);
+    return s->u && s->constant && s->grad && s->sum && s->score;
+}
+
+struct fits {
+    struct pass *pass; /* per worker */
+    struct glm *g;
+    asx_st *status;    /* per fit */
+};
+
+static void fit_chunk(void *arg, size_t at, int worker)
+{
+    struct fits *f = arg;
+    f->pass[worker].fit = &f->g->fit[at];
+    f->status[at] = run_fit(&f->pass[worker]);
+}
+
+/* Several fits run side by side; one alone splits its rows. */
 asx_st glm_run_rows(struct glm *g, struct asx_err *err)
 {
     struct arena *a = g->exec->scratch;
-    struct pass s = {.g = g};
-    s.u = arena_alloc(a, (g->sets * g->p + 1) * sizeof *s.u);
-    s.constant = arena_alloc(a, g->sets * sizeof *s.constant);
-    s.grad = arena_alloc(a, (CHUNKS * g->sets * g->p + 1) * sizeof *s.grad);
-    s.sum = arena_alloc(a, CHUNKS * g->sets * sizeof *s.sum);
-    s.score = arena_alloc(a, CHUNKS * (2 * g->sets + 2) * sizeof *s.score);
-    if (!s.u || !s.constant || !s.grad || !s.sum || !s.score)
+    size_t threads = g->fits > 1 && g->exec->threads > 1 ? (size_t)g->exec->threads : 1;
+    struct fits f = {.g = g, .pass = arena_alloc(a, threads * sizeof *f.pass),
+                     .status = arena_calloc(a, (size_t)g->fits, sizeof *f.status)};
+    bool good = f.pass && f.status;
+    for (size_t w = 0; good && w < threads; w++)
+        good = pass_open(&f.pass[w], g);
+    if (!good)
         return err_set(err, ASX_E_NOMEM, "no memory for a linear fit; raise --memory");
-    for (int i = 0; i < g->fits; i++) {
-        s.fit = &g->fit[i];
-        asx_st st = run_fit(&s);
-        if (st)
-            return st;
-    }
+    f.pass[0].split = g->fits == 1;
+    if (g->fits == 1)
+        fit_chunk(&f, 0, 0);
+    else
+        g->exec->split(g->exec, (size_t)g->fits, fit_chunk, &f);
+    for (int i = 0; i < g->fits; i++)
+        if (f.status[i])
+            return f.status[i];
     return ASX_OK;
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 
 static const double armijo = 1e-4, curvature = 0.9;
-enum { MAX_SEARCHES = 25, MAX_FLAT = 3 };
+enum { MAX_SEARCHES = 25, MAX_FLAT = 5 };
 
 static double dot(size_t n, const double *a, const double *b)
 {
@@ -29,6 +29,16 @@ asx_st lbfgs_init(struct lbfgs *m, struct arena *arena)
     m->s = v;
     m->y = v + (size_t)LBFGS_HISTORY * m->n;
     return ASX_OK;
+}
+
+void lbfgs_restart(struct lbfgs *m, double tolerance, double noise)
+{
+    m->tolerance = tolerance;
+    m->noise = noise;
+    m->started = false;
+    m->done = m->iterations >= m->max_iterations;
+    m->stored = m->flat = 0;
+    memcpy(m->trial, m->x, m->n * sizeof *m->x);
 }
 
 static bool has_l1(const struct lbfgs *m, size_t i)

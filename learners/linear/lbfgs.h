@@ -51,6 +51,9 @@ struct lbfgs {
 /** Starts at `trial` = 0. Memory: (6 + 2 * LBFGS_HISTORY) * n doubles from the arena. */
 asx_st lbfgs_init(struct lbfgs *, struct arena *);
 
+/** Goes on from x with another evaluator and tolerance, as if started there. */
+void lbfgs_restart(struct lbfgs *, double tolerance, double noise);
+
 /** Tells the smooth value at `trial`, whose gradient is in `grad_trial`. */
 void lbfgs_tell(struct lbfgs *, double f);
 
