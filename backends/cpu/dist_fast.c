@@ -11,54 +11,98 @@
 #include <math.h>
 #include <string.h>
 
-/* A query's candidates: a list ascending by rough distance. */
+/* A query's candidates: a heap, the farthest on top (of equals, the one that came last). */
 struct candidates {
     float *dist;
     uint32_t *index;
     size_t n, most;
 };
 
+static inline bool farther(const struct candidates *c, size_t a, size_t b)
+{
+    return c->dist[a] > c->dist[b] || (c->dist[a] == c->dist[b] && c->index[a] > c->index[b]);
+}
+
+static inline void swap(struct candidates *c, size_t a, size_t b)
+{
+    float d = c->dist[a];
+    uint32_t i = c->index[a];
+    c->dist[a] = c->dist[b];
+    c->index[a] = c->index[b];
+    c->dist[b] = d;
+    c->index[b] = i;
+}
+
+static void sift_up(struct candidates *c, size_t k)
+{
+    for (size_t up; k > 0 && farther(c, k, up = (k - 1) / 2); k = up)
+        swap(c, k, up);
+}
+
+static void sift_down(struct candidates *c)
+{
+    for (size_t k = 0, child; (child = 2 * k + 1) < c->n; k = child) {
+        if (child + 1 < c->n && farther(c, child + 1, child))
+            child++;
+        if (!farther(c, child, k))
+            return;
+        swap(c, k, child);
+    }
+}
+
+/* Takes a row nearer than limit(); rows come by ascending position, so among equals the first stay. */
 static void offer(struct candidates *c, float d, uint32_t i)
 {
-    size_t k = c->n < c->most ? c->n++ : c->most - 1;
-    for (; k > 0 && d < c->dist[k - 1]; k--) {
-        c->dist[k] = c->dist[k - 1];
-        c->index[k] = c->index[k - 1];
-    }
+    size_t k = c->n < c->most ? c->n++ : 0;
     c->dist[k] = d;
     c->index[k] = i;
+    if (k)
+        sift_up(c, k);
+    else
+        sift_down(c);
 }
 
 static inline float limit(const struct candidates *c)
 {
-    return c->n < c->most ? INFINITY : c->dist[c->most - 1];
+    return c->n < c->most ? INFINITY : c->dist[0];
 }
 
 enum { STEP = 16 };
 
+/* d = |x|^2 - 2 q.x of STEP rows; the least of them. Four lanes by hand: the compiler keeps one chain of minima. */
+static inline float step(const float *restrict norm, const float *restrict dot, float *restrict d)
+{
+    float least[4];
+    for (size_t l = 0; l < STEP; l++)
+        d[l] = norm[l] - 2 * dot[l];
+    for (size_t l = 0; l < 4; l++) {
+        float a = d[l] < d[l + 4] ? d[l] : d[l + 4], b = d[l + 8] < d[l + 12] ? d[l + 8] : d[l + 12];
+        least[l] = a < b ? a : b;
+    }
+    float a = least[0] < least[1] ? least[0] : least[1], b = least[2] < least[3] ? least[2] : least[3];
+    return a < b ? a : b;
+}
+
+static void offer_all(const struct asx_dist_args *g, size_t query, size_t first, size_t n, const float *d, struct candidates *c)
+{
+    bool ids = g->query_id && g->x_id;
+    for (size_t l = 0; l < n; l++)
+        if (d[l] < limit(c) && !(ids && g->query_id[query] == g->x_id[first + l]))
+            offer(c, d[l], (uint32_t)(first + l));
+}
+
 /* One query against a block of rows: most steps hold nothing near enough and cost one pass of SIMD. */
 static void scan(const struct asx_dist_args *g, size_t query, size_t first, size_t n, const float *dot, struct candidates *c)
 {
-    bool ids = g->query_id && g->x_id;
-    for (size_t j0 = 0; j0 < n; j0 += STEP) {
-        size_t w = n - j0 < STEP ? n - j0 : STEP;
-        float d[STEP], least = INFINITY;
-        if (w == STEP)
-            for (size_t l = 0; l < STEP; l++)
-                d[l] = g->x_norm[first + j0 + l] - 2 * dot[j0 + l];
-        else
-            for (size_t l = 0; l < w; l++)
-                d[l] = g->x_norm[first + j0 + l] - 2 * dot[j0 + l];
-        for (size_t l = 0; l < w; l++)
-            least = d[l] < least ? d[l] : least;
-        if (!(least < limit(c)))
-            continue;
-        for (size_t l = 0; l < w; l++) {
-            size_t j = first + j0 + l;
-            if (d[l] < limit(c) && !(ids && g->query_id[query] == g->x_id[j]))
-                offer(c, d[l], (uint32_t)j);
-        }
-    }
+    const float *norm = g->x_norm + first;
+    float d[STEP];
+    size_t j = 0;
+    for (; j + STEP <= n; j += STEP)
+        if (step(norm + j, dot + j, d) < limit(c))
+            offer_all(g, query, first + j, STEP, d, c);
+    for (size_t l = 0; j + l < n; l++)
+        d[l] = norm[j + l] - 2 * dot[j + l];
+    offer_all(g, query, first + j, n - j, d, c);
 }
 
 static float squared(const float *restrict a, const float *restrict b, size_t p)
@@ -79,7 +123,7 @@ static void refine(const struct asx_dist_args *g, size_t query, struct candidate
     for (size_t k = 0; k < c->n; k++) {
         uint32_t i = c->index[k];
         float d = squared(g->query + query * g->p, g->x + (size_t)i * g->p, g->p);
-        size_t at = n < g->top ? n : g->top; /* insertion, nearer first, then lower position */
+        size_t at = n; /* insertion, nearer first, then lower position */
         while (at > 0 && (d < dist[at - 1] || (d == dist[at - 1] && i < index[at - 1])))
             at--;
         if (at >= g->top)
