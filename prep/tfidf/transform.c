@@ -2,7 +2,6 @@
 /* Documents to rows of weights. Documents are weighed once, then rows are put together column by column. */
 #include "prep/tfidf/tfidf.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* Weights of the documents of one piece, one after the other. */
@@ -25,6 +24,7 @@ struct part {
 struct scratch {
     struct tfidf_terms terms;
     uint32_t *count; /* [terms of the largest vocabulary] all 0 between documents */
+    uint64_t *seen;  /* a bit for each term, all 0 between documents: read off in order, it sorts */
     int32_t *touched;
 };
 
@@ -35,12 +35,6 @@ struct job {
     struct scratch *scratch;
     struct mem *mem;
 };
-
-static int by_index(const void *a, const void *b)
-{
-    int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
-    return (x > y) - (x < y);
-}
 
 static asx_st room(struct mem *mem, struct weights *w, size_t n)
 {
@@ -72,10 +66,13 @@ static asx_st weigh(const struct job *job, const struct tfidf_vocabulary *v, str
     for (size_t i = 0; i < s->terms.n; i++) {
         int32_t k = tfidf_vocabulary_find(v, tfidf_term_hash(&s->terms, i));
         if (k >= 0 && s->count[k]++ == 0)
-            s->touched[n++] = k;
+            s->seen[k / 64] |= 1ull << (k % 64);
     }
-    if (n)
-        qsort(s->touched, n, sizeof *s->touched, by_index);
+    for (size_t i = 0; i <= v->n / 64; i++) {
+        for (uint64_t bits = s->seen[i]; bits; bits &= bits - 1)
+            s->touched[n++] = (int32_t)(i * 64 + (size_t)__builtin_ctzll(bits));
+        s->seen[i] = 0;
+    }
     asx_st st = room(job->mem, w, w->n + n);
     double norm = 0;
     for (size_t i = 0; i < n; i++) {
@@ -200,8 +197,9 @@ static asx_st open_job(struct asx_exec *x, const struct tfidf_state *s, const st
         struct scratch *t = &job->scratch[w];
         t->terms.mem = x->mem;
         t->count = arena_calloc(x->scratch, largest + 1, sizeof *t->count);
+        t->seen = arena_calloc(x->scratch, largest / 64 + 1, sizeof *t->seen);
         t->touched = arena_calloc(x->scratch, largest + 1, sizeof *t->touched);
-        if (!t->count || !t->touched)
+        if (!t->count || !t->seen || !t->touched)
             return ASX_E_NOMEM;
     }
     return ASX_OK;
