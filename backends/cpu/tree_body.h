@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file tree_body.h
+ * The fast tree kernels, compiled once per instruction-set level (tree_{base,avx2,avx512}.c).
+ *
+ * Histograms are bound by one load-add-store a cycle: the group width and the stride are
+ * compile-time constants, so that an update is two instructions, and a group of 16 features
+ * of 256 bins (32 KiB) stays in the first-level cache. Rows that come through an index list
+ * are prefetched PREFETCH rows ahead. Scans keep prefix sums, gains and the search for the
+ * best apart: three plain loops, of which the compiler vectorises the last two.
+ */
+#include "backends/cpu/tree.h"
+
+#include <math.h>
+
+#define INLINE static inline __attribute__((always_inline))
+enum { PREFETCH = 20 };
+
+/* ---- binning --------------------------------------------------------------- */
+
+static void bin_block(const float *restrict x, size_t n, const float *restrict edge, int32_t *restrict out)
+{
+    for (size_t i = 0; i < n; i++) {
+        float v = x[i];
+        int32_t b = 0;
+        b += v > edge[b + 127] ? 128 : 0;
+        b += v > edge[b + 63] ? 64 : 0;
+        b += v > edge[b + 31] ? 32 : 0;
+        b += v > edge[b + 15] ? 16 : 0;
+        b += v > edge[b + 7] ? 8 : 0;
+        b += v > edge[b + 3] ? 4 : 0;
+        b += v > edge[b + 1] ? 2 : 0;
+        b += v > edge[b] ? 1 : 0;
+        out[i] = b;
+    }
+}
+
+static void bin_block_16(const float *restrict x, size_t n, const float *restrict edge, int32_t *restrict out)
+{
+    for (size_t i = 0; i < n; i++) {
+        float v = x[i];
+        int32_t b = 0;
+        b += v > edge[b + 7] ? 8 : 0;
+        b += v > edge[b + 3] ? 4 : 0;
+        b += v > edge[b + 1] ? 2 : 0;
+        b += v > edge[b] ? 1 : 0;
+        out[i] = b;
+    }
+}
+
+static asx_st fast_bin(struct asx_queue *q, const void *args)
+{
+    (void)q;
+    const struct asx_bin_args *a = args;
+    int32_t tmp[512];
+    for (size_t i = 0; i < a->n; i += 512) {
+        size_t n = a->n - i < 512 ? a->n - i : 512;
+        if (a->edges < 16)
+            bin_block_16(a->x + i, n, a->edge, tmp);
+        else
+            bin_block(a->x + i, n, a->edge, tmp);
+        for (size_t k = 0; k < n; k++)
+            a->code[i + k] = (uint8_t)(a->x[i + k] != a->x[i + k] ? a->missing : tmp[k]);
+    }
+    return ASX_OK;
+}
+
+/* ---- histograms ------------------------------------------------------------ */
+
+INLINE void add_row(uint64_t *hist, const uint8_t *c, uint64_t v, int width, int stride_log2, int shift)
+{
+#define UPDATE(j) \
+    if ((j) < width) \
+        hist[((size_t)(j) << stride_log2) + (size_t)(c[j] >> shift)] += v
+    UPDATE(0); UPDATE(1); UPDATE(2); UPDATE(3);
+    UPDATE(4); UPDATE(5); UPDATE(6); UPDATE(7);
+    UPDATE(8); UPDATE(9); UPDATE(10); UPDATE(11);
+    UPDATE(12); UPDATE(13); UPDATE(14); UPDATE(15);
+#undef UPDATE
+}
+
+INLINE void hist_loop(const struct asx_hist_args *a, int width, int stride_log2, int shift)
+{
+    const uint8_t *code = a->code;
+    const uint64_t *gh = a->gh;
+    uint64_t *hist = a->hist;
+    size_t n = a->n, w = (size_t)width;
+    if (!a->row) {
+        code += a->first * w;
+        for (size_t i = 0; i < n; i++)
+            add_row(hist, code + i * w, gh[i], width, stride_log2, shift);
+        return;
+    }
+    const uint32_t *row = a->row;
+    size_t i = 0;
+    for (; i + PREFETCH < n; i++) {
+        __builtin_prefetch(code + (size_t)row[i + PREFETCH] * w);
+        add_row(hist, code + (size_t)row[i] * w, gh[i], width, stride_log2, shift);
+    }
+    for (; i < n; i++)
+        add_row(hist, code + (size_t)row[i] * w, gh[i], width, stride_log2, shift);
+}
+
+#define HIST(W, S, SH) \
+    static void hist_##W##_##S##_##SH(const struct asx_hist_args *a) { hist_loop(a, W, S, SH); }
+#define HIST_S(W) HIST(W, 4, 0) HIST(W, 5, 0) HIST(W, 6, 0) HIST(W, 7, 0) HIST(W, 8, 0) HIST(W, 6, 2) HIST(W, 7, 1)
+HIST_S(4) HIST_S(8) HIST_S(12) HIST_S(16)
+
+typedef void (*hist_fn)(const struct asx_hist_args *);
+#define ROW(W) {hist_##W##_4_0, hist_##W##_5_0, hist_##W##_6_0, hist_##W##_7_0, hist_##W##_8_0}
+static const hist_fn hist_plain[4][5] = {ROW(4), ROW(8), ROW(12), ROW(16)};
+static const hist_fn hist_by4[4] = {hist_4_6_2, hist_8_6_2, hist_12_6_2, hist_16_6_2};
+static const hist_fn hist_by2[4] = {hist_4_7_1, hist_8_7_1, hist_12_7_1, hist_16_7_1};
+
+static void hist_any(const struct asx_hist_args *a)
+{
+    for (size_t i = 0; i < a->n; i++) {
+        const uint8_t *c = a->code + (a->row ? a->row[i] : a->first + i) * (size_t)a->width;
+        for (int j = 0; j < a->width; j++)
+            a->hist[((size_t)j << a->stride_log2) + (size_t)(c[j] >> a->shift)] += a->gh[i];
+    }
+}
+
+static void hist_doubles(const struct asx_hist_args *a)
+{
+    for (size_t i = 0; i < a->n; i++) {
+        const uint8_t *c = a->code + (a->row ? a->row[i] : a->first + i) * (size_t)a->width;
+        double g = a->gh64[2 * i], h = a->gh64[2 * i + 1];
+        for (int j = 0; j < a->width; j++) {
+            double *at = a->hist64 + 2 * (((size_t)j << a->stride_log2) + (size_t)(c[j] >> a->shift));
+            at[0] += g;
+            at[1] += h;
+        }
+    }
+}
+
+static asx_st fast_hist(struct asx_queue *q, const void *args)
+{
+    (void)q;
+    const struct asx_hist_args *a = args;
+    int w = a->width / 4 - 1, s = a->stride_log2;
+    if (a->gh64)
+        hist_doubles(a);
+    else if (a->width % 4 || w < 0 || w > 3 || s < 4 || s > 8)
+        hist_any(a);
+    else if (a->shift == 0)
+        hist_plain[w][s - 4](a);
+    else if (a->shift == 2 && s == 6)
+        hist_by4[w](a);
+    else if (a->shift == 1 && s == 7)
+        hist_by2[w](a);
+    else
+        hist_any(a);
+    return ASX_OK;
+}
+
+/* ---- split scan ------------------------------------------------------------ */
+
+static void prefix(const struct asx_split_args *a, int n, double *restrict gl, double *restrict hl)
+{
+    if (a->hist64) {
+        double g = 0, h = 0;
+        for (int b = 0; b < n; b++) {
+            gl[b] = g += a->hist64[2 * b];
+            hl[b] = h += a->hist64[2 * b + 1];
+        }
+        return;
+    }
+    uint64_t sum[256], acc = 0;
+    for (int b = 0; b < n; b++)
+        sum[b] = acc += a->hist[b];
+    double gu = a->g_unit, hu = a->h_unit;
+    for (int b = 0; b < n; b++) {
+        gl[b] = (double)((int64_t)sum[b] >> 32) * gu;
+        hl[b] = (double)(int64_t)(sum[b] & 0xffffffffu) * hu;
+    }
+}
+
+INLINE double plus(double x)
+{
+    return x > 0 ? x : 0;
+}
+
+static void gains(const struct asx_split_args *a, int n, const double *restrict gl, const double *restrict hl, double mg, double mh,
+                  double *restrict gain)
+{
+    double sg = a->sum_g, sh = a->sum_h, l1 = a->l1, l2 = a->l2, min_h = a->min_h;
+    for (int b = 0; b < n; b++) {
+        double g = gl[b] + mg, h = hl[b] + mh;
+        double hr = sh - h, tl = plus(fabs(g) - l1), tr = plus(fabs(sg - g) - l1);
+        double dl = h + l2, dr = hr + l2;
+        double v = (tl * tl * dr + tr * tr * dl) / (dl * dr);
+        gain[b] = (h >= min_h) & (hr >= min_h) ? v : -1.0;
+    }
+}
+
+static void best_of(struct asx_split_args *a, int n, const double *gl, const double *hl, double mg, double mh, bool missing_left)
+{
+    double gain[256] __attribute__((aligned(64)));
+    int first = 0;
+    if (a->only >= 0) {
+        if (a->only >= n)
+            return;
+        first = a->only;
+        n = first + 1;
+    }
+    gains(a, n - first, gl + first, hl + first, mg, mh, gain + first);
+    double lane[8] = {-1, -1, -1, -1, -1, -1, -1, -1}, top = -1;
+    int b = first;
+    for (; b + 8 <= n; b += 8)
+        for (int k = 0; k < 8; k++)
+            lane[k] = gain[b + k] > lane[k] ? gain[b + k] : lane[k];
+    for (int k = 0; k < 8; k++)
+        top = lane[k] > top ? lane[k] : top;
+    for (; b < n; b++)
+        top = gain[b] > top ? gain[b] : top;
+    if (!(top > a->gain))
+        return;
+    for (b = first; gain[b] != top;)
+        b++;
+    a->gain = top;
+    a->bin = b;
+    a->missing_left = missing_left;
+    a->left_g = gl[b] + mg;
+    a->left_h = hl[b] + mh;
+}
+
+static asx_st fast_split(struct asx_queue *q, const void *args)
+{
+    (void)q;
+    struct asx_split_args *a = (struct asx_split_args *)(uintptr_t)args;
+    double gl[256] __attribute__((aligned(64))), hl[256] __attribute__((aligned(64))), mg = 0, mh = 0;
+    int n = a->bins - 1;
+    a->gain = -1;
+    a->bin = -1;
+    a->missing_left = false;
+    if (n < 1)
+        return ASX_OK;
+    prefix(a, n, gl, hl);
+    best_of(a, n, gl, hl, 0, 0, false);
+    if (a->missing < 0)
+        return ASX_OK;
+    if (a->hist64) {
+        mg = a->hist64[2 * a->missing];
+        mh = a->hist64[2 * a->missing + 1];
+    } else {
+        mg = (double)((int64_t)a->hist[a->missing] >> 32) * a->g_unit;
+        mh = (double)(int64_t)(a->hist[a->missing] & 0xffffffffu) * a->h_unit;
+    }
+    if (mh > 0)
+        best_of(a, n, gl, hl, mg, mh, true);
+    return ASX_OK;
+}
+
+/* ---- partition ------------------------------------------------------------- */
+
+static asx_st fast_partition(struct asx_queue *q, const void *args)
+{
+    (void)q;
+    struct asx_partition_args *a = (struct asx_partition_args *)(uintptr_t)args;
+    const uint8_t *code = a->code, *left = a->left;
+    const uint32_t *row = a->row;
+    uint32_t *lr = a->left_row, *rr = a->right_row;
+    size_t w = (size_t)a->width, n = a->n, nl = 0, nr = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t r = row[i];
+        __builtin_prefetch(code + (size_t)row[i + PREFETCH < n ? i + PREFETCH : n - 1] * w);
+        size_t go = left[code[(size_t)r * w]];
+        lr[nl] = r;
+        rr[nr] = r;
+        if (a->gh) {
+            a->left_gh[nl] = a->gh[i];
+            a->right_gh[nr] = a->gh[i];
+        }
+        nl += go;
+        nr += 1 - go;
+    }
+    a->n_left = nl;
+    return ASX_OK;
+}
+
+void TREE_ROWS(asx_kernel_fn *kernel)
+{
+    kernel[ASX_K_BIN] = fast_bin;
+    kernel[ASX_K_HIST] = fast_hist;
+    kernel[ASX_K_SPLIT_SCAN] = fast_split;
+    kernel[ASX_K_PARTITION] = fast_partition;
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file kernels_tree.h
+ * Arguments of the tree kernels: BIN, HIST, SPLIT_SCAN, PARTITION.
+ *
+ * For: backends that implement them and `learners/trees`, which calls them per leaf.
+ * A *packed* gradient is (g << 32) + h in 64 bits: g a signed, h an unsigned 32-bit fixed
+ * point number, so one 64-bit add moves both; sums of packed numbers are exact as long as
+ * no node sum leaves 32 bits, which the caller's scale guarantees. Codes are u8, laid out
+ * in groups of at most 16 features: cell (row, slot) is code[row * width + slot].
+ *
+ *     struct asx_hist_args a = {.code = c, .width = 16, .stride_log2 = 8, .row = idx, .n = n, .gh = gh, .hist = h};
+ *     asx_run_kernel(dev, ASX_K_HIST, &a);
+ */
+#ifndef ASSAY_EXT_KERNELS_TREE_H
+#define ASSAY_EXT_KERNELS_TREE_H
+
+#include <assay/ext/kernels.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** code[i] = number of edges below x[i] (first bin b with x <= edge[b]); NaN gives `missing`. */
+struct asx_bin_args {
+    const float *x;    /**< [n] */
+    size_t n;
+    const float *edge; /**< [256] ascending, padded with +Inf beyond `edges` */
+    int edges;         /**< at most 255 */
+    int missing;       /**< code of NaN */
+    uint8_t *code;     /**< [n] */
+};
+
+/**
+ * hist[slot << stride_log2 | code >> shift] += gh, for n rows and all slots of a group.
+ * Adds to what is there. Exactly one of gh (packed) and gh64 (pairs of doubles) is set.
+ */
+struct asx_hist_args {
+    const uint8_t *code; /**< [rows * width] */
+    int width;           /**< 4, 8, 12 or 16 */
+    int stride_log2;     /**< 4..8 */
+    int shift;           /**< 0..2: coarser bins from the same codes */
+    const uint32_t *row; /**< [n] rows; NULL: rows first .. first + n - 1 */
+    size_t first, n;
+    const uint64_t *gh;  /**< [n] packed, in the order of `row` */
+    uint64_t *hist;
+    const double *gh64;  /**< [2 n] */
+    double *hist64;
+};
+
+/**
+ * Best threshold of one numeric feature: left = bins 0..bin (and missing when missing_left).
+ * @formula gain = T(GL)^2/(HL + l2) + T(GR)^2/(HR + l2), T(x) = sign(x) max(|x| - l1, 0);
+ *          both sides need a hessian sum of at least min_h > 0. Ties: lowest bin, missing right first.
+ * @source  Chen and Guestrin, XGBoost (KDD 2016), eq. 7 and algorithm 3
+ */
+struct asx_split_args {
+    const uint64_t *hist;   /**< packed bins, or */
+    const double *hist64;   /**< pairs (g, h) */
+    int bins;               /**< ordered bins, 1..256; thresholds are after bin 0..bins - 2 */
+    int missing;            /**< bin of missing cells (outside 0..bins - 1), or -1 */
+    double g_unit, h_unit;  /**< value of one fixed point step; 1 for doubles */
+    double sum_g, sum_h;    /**< node totals, in real units */
+    double l1, l2, min_h;
+    int only;               /**< >= 0: look at this threshold alone */
+    /* out */
+    double gain;            /**< -1 when no threshold is allowed */
+    int bin;
+    bool missing_left;
+    double left_g, left_h;
+};
+
+/** Stable two-way partition of (row, gradient) pairs by a table over codes. */
+struct asx_partition_args {
+    const uint8_t *code;     /**< cell of a row is code[row * width] */
+    int width;
+    const uint8_t *left;     /**< [256] 1: goes left */
+    const uint32_t *row;     /**< [n] */
+    const uint64_t *gh;      /**< [n], may be NULL */
+    size_t n;
+    uint32_t *left_row, *right_row; /**< room for n each; left_row may be row itself */
+    uint64_t *left_gh, *right_gh;
+    size_t n_left;           /**< out */
+};
+
+#ifdef __cplusplus
+}
+#endif
+#endif

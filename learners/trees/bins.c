@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Building bins: edges per feature from a sample, groups, then codes tile by tile. */
+#include "learners/trees/bins.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "learners/trees/bins_source.h"
+#include "learners/trees/kernels.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+enum { TILE = 2048 };
+
+/* What the chunks of a build share; chunks write disjoint parts. */
+struct build {
+    struct asx_exec *exec;
+    const struct asx_block *raw;
+    struct bins *bins;
+    struct source source;
+    int max_bins;
+    float **edge;          /* [cols] a copy of each feature's edges, made by its chunk */
+    uint8_t **level;       /* [cols] bin_of_level */
+    size_t tiles;
+    asx_kernel_fn kernel[ASX_KERNELS];
+    _Atomic int failed, stopped;
+};
+
+/* ---- edges of one feature ------------------------------------------------- */
+
+struct distinct {
+    float *value;
+    double *count;
+    size_t n;
+};
+
+static void distinct_of_sorted(const float *sorted, size_t n, struct distinct *d)
+{
+    d->n = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (d->n && d->value[d->n - 1] == sorted[i]) {
+            d->count[d->n - 1] += 1;
+        } else {
+            d->value[d->n] = sorted[i];
+            d->count[d->n++] = 1;
+        }
+    }
+}
+
+static void distinct_insert(struct distinct *d, float v, double count)
+{
+    size_t at = 0;
+    while (at < d->n && d->value[at] < v)
+        at++;
+    if (at < d->n && d->value[at] == v) {
+        d->count[at] += count;
+        return;
+    }
+    memmove(d->value + at + 1, d->value + at, (d->n - at) * sizeof *d->value);
+    memmove(d->count + at + 1, d->count + at, (d->n - at) * sizeof *d->count);
+    d->value[at] = v;
+    d->count[at] = count;
+    d->n++;
+}
+
+/*
+ * A column that showed few distinct values in the sample is read whole, so that rare values get their
+ * own bin too; gives up when there turn out to be more than max_bins. Also answers whether cells are missing.
+ */
+static bool complete(struct build *b, size_t col, struct distinct *d)
+{
+    float tile[TILE];
+    bool missing = false, few = d->n <= (size_t)b->max_bins && b->source.rows > BINS_SAMPLE;
+    size_t n = source_cells(&b->source, col);
+    if (n <= BINS_SAMPLE)
+        few = false;
+    for (size_t i = 0; i < n && (few || !missing); i += TILE) {
+        size_t m = n - i < TILE ? n - i : TILE;
+        source_cells_of(&b->source, col, i, m, tile);
+        size_t guess = 0;
+        for (size_t k = 0; k < m; k++) {
+            float v = tile[k];
+            if (v != v) {
+                missing = true;
+                continue;
+            }
+            if (!few || (guess < d->n && d->value[guess] == v))
+                continue;
+            size_t lo = 0, hi = d->n;
+            while (lo < hi) {
+                size_t mid = (lo + hi) / 2;
+                if (d->value[mid] < v)
+                    lo = mid + 1;
+                else
+                    hi = mid;
+            }
+            guess = lo;
+            if (lo < d->n && d->value[lo] == v)
+                continue;
+            distinct_insert(d, v, 1);
+            few = d->n <= (size_t)b->max_bins;
+        }
+    }
+    return missing;
+}
+
+static int stride_for(int n_bins, bool missing)
+{
+    int s = 4;
+    while ((1 << s) < n_bins + (missing ? 1 : 0))
+        s++;
+    return s;
+}
+
+/* Ordered bins that leave the last code to missing cells, even after shifting to 64 or 128 bins. */
+static int room_for(int max_bins, bool missing)
+{
+    if (!missing)
+        return max_bins;
+    return max_bins > 252 ? 252 : max_bins > 126 && max_bins < 128 ? 126 : max_bins;
+}
+
+static bool number_edges(struct build *b, size_t col)
+{
+    struct bins_feature *f = &b->bins->feature[col];
+    size_t cap = BINS_SAMPLE + 2 + BINS_MAX;
+    size_t cells = source_cells(&b->source, col), zeros = source_zeros(&b->source, col);
+    size_t want = cells < BINS_SAMPLE ? cells : BINS_SAMPLE;
+    if (cap > want + 2 + BINS_MAX)
+        cap = want + 2 + BINS_MAX;
+    float *v = mem_array(b->exec->mem, cap, 3 * sizeof(float));
+    double *count = mem_array(b->exec->mem, cap, sizeof *count);
+    bool ok = v && count;
+    if (ok) {
+        struct distinct d = {v + 2 * cap, count, 0};
+        size_t n = source_sample(&b->source, col, want, v);
+        source_sort(v, v + cap, n);
+        distinct_of_sorted(v, n, &d);
+        f->has_missing = complete(b, col, &d) || n < want;
+        if (zeros)
+            distinct_insert(&d, 0, want ? (double)zeros * (double)want / (double)cells : 1);
+        float edge[BINS_MAX];
+        f->n_bins = bins_edges(d.value, d.count, d.n, room_for(b->max_bins, f->has_missing), edge);
+        f->low = d.n ? d.value[0] : 0;
+        f->stride_log2 = stride_for(f->n_bins, f->has_missing);
+        /* 127 and 253..255 numbers beside a missing bin would share its code after a shift */
+        if (f->has_missing && f->stride_log2 == 7 && f->n_bins > 126)
+            f->stride_log2 = 8;
+        f->missing = (1 << f->stride_log2) - 1;
+        f->zero = 0;
+        while (f->zero < f->n_bins - 1 && 0 > edge[f->zero])
+            f->zero++;
+        b->edge[col] = mem_array(b->exec->mem, (size_t)f->n_bins, sizeof(float));
+        ok = b->edge[col] != NULL;
+        if (ok)
+            memcpy(b->edge[col], edge, (size_t)f->n_bins * sizeof(float));
+    }
+    mem_free(v);
+    mem_free(count);
+    return ok;
+}
+
+/* Levels by falling frequency, ties by code; what does not fit 254 bins counts as missing. */
+static bool category_bins(struct build *b, size_t col)
+{
+    struct bins_feature *f = &b->bins->feature[col];
+    size_t levels = (size_t)b->raw->col[col].levels;
+    const int32_t *code = b->raw->col[col].data;
+    uint64_t *key = mem_calloc(b->exec->mem, levels + 1, sizeof *key);
+    uint8_t *bin = mem_array(b->exec->mem, levels + 1, 1);
+    b->level[col] = bin;
+    if (!key || !bin) {
+        mem_free(key);
+        return false;
+    }
+    bool missing = false;
+    for (size_t i = 0; i < b->bins->rows; i++) {
+        if (code[i] < 0 || (size_t)code[i] >= levels)
+            missing = true;
+        else
+            key[code[i]] += 1;
+    }
+    for (size_t l = 0; l < levels; l++)
+        key[l] = key[l] << 32 | (0xffffffffu - (uint32_t)l);
+    source_sort_u64_down(key, levels);
+    memset(bin, 255, levels + 1);
+    int kept = 0;
+    size_t rank = 0;
+    for (; rank < levels && key[rank] >> 32 && kept < b->max_bins - 1; rank++)
+        bin[0xffffffffu - (uint32_t)key[rank]] = (uint8_t)kept++;
+    f->categorical = true;
+    f->has_missing = missing || (rank < levels && key[rank] >> 32);
+    f->n_bins = kept ? kept : 1;
+    f->stride_log2 = stride_for(f->n_bins, true);
+    f->missing = (1 << f->stride_log2) - 1;
+    for (size_t l = 0; l < levels; l++)
+        if (bin[l] == 255)
+            bin[l] = (uint8_t)f->missing;
+    f->levels = (int32_t)levels;
+    mem_free(key);
+    return true;
+}
+
+static void edges_chunk(void *arg, size_t col, int worker)
+{
+    (void)worker;
+    struct build *b = arg;
+    if (atomic_load(&b->failed) || atomic_load(&b->stopped))
+        return;
+    if (b->exec->stop && b->exec->stop(b->exec)) {
+        atomic_store(&b->stopped, 1);
+        return;
+    }
+    const struct asx_block *raw = b->raw;
+    bool code = raw->layout == ASX_LAYOUT_COLUMNS && raw->col[col].levels > 0;
+    if (!(code ? category_bins(b, col) : number_edges(b, col)))
+        atomic_store(&b->failed, 1);
+}
+
+/* ---- groups ------------------------------------------------------------------ */
+
+static asx_st add_group(struct bins *bins, const int *feature, int n)
+{
+    struct bins_group *g = &bins->group[bins->n_groups];
+    g->n = n;
+    g->width = (n + 3) / 4 * 4;
+    for (int j = 0; j < n; j++) {
+        struct bins_feature *f = &bins->feature[feature[j]];
+        g->feature[j] = feature[j];
+        g->stride_log2 = f->stride_log2 > g->stride_log2 ? f->stride_log2 : g->stride_log2;
+        g->categorical |= f->categorical;
+        f->group = bins->n_groups;
+        f->slot = j;
+    }
+    bins->n_groups++;
+    return ASX_OK;
+}
+
+/* Features of one kind and stride sit together; left-overs of small strides move up to 64, never past it (shifts). */
+static asx_st make_groups(struct build *b, struct asx_err *err)
+{
+    struct bins *bins = b->bins;
+    int pending[BINS_GROUP], n = 0;
+    bins->group = arena_calloc(bins->arena, bins->cols / 16 + 8 + 1, sizeof *bins->group);
+    if (!bins->group)
+        return err_set(err, ASX_E_NOMEM, "out of memory for feature groups; raise the memory limit");
+    for (int kind = 0; kind < 2; kind++)
+        for (int s = 4; s <= 8; s++) {
+            for (size_t j = 0; j < bins->cols; j++) {
+                struct bins_feature *f = &bins->feature[j];
+                if (f->group != BINS_DENSE || f->categorical != (kind == 1) || f->stride_log2 != s)
+                    continue;
+                pending[n++] = (int)j;
+                if (n == BINS_GROUP) {
+                    add_group(bins, pending, n);
+                    n = 0;
+                }
+            }
+            if (n && s >= 6) {
+                add_group(bins, pending, n);
+                n = 0;
+            }
+        }
+    return ASX_OK;
+}
+
+/* ---- codes ------------------------------------------------------------------- */
+
+static void column_codes(struct build *b, size_t col, size_t first, size_t n, uint8_t *out)
+{
+    const struct bins_feature *f = &b->bins->feature[col];
+    if (f->categorical) {
+        const int32_t *code = (const int32_t *)b->raw->col[col].data + first;
+        for (size_t i = 0; i < n; i++)
+            out[i] = code[i] >= 0 && code[i] < f->levels ? f->bin_of_level[code[i]] : (uint8_t)f->missing;
+        return;
+    }
+    float x[TILE], edge[BINS_MAX];
+    int edges = f->n_bins - 1;
+    for (int i = 0; i < BINS_MAX; i++)
+        edge[i] = i < edges ? f->edge[i] : INFINITY;
+    source_column(&b->source, col, first, n, x);
+    struct asx_bin_args a = {.x = x, .n = n, .edge = edge, .edges = edges, .missing = f->missing, .code = out};
+    b->kernel[ASX_K_BIN](NULL, &a);
+}
+
+static void interleave(const struct bins_group *g, const uint8_t *plane, size_t n, uint8_t *out)
+{
+    size_t w = (size_t)g->width;
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < w; j++)
+            out[i * w + j] = plane[j * TILE + i];
+}
+
+static void codes_chunk(void *arg, size_t chunk, int worker)
+{
+    (void)worker;
+    struct build *b = arg;
+    struct bins_group *g = &b->bins->group[chunk / b->tiles];
+    uint8_t plane[BINS_GROUP * TILE];
+    if (atomic_load(&b->stopped))
+        return;
+    if (b->exec->stop && b->exec->stop(b->exec)) {
+        atomic_store(&b->stopped, 1);
+        return;
+    }
+    memset(plane, 0, sizeof plane);
+    size_t per = (b->bins->rows + b->tiles - 1) / b->tiles, from = chunk % b->tiles * per;
+    size_t to = from + per < b->bins->rows ? from + per : b->bins->rows;
+    for (size_t i = from; i < to; i += TILE) {
+        size_t n = to - i < TILE ? to - i : TILE;
+        for (int j = 0; j < g->n; j++)
+            column_codes(b, (size_t)g->feature[j], i, n, plane + j * TILE);
+        interleave(g, plane, n, g->code + i * (size_t)g->width);
+    }
+}
+
+/* Sparse codes, row by row; cells in the bin of zero are dropped. */
+static asx_st sparse_codes(struct build *b, struct asx_err *err)
+{
+    struct bins *bins = b->bins;
+    const struct asx_csr *m = &b->raw->csr;
+    size_t nnz = (size_t)m->indptr[m->rows];
+    struct bins_sparse *s = &bins->sparse;
+    s->indptr = mem_array(b->exec->mem, m->rows + 1, sizeof *s->indptr);
+    s->index = mem_array(b->exec->mem, nnz, sizeof *s->index);
+    s->code = mem_array(b->exec->mem, nnz, 1);
+    if (!s->indptr || !s->index || !s->code)
+        return err_set(err, ASX_E_NOMEM, "out of memory for the bins of %zu cells; raise the memory limit", nnz);
+    int64_t n = 0;
+    for (size_t i = 0; i < m->rows; i++) {
+        s->indptr[i] = n;
+        for (int64_t k = m->indptr[i]; k < m->indptr[i + 1]; k++) {
+            const struct bins_feature *f = &bins->feature[m->indices[k]];
+            float v = m->values[k];
+            int lo = 0, hi = f->n_bins - 1;
+            while (lo < hi) {
+                int mid = (lo + hi) / 2;
+                if (v > f->edge[mid])
+                    lo = mid + 1;
+                else
+                    hi = mid;
+            }
+            int code = v != v ? f->missing : lo;
+            if (f->group == BINS_CONSTANT || code == f->zero)
+                continue;
+            s->index[n] = (uint32_t)m->indices[k];
+            s->code[n++] = (uint8_t)code;
+        }
+    }
+    s->indptr[m->rows] = n;
+    bins->bytes = (m->rows + 1) * sizeof *s->indptr + nnz * (sizeof *s->index + 1);
+    return ASX_OK;
+}
+
+static asx_st dense_codes(struct build *b, struct asx_err *err)
+{
+    struct bins *bins = b->bins;
+    for (int g = 0; g < bins->n_groups; g++) {
+        size_t bytes = bins->rows * (size_t)bins->group[g].width;
+        bins->group[g].code = mem_array(b->exec->mem, bytes + 64, 1);
+        if (!bins->group[g].code)
+            return err_set(err, ASX_E_NOMEM, "out of memory for the bins of %zu rows; raise the memory limit", bins->rows);
+        bins->bytes += bytes;
+    }
+    b->tiles = (bins->rows + 65535) / 65536;
+    b->exec->split(b->exec, b->tiles * (size_t)bins->n_groups, codes_chunk, b);
+    return ASX_OK;
+}
+
+/* ---- the whole ----------------------------------------------------------------- */
+
+/* Moves what the chunks made into the arena, decides which features stay. */
+static asx_st adopt(struct build *b, bool sparse, struct asx_err *err)
+{
+    for (size_t j = 0; j < b->bins->cols; j++) {
+        struct bins_feature *f = &b->bins->feature[j];
+        bool constant = f->n_bins + (f->has_missing ? 1 : 0) < 2;
+        f->group = constant ? BINS_CONSTANT : sparse ? BINS_SPARSE : BINS_DENSE;
+        f->monotone = b->raw->monotone ? b->raw->monotone[j] : 0;
+        f->edge = arena_alloc(b->bins->arena, f->categorical ? 1 : (size_t)f->n_bins * sizeof(float));
+        f->bin_of_level = arena_alloc(b->bins->arena, f->categorical ? (size_t)f->levels + 1 : 1);
+        if (!f->edge || !f->bin_of_level)
+            return err_set(err, ASX_E_NOMEM, "out of memory for bin edges; raise the memory limit");
+        if (f->categorical)
+            memcpy(f->bin_of_level, b->level[j], (size_t)f->levels);
+        else
+            memcpy(f->edge, b->edge[j], (size_t)f->n_bins * sizeof(float));
+    }
+    return ASX_OK;
+}
+
+static asx_st build_all(struct build *b, struct asx_err *err)
+{
+    asx_st st = source_open(&b->source, b->exec, b->raw, err);
+    if (st)
+        return st;
+    b->exec->split(b->exec, b->bins->cols, edges_chunk, b);
+    if (atomic_load(&b->failed))
+        return err_set(err, ASX_E_NOMEM, "out of memory for bin edges; raise the memory limit");
+    bool sparse = b->raw->layout == ASX_LAYOUT_CSR;
+    if (!atomic_load(&b->stopped))
+        st = adopt(b, sparse, err);
+    if (!st && !atomic_load(&b->stopped) && !sparse)
+        st = make_groups(b, err);
+    if (!st && !atomic_load(&b->stopped))
+        st = sparse ? sparse_codes(b, err) : dense_codes(b, err);
+    return st ? st : atomic_load(&b->stopped) ? ASX_STOPPED : ASX_OK;
+}
+
+asx_st bins_build(struct asx_exec *exec, const struct asx_block *raw, int max_bins, struct bins **out, struct asx_err *err)
+{
+    struct build b = {.exec = exec, .raw = raw, .max_bins = max_bins};
+    asx_st st = ASX_E_NOMEM;
+    tree_kernels(exec, b.kernel);
+    b.bins = mem_calloc(exec->mem, 1, sizeof *b.bins);
+    b.edge = mem_calloc(exec->mem, raw->cols + 1, sizeof *b.edge);
+    b.level = mem_calloc(exec->mem, raw->cols + 1, sizeof *b.level);
+    if (b.bins)
+        b.bins->arena = arena_create(exec->mem);
+    if (b.bins && b.bins->arena)
+        b.bins->feature = arena_calloc(b.bins->arena, raw->cols + 1, sizeof *b.bins->feature);
+    if (b.bins && b.edge && b.level && b.bins->feature) {
+        b.bins->rows = raw->rows;
+        b.bins->cols = raw->cols;
+        st = build_all(&b, err);
+    } else {
+        err_set(err, st, "out of memory for bins; raise the memory limit");
+    }
+    source_close(&b.source);
+    for (size_t j = 0; b.edge && b.level && j < raw->cols; j++) {
+        mem_free(b.edge[j]);
+        mem_free(b.level[j]);
+    }
+    mem_free(b.edge);
+    mem_free(b.level);
+    if (st) {
+        bins_free(b.bins);
+        b.bins = NULL;
+    }
+    *out = b.bins;
+    return st;
+}
+
+void bins_free(struct bins *b)
+{
+    if (!b)
+        return;
+    for (int g = 0; g < b->n_groups; g++)
+        mem_free(b->group[g].code);
+    mem_free(b->sparse.indptr);
+    mem_free(b->sparse.index);
+    mem_free(b->sparse.code);
+    arena_destroy(b->arena);
+    mem_free(b);
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file bins.h
+ * The binned form of a raw block: what every tree learner trains on.
+ *
+ * Values are taken as f32 (as XGBoost and scikit-learn's trees do); bin i of a number holds
+ * edge[i-1] < v <= edge[i]. Category codes become bins by falling frequency. Missing cells
+ * (and rare or unseen levels) have a bin of their own, always the last code of the feature's
+ * stride, so that halving the number of bins by shifting codes keeps it apart.
+ *
+ * Dense features lie in groups of at most 16 (kernels_tree.h); a group has one stride.
+ * CSR blocks stay sparse: absent cells are in the bin of zero and are not stored.
+ */
+#ifndef ASSAY_LEARNERS_TREES_BINS_H
+#define ASSAY_LEARNERS_TREES_BINS_H
+
+#include <assay/ext/op.h>
+
+enum { BINS_GROUP = 16, BINS_MAX = 256, BINS_DENSE = -1, BINS_CONSTANT = -2, BINS_SPARSE = -3 };
+
+struct bins_feature {
+    bool categorical, has_missing;
+    int8_t monotone;
+    int n_bins;             /**< bins of present cells, 1..255 */
+    int missing;            /**< code of missing cells = stride - 1; meaningful when has_missing or categorical */
+    int zero;               /**< bin of 0 (sparse blocks) */
+    int stride_log2;        /**< 4..8: codes are below 1 << stride_log2 */
+    int group, slot;        /**< place of the codes; group < 0: sparse or constant */
+    int32_t levels;         /**< categorical: size of the dictionary */
+    float *edge;            /**< [n_bins] upper ends of number bins; the last is the largest value seen */
+    float low;              /**< smallest value seen */
+    uint8_t *bin_of_level;  /**< [levels] */
+};
+
+struct bins_group {
+    int width, stride_log2, n;  /**< bytes a row, stride of histograms, features used (n <= width) */
+    int feature[BINS_GROUP];
+    bool categorical;
+    uint8_t *code;              /**< [rows * width] */
+};
+
+/** Codes of a CSR block; cells in the bin of zero are left out. */
+struct bins_sparse {
+    int64_t *indptr;   /**< [rows + 1], NULL: block is dense */
+    uint32_t *index;   /**< feature */
+    uint8_t *code;
+};
+
+struct bins {
+    size_t rows, cols;
+    struct bins_feature *feature; /**< [cols] */
+    int n_groups;
+    struct bins_group *group;
+    struct bins_sparse sparse;
+    struct arena *arena;          /**< holds everything small */
+    uint64_t bytes;               /**< of codes */
+};
+
+/** Rows looked at to place quantile edges; exact below. */
+enum { BINS_SAMPLE = 1 << 17 };
+
+/** Builds the bins of a raw block; `max_bins` 2..255. Parallel through exec->split, same result for any thread count. */
+asx_st bins_build(struct asx_exec *, const struct asx_block *, int max_bins, struct bins **, struct asx_err *);
+void bins_free(struct bins *);
+
+/**
+ * Upper ends of at most `max_bins` bins for sorted distinct values with counts: one bin a value when they
+ * fit, else equal frequency with heavy values alone.
+ * @source LightGBM's GreedyFindBin (Ke et al., NeurIPS 2017, section 2; the rule is in its io/bin.cpp)
+ * @return number of bins; edge[bins - 1] is the largest value
+ */
+int bins_edges(const float *value, const double *count, size_t n, int max_bins, float *edge);
+
+/** The form op `bins.build/quantile`. */
+extern const struct asx_op trees_bins_op;
+
+#endif

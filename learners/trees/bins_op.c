@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The form op: a raw block becomes an opaque block of bins. */
+#include "base/err.h"
+#include "base/mem.h"
+#include "learners/trees/bins.h"
+
+/* The opaque block and the names it borrows travel together. */
+struct bins_block {
+    struct asx_block block; /* first: what the engine sees */
+    struct bins *bins;
+};
+
+static void bins_work(const struct asx_problem *p, const struct asx_batch *b, struct asx_work *w)
+{
+    (void)p;
+    const struct asx_shape *s = &b->shape;
+    double cells = s->rows * s->dense + s->nnz, sample = s->rows < BINS_SAMPLE ? s->rows : (double)BINS_SAMPLE;
+    double cols = s->dense > 0 ? s->dense : s->cols;
+    asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_BIN, .t = ASX_F32, .m = cells, .n = 255});
+    asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_SORT, .t = ASX_F32, .m = sample, .n = 1, .times = cols});
+    w->serial = s->nnz > 0 ? 0.8 : 0.02;
+    w->output = (uint64_t)(s->rows * s->dense * 1.05 + s->nnz * 5 + (s->nnz > 0 ? s->rows * 8 : 0) + s->cols * 1400);
+    w->scratch = (uint64_t)(sample * 20 * (cols < 2 ? 1 : 2) + s->nnz * 4);
+}
+
+static void bins_shape(const struct asx_problem *p, const struct asx_shape *in, struct asx_shape *out)
+{
+    (void)p;
+    *out = *in;
+    out->bytes = in->rows * in->dense + in->nnz * 5;
+}
+
+static asx_st bins_run(struct asx_exec *exec, const struct asx_batch *batch, struct asx_err *err)
+{
+    (void)batch;
+    const struct asx_block *raw = exec->in[0];
+    struct bins_block *out = mem_calloc(exec->mem, 1, sizeof *out);
+    if (!out)
+        return err_set(err, ASX_E_NOMEM, "out of memory for bins; raise the memory limit");
+    asx_st st = bins_build(exec, raw, 255, &out->bins, err);
+    if (st) {
+        mem_free(out);
+        return st;
+    }
+    out->block = (struct asx_block){
+        .key = exec->out_key, .layout = ASX_LAYOUT_OPAQUE, .rows = raw->rows, .cols = raw->cols, .opaque = out->bins};
+    exec->out = &out->block;
+    return ASX_OK;
+}
+
+static void bins_free_output(void *p)
+{
+    struct bins_block *b = p;
+    if (b)
+        bins_free(b->bins);
+    mem_free(b);
+}
+
+const struct asx_op trees_bins_op = {
+    .head = {"bins.build/quantile", "quantile bins of every column as u8 codes, missing cells in a bin of their own"},
+    .version = 1, .equiv = ASX_BITWISE, .needs = {"raw"}, .gives = "bins", .flags = ASX_PER_BLOCK | ASX_SPLITS,
+    .work = bins_work, .shape = bins_shape, .run = bins_run, .free_output = bins_free_output,
+};

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Columns of raw blocks as f32. */
+#include "learners/trees/bins_source.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/rng.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+asx_st source_open(struct source *s, struct asx_exec *exec, const struct asx_block *raw, struct asx_err *err)
+{
+    *s = (struct source){.raw = raw, .rows = raw->rows};
+    if (raw->layout == ASX_LAYOUT_OPAQUE)
+        return err_set(err, ASX_E_INTERNAL, "bins are built from raw blocks only; this block is opaque");
+    if (raw->layout != ASX_LAYOUT_CSR)
+        return ASX_OK;
+    const struct asx_csr *m = &raw->csr;
+    size_t nnz = (size_t)m->indptr[m->rows];
+    size_t *at = mem_calloc(exec->mem, raw->cols + 1, sizeof *at);
+    s->start = mem_calloc(exec->mem, raw->cols + 1, sizeof *s->start);
+    s->value = mem_array(exec->mem, nnz, sizeof *s->value);
+    if (!at || !s->start || !s->value) {
+        mem_free(at);
+        return err_set(err, ASX_E_NOMEM, "out of memory to sort %zu cells by column; raise the memory limit", nnz);
+    }
+    for (size_t k = 0; k < nnz; k++)
+        s->start[m->indices[k] + 1]++;
+    for (size_t j = 0; j < raw->cols; j++)
+        s->start[j + 1] += s->start[j];
+    memcpy(at, s->start, (raw->cols + 1) * sizeof *at);
+    for (size_t k = 0; k < nnz; k++)
+        s->value[at[m->indices[k]]++] = m->values[k];
+    mem_free(at);
+    return ASX_OK;
+}
+
+void source_close(struct source *s)
+{
+    mem_free(s->start);
+    mem_free(s->value);
+}
+
+void source_column(const struct source *s, size_t col, size_t first, size_t n, float *out)
+{
+    const struct asx_block *raw = s->raw;
+    if (raw->layout == ASX_LAYOUT_ROWS) {
+        for (size_t i = 0; i < n; i++)
+            out[i] = raw->rowmajor[(first + i) * raw->ld + col];
+        return;
+    }
+    const struct asx_colref *c = &raw->col[col];
+    switch (c->dtype) {
+    case ASX_F32: memcpy(out, (const float *)c->data + first, n * sizeof *out); break;
+    case ASX_F64:
+        for (size_t i = 0; i < n; i++)
+            out[i] = (float)((const double *)c->data)[first + i];
+        break;
+    case ASX_I32:
+        for (size_t i = 0; i < n; i++) {
+            int32_t v = ((const int32_t *)c->data)[first + i];
+            out[i] = v < 0 ? NAN : (float)v;
+        }
+        break;
+    default: memset(out, 0, n * sizeof *out);
+    }
+}
+
+size_t source_cells(const struct source *s, size_t col)
+{
+    return s->start ? s->start[col + 1] - s->start[col] : s->rows;
+}
+
+size_t source_zeros(const struct source *s, size_t col)
+{
+    return s->rows - source_cells(s, col);
+}
+
+void source_cells_of(const struct source *s, size_t col, size_t first, size_t n, float *out)
+{
+    if (s->start)
+        memcpy(out, s->value + s->start[col] + first, n * sizeof *out);
+    else
+        source_column(s, col, first, n, out);
+}
+
+size_t source_sample(const struct source *s, size_t col, size_t want, float *out)
+{
+    size_t cells = source_cells(s, col), n = 0;
+    struct rng r = rng_stream(0x62696e73, 0, 0, 0); /* one fixed stream: all columns look at the same rows */
+    for (size_t i = 0; i < want; i++) {
+        size_t from = (size_t)((__uint128_t)i * cells / want), to = (size_t)((__uint128_t)(i + 1) * cells / want);
+        float v;
+        source_cells_of(s, col, to - from > 1 ? from + (size_t)(rng_at(&r, i) % (to - from)) : from, 1, &v);
+        if (v == v)
+            out[n++] = v;
+    }
+    return n;
+}
+
+static uint32_t key_of(float v)
+{
+    uint32_t u;
+    v += 0.0f; /* -0 sorts with 0 */
+    memcpy(&u, &v, sizeof u);
+    return u & 0x80000000u ? ~u : u | 0x80000000u;
+}
+
+static float value_of(uint32_t k)
+{
+    uint32_t u = k & 0x80000000u ? k & 0x7fffffffu : ~k;
+    float v;
+    memcpy(&v, &u, sizeof v);
+    return v;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    float x = *(const float *)a, y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
+void source_sort(float *v, float *tmp, size_t n)
+{
+    if (n < 512) {
+        qsort(v, n, sizeof *v, by_value);
+        return;
+    }
+    uint32_t count[3][2048];
+    memset(count, 0, sizeof count);
+    for (size_t i = 0; i < n; i++) {
+        uint32_t k = key_of(v[i]);
+        memcpy(&v[i], &k, sizeof k);
+        count[0][k & 2047]++;
+        count[1][k >> 11 & 2047]++;
+        count[2][k >> 22]++;
+    }
+    float *from = v, *to = tmp;
+    for (int pass = 0; pass < 3; pass++) {
+        uint32_t sum = 0;
+        for (int d = 0; d < 2048; d++) {
+            uint32_t c = count[pass][d];
+            count[pass][d] = sum;
+            sum += c;
+        }
+        for (size_t i = 0; i < n; i++) {
+            uint32_t k;
+            memcpy(&k, &from[i], sizeof k);
+            uint32_t digit = pass == 2 ? k >> 22 : k >> (11 * pass) & 2047;
+            memcpy(&to[count[pass][digit]++], &k, sizeof k);
+        }
+        float *swap = from;
+        from = to;
+        to = swap;
+    }
+    for (size_t i = 0; i < n; i++) {
+        uint32_t k;
+        memcpy(&k, &tmp[i], sizeof k);
+        v[i] = value_of(k);
+    }
+}
+
+static int down(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x < y) - (x > y);
+}
+
+void source_sort_u64_down(uint64_t *v, size_t n)
+{
+    qsort(v, n, sizeof *v, down);
+}

@@ -1,0 +1,642 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One tree of a forest: draws rows, then splits nodes depth first. */
+#include "learners/trees/forest_grow.h"
+
+#include "base/mem.h"
+
+#include <math.h>
+#include <string.h>
+
+/* A row of a node: its position, class and weight, moved together. */
+struct item {
+    uint32_t pos, label, weight;
+};
+
+/* Sums of a set of rows; classes have counts beside it. */
+struct sums {
+    int64_t weight, target; /* target: sum of weight * target (regression) */
+    double score;           /* the part of the criterion that grows with purity */
+};
+
+struct cut {
+    double gain;
+    int feature, bin;
+    bool categorical, missing_left;
+    uint32_t bins[8];
+};
+
+struct pending {
+    size_t from, to;
+    int leaf, parent, depth;
+    bool left_side;
+};
+
+struct forest_work {
+    struct item *item, *spare;
+    uint16_t *drawn;
+    uint8_t *key;             /* codes of a node's rows for one feature, as ranks */
+    uint32_t *order;
+    int *feature;             /* permuted */
+    struct pending *stack;
+    size_t stack_room;
+    uint32_t *count, *left, *right; /* [classes] */
+    uint32_t *hist;           /* [257 * classes] */
+    int64_t *hist_w, *hist_t; /* [257] */
+    double *value;            /* [dims] */
+    double *xlogx;            /* [table] x ln x */
+    size_t table;
+};
+
+struct forest_work *forest_work_create(const struct forest_data *d, struct mem *m)
+{
+    struct forest_work *w = mem_calloc(m, 1, sizeof *w);
+    if (!w)
+        return NULL;
+    size_t n = d->n, k = d->classes ? (size_t)d->classes : 1;
+    w->item = mem_array(m, n + 1, sizeof *w->item);
+    w->spare = mem_array(m, n + 1, sizeof *w->spare);
+    w->drawn = mem_array(m, n + 1, sizeof *w->drawn);
+    w->key = mem_array(m, n + 16, 1);
+    w->order = mem_array(m, n + 1, sizeof *w->order);
+    w->feature = mem_array(m, (size_t)d->view->features + 1, sizeof *w->feature);
+    w->stack_room = 256;
+    w->stack = mem_array(m, w->stack_room, sizeof *w->stack);
+    w->count = mem_array(m, 3 * k, sizeof *w->count);
+    w->hist = mem_array(m, 257 * k, sizeof *w->hist);
+    w->hist_w = mem_array(m, 2 * 257, sizeof *w->hist_w);
+    w->value = mem_array(m, k, sizeof *w->value);
+    w->table = d->params.entropy && d->classes ? 1 << 14 : 1;
+    w->xlogx = mem_array(m, w->table, sizeof *w->xlogx);
+    if (!w->item || !w->spare || !w->drawn || !w->key || !w->order || !w->feature || !w->stack || !w->count || !w->hist || !w->hist_w ||
+        !w->value || !w->xlogx) {
+        forest_work_free(w);
+        return NULL;
+    }
+    w->left = w->count + k;
+    w->right = w->count + 2 * k;
+    w->hist_t = w->hist_w + 257;
+    w->xlogx[0] = 0;
+    for (size_t i = 1; i < w->table; i++)
+        w->xlogx[i] = (double)i * log((double)i);
+    return w;
+}
+
+void forest_work_free(struct forest_work *w)
+{
+    if (!w)
+        return;
+    mem_free(w->item);
+    mem_free(w->spare);
+    mem_free(w->drawn);
+    mem_free(w->key);
+    mem_free(w->order);
+    mem_free(w->feature);
+    mem_free(w->stack);
+    mem_free(w->count);
+    mem_free(w->hist);
+    mem_free(w->hist_w);
+    mem_free(w->value);
+    mem_free(w->xlogx);
+    mem_free(w);
+}
+
+/* ---- rows ---------------------------------------------------------------------------- */
+
+static size_t draw_rows(const struct forest_data *d, struct forest_work *w, struct rng *r, uint16_t *in_bag)
+{
+    size_t n = d->n, out = 0, want = (size_t)((double)n * d->params.max_samples + 0.5);
+    want = want < 1 ? 1 : want;
+    for (size_t i = 0; i < n; i++)
+        w->drawn[i] = d->params.bootstrap ? 0 : 1;
+    if (d->params.bootstrap)
+        for (size_t i = 0; i < want; i++) {
+            size_t at = (size_t)rng_below(r, n);
+            w->drawn[at] = (uint16_t)(w->drawn[at] + (w->drawn[at] < 65535));
+        }
+    for (size_t i = 0; i < n; i++) {
+        uint32_t weight = (uint32_t)w->drawn[i] * (d->weight ? d->weight[i] : 1u);
+        w->item[out] = (struct item){(uint32_t)i, d->classes ? (uint32_t)d->label[i] : 0, weight};
+        out += weight != 0;
+    }
+    if (in_bag)
+        memcpy(in_bag, w->drawn, n * sizeof *in_bag);
+    return out;
+}
+
+/* ---- criteria --------------------------------------------------------------------------- */
+
+static double x_log_x(const struct forest_work *w, int64_t x)
+{
+    return (size_t)x < w->table ? w->xlogx[x] : (double)x * log((double)x);
+}
+
+/* Sum over classes of c^2 / W, or of c ln c - W ln W: both grow as a node gets purer. */
+static double purity(const struct forest_data *d, const struct forest_work *w, const uint32_t *count)
+{
+    int64_t weight = 0;
+    double s = 0;
+    for (int k = 0; k < d->classes; k++) {
+        weight += count[k];
+        s += d->params.entropy ? x_log_x(w, count[k]) : (double)count[k] * (double)count[k];
+    }
+    return weight == 0 ? 0 : d->params.entropy ? s - x_log_x(w, weight) : s / (double)weight;
+}
+
+static double mean_score(int64_t target, int64_t weight)
+{
+    return weight ? (double)target * (double)target / (double)weight : 0;
+}
+
+/* Running sums while rows move from right to left in key order. */
+struct sweep {
+    const struct forest_data *d;
+    struct forest_work *w;
+    int64_t left_w, right_w, left_t, right_t;
+    double left_s, right_s; /* gini: sums of squares; entropy: sums of x ln x */
+};
+
+static inline void move_class(struct sweep *s, uint32_t label, uint32_t c)
+{
+    uint32_t *l = &s->w->left[label], *r = &s->w->right[label];
+    if (s->d->params.entropy) {
+        s->left_s += x_log_x(s->w, (int64_t)*l + c) - x_log_x(s->w, *l);
+        s->right_s += x_log_x(s->w, (int64_t)*r - c) - x_log_x(s->w, *r);
+    } else {
+        s->left_s += (double)c * (2.0 * *l + c);
+        s->right_s -= (double)c * (2.0 * *r - c);
+    }
+    *l += c;
+    *r -= c;
+    s->left_w += c;
+    s->right_w -= c;
+}
+
+static double sweep_score(const struct sweep *s)
+{
+    if (!s->d->classes)
+        return mean_score(s->left_t, s->left_w) + mean_score(s->right_t, s->right_w);
+    if (s->d->params.entropy)
+        return s->left_s - x_log_x(s->w, s->left_w) + s->right_s - x_log_x(s->w, s->right_w);
+    return s->left_s / (double)s->left_w + s->right_s / (double)s->right_w;
+}
+
+static void sweep_start(struct sweep *s, const struct forest_data *d, struct forest_work *w, const struct sums *node)
+{
+    *s = (struct sweep){.d = d, .w = w, .right_w = node->weight, .right_t = node->target};
+    if (!d->classes)
+        return;
+    size_t bytes = (size_t)d->classes * sizeof *w->left;
+    memset(w->left, 0, bytes);
+    memcpy(w->right, w->count, bytes);
+    for (int k = 0; k < d->classes; k++)
+        s->right_s += d->params.entropy ? x_log_x(w, w->count[k]) : (double)w->count[k] * (double)w->count[k];
+}
+
+/* ---- one feature --------------------------------------------------------------------------- */
+
+/* A feature in a node: codes turned into ranks 0..ranks-1 that are swept from left to right. */
+struct view_node {
+    const struct forest_data *d;
+    struct forest_work *w;
+    size_t from, n;
+    int feature, ranks;
+    const struct sums *sums;
+    double min_weight;
+    uint8_t code_of[257]; /* categories: code of each rank */
+    bool missing_low;     /* missing cells rank below all numbers */
+};
+
+static int read_codes(struct view_node *v)
+{
+    const struct view_feature *f = &v->d->view->feature[v->feature];
+    const uint8_t *code = v->d->code[v->feature];
+    const struct item *it = v->w->item + v->from;
+    int lo = 255, hi = 0;
+    for (size_t i = 0; i < v->n; i++) {
+        int c = code ? code[it[i].pos] : view_bin(f, v->d->row[it[i].pos]);
+        v->w->key[i] = (uint8_t)c;
+        lo = c < lo ? c : lo;
+        hi = c > hi ? c : hi;
+    }
+    v->ranks = hi + 1;
+    return hi - lo;
+}
+
+/* Fills class or target histograms by key. */
+static void fill_hist(struct view_node *v)
+{
+    struct forest_work *w = v->w;
+    const struct item *it = w->item + v->from;
+    if (v->d->classes) {
+        size_t k = (size_t)v->d->classes;
+        memset(w->hist, 0, (size_t)v->ranks * k * sizeof *w->hist);
+        for (size_t i = 0; i < v->n; i++)
+            w->hist[w->key[i] * k + it[i].label] += it[i].weight;
+        return;
+    }
+    memset(w->hist_w, 0, 2 * 257 * sizeof *w->hist_w);
+    for (size_t i = 0; i < v->n; i++) {
+        w->hist_w[w->key[i]] += it[i].weight;
+        w->hist_t[w->key[i]] += (int64_t)it[i].weight * v->d->target[it[i].pos];
+    }
+}
+
+static void keep(struct cut *best, const struct view_node *v, double gain, int last, int next)
+{
+    if (gain <= best->gain)
+        return;
+    best->gain = gain;
+    best->feature = v->feature;
+    best->bin = last;
+    best->categorical = v->d->view->feature[v->feature].f->categorical;
+    best->missing_left = v->missing_low;
+    if (best->categorical) {
+        memset(best->bins, 0, sizeof best->bins);
+        for (int r = 0; r <= last; r++)
+            best->bins[v->code_of[r] / 32] |= 1u << (v->code_of[r] % 32);
+        return;
+    }
+    /* of the empty bins between, cut nearest the middle of the gap, as scikit-learn's midpoints do */
+    const struct view_feature *f = &v->d->view->feature[v->feature];
+    int base = v->missing_low ? 1 : 0, lo = last - base, hi = next - base;
+    if (lo < 0 || hi >= f->n_bins) { /* missing cells against all others */
+        best->bin = lo < 0 ? -1 : f->n_bins - 1;
+        return;
+    }
+    double a = lo > 0 ? 0.5 * ((double)view_edge(f, lo - 1) + (double)view_edge(f, lo)) : (double)f->f->low;
+    double b = 0.5 * ((double)view_edge(f, hi - 1) + (double)view_edge(f, hi)), mid = 0.5 * (a + b);
+    int at = lo;
+    while (at + 1 < hi && fabs((double)view_edge(f, at + 1) - mid) <= fabs((double)view_edge(f, at) - mid))
+        at++;
+    best->bin = at;
+}
+
+static bool sides_ok(const struct view_node *v, const struct sweep *s)
+{
+    return (double)s->left_w >= v->min_weight && (double)s->right_w >= v->min_weight;
+}
+
+/* Sweeps a histogram; `only` >= 0 looks at the cut after that rank alone. */
+static void sweep_hist(struct view_node *v, struct cut *best, int only)
+{
+    struct sweep s;
+    struct forest_work *w = v->w;
+    int last = -1, k = v->d->classes;
+    sweep_start(&s, v->d, w, v->sums);
+    for (int r = 0; r < v->ranks; r++) {
+        bool any = !k && w->hist_w[r];
+        for (int c = 0; !any && c < k; c++)
+            any = w->hist[r * k + c] != 0;
+        if (!any)
+            continue;
+        if (last >= 0 && sides_ok(v, &s) && (only < 0 || (last <= only && only < r)))
+            keep(best, v, sweep_score(&s), only >= 0 ? only : last, only >= 0 ? only + 1 : r);
+        if (k) {
+            for (int c = 0; c < k; c++)
+                if (w->hist[r * k + c])
+                    move_class(&s, (uint32_t)c, w->hist[r * k + c]);
+        } else {
+            s.left_w += w->hist_w[r];
+            s.right_w -= w->hist_w[r];
+            s.left_t += w->hist_t[r];
+            s.right_t -= w->hist_t[r];
+        }
+        last = r;
+    }
+}
+
+/* Rows in key order: by insertion for few, by counting for more. */
+static void sort_keys(struct view_node *v)
+{
+    struct forest_work *w = v->w;
+    if (v->n <= 24) {
+        for (size_t i = 0; i < v->n; i++) {
+            uint32_t x = (uint32_t)w->key[i] << 24 | (uint32_t)i;
+            size_t j = i;
+            for (; j > 0 && w->order[j - 1] > x; j--)
+                w->order[j] = w->order[j - 1];
+            w->order[j] = x;
+        }
+        for (size_t i = 0; i < v->n; i++)
+            w->order[i] &= 0xffffffu;
+        return;
+    }
+    uint32_t at[257] = {0}, sum = 0;
+    for (size_t i = 0; i < v->n; i++)
+        at[w->key[i]]++;
+    for (int r = 0; r < v->ranks; r++) {
+        uint32_t c = at[r];
+        at[r] = sum;
+        sum += c;
+    }
+    for (size_t i = 0; i < v->n; i++)
+        w->order[at[w->key[i]]++] = (uint32_t)i;
+}
+
+static void sweep_sorted(struct view_node *v, struct cut *best)
+{
+    struct sweep s;
+    struct forest_work *w = v->w;
+    const struct item *it = w->item + v->from;
+    sort_keys(v);
+    sweep_start(&s, v->d, w, v->sums);
+    for (size_t i = 0; i < v->n; i++) {
+        uint32_t at = w->order[i];
+        if (i) {
+            int last = w->key[w->order[i - 1]], r = w->key[at];
+            if (last != r && sides_ok(v, &s))
+                keep(best, v, sweep_score(&s), last, r);
+        }
+        if (v->d->classes) {
+            move_class(&s, it[at].label, it[at].weight);
+        } else {
+            int64_t t = (int64_t)it[at].weight * v->d->target[it[at].pos];
+            s.left_w += it[at].weight;
+            s.right_w -= it[at].weight;
+            s.left_t += t;
+            s.right_t -= t;
+        }
+    }
+}
+
+/*
+ * Categories get ranks by their mean target (Breiman et al. 1984, theorem 4.5: optimal for two classes and for
+ * squares); with more classes by the share of the node's largest one. Missing cells stay last, hence right.
+ */
+static void rank_categories(struct view_node *v)
+{
+    struct forest_work *w = v->w;
+    const struct view_feature *f = &v->d->view->feature[v->feature];
+    int top = 0, n = 0, k = v->d->classes;
+    double mean[257];
+    fill_hist(v);
+    for (int c = 1; c < k; c++)
+        if (w->count[c] > w->count[top])
+            top = c;
+    for (int r = 0; r < v->ranks; r++) {
+        int64_t weight = k ? 0 : w->hist_w[r];
+        for (int c = 0; c < k; c++)
+            weight += w->hist[r * k + c];
+        if (!weight)
+            continue;
+        double m = (k ? (double)w->hist[r * k + top] : (double)w->hist_t[r]) / (double)weight;
+        if (r == f->missing)
+            m = HUGE_VAL;
+        int at = n++;
+        for (; at > 0 && mean[at - 1] > m; at--) {
+            mean[at] = mean[at - 1];
+            v->code_of[at] = v->code_of[at - 1];
+        }
+        mean[at] = m;
+        v->code_of[at] = (uint8_t)r;
+    }
+    uint8_t rank[256] = {0};
+    for (int r = 0; r < n; r++)
+        rank[v->code_of[r]] = (uint8_t)r;
+    for (size_t i = 0; i < v->n; i++)
+        w->key[i] = rank[w->key[i]];
+    v->ranks = n;
+}
+
+/* Puts missing cells below the numbers. */
+static void missing_to_front(struct view_node *v)
+{
+    const struct view_feature *f = &v->d->view->feature[v->feature];
+    v->missing_low = true;
+    for (size_t i = 0; i < v->n; i++)
+        v->w->key[i] = v->w->key[i] == f->missing ? 0 : (uint8_t)(v->w->key[i] + 1);
+    v->ranks = f->n_bins + 1;
+}
+
+static double middle(const struct view_feature *f, int bin)
+{
+    double low = bin > 0 ? (double)view_edge(f, bin - 1) : (double)f->f->low;
+    return 0.5 * (low + (double)view_edge(f, bin));
+}
+
+/*
+ * A cut drawn uniformly between the least and the greatest number of the node (Geurts et al. 2006), as a rank.
+ * Where cells are missing, one draw in eight parts them from the numbers.
+ */
+static int random_cut(const struct view_node *v, struct rng *r)
+{
+    const struct view_feature *f = &v->d->view->feature[v->feature];
+    int base = v->missing_low ? 1 : 0, top = f->f->categorical ? 256 : f->n_bins + base, lo = 256, hi = -1, all_hi = -1;
+    for (size_t i = 0; i < v->n; i++) {
+        int key = v->w->key[i];
+        all_hi = key > all_hi ? key : all_hi;
+        if (f->f->categorical || (key >= base && key < top)) {
+            lo = key < lo ? key : lo;
+            hi = key > hi ? key : hi;
+        }
+    }
+    if (f->f->categorical)
+        return lo + (int)rng_below(r, (uint64_t)(hi - lo));
+    bool missing = v->missing_low || all_hi >= top;
+    if (missing && (lo >= hi || rng_below(r, 8) == 0))
+        return v->missing_low ? 0 : hi;
+    double a = middle(f, lo - base), b = middle(f, hi - base), u = a + (b - a) * rng_unit(r);
+    int at = lo;
+    while (at + 1 < hi && middle(f, at + 1 - base) <= u)
+        at++;
+    return at;
+}
+
+static void best_cut(struct view_node *v, struct cut *best, struct rng *r)
+{
+    size_t k = v->d->classes ? (size_t)v->d->classes : 1;
+    if (v->d->params.random_cuts) {
+        int only = random_cut(v, r);
+        fill_hist(v);
+        sweep_hist(v, best, only);
+    } else if ((size_t)v->ranks * k < 2 * v->n) {
+        fill_hist(v);
+        sweep_hist(v, best, -1);
+    } else {
+        sweep_sorted(v, best);
+    }
+}
+
+/* False when all the node's rows have the same code. */
+static bool look_at(struct view_node *v, struct cut *best, struct rng *r)
+{
+    const struct view_feature *f = &v->d->view->feature[v->feature];
+    v->missing_low = false;
+    if (read_codes(v) == 0)
+        return false;
+    if (f->f->categorical) {
+        rank_categories(v);
+        best_cut(v, best, r);
+        return true;
+    }
+    bool missing = f->missing >= 0 && v->ranks == f->missing + 1;
+    if (!missing) {
+        best_cut(v, best, r);
+        return true;
+    }
+    /* a forest tosses a coin for the side of missing cells; a single tree tries both */
+    bool both = v->d->params.n_estimators == 1 && !v->d->params.random_cuts;
+    bool low = both || (rng_u64(r) & 1);
+    if (both || !low)
+        best_cut(v, best, r);
+    if (low) {
+        missing_to_front(v);
+        best_cut(v, best, r);
+    }
+    return true;
+}
+
+/* ---- nodes ------------------------------------------------------------------------------------- */
+
+static void node_sums(const struct forest_data *d, struct forest_work *w, const struct pending *p, struct sums *s)
+{
+    *s = (struct sums){0};
+    if (d->classes)
+        memset(w->count, 0, (size_t)d->classes * sizeof *w->count);
+    for (size_t i = p->from; i < p->to; i++) {
+        s->weight += w->item[i].weight;
+        if (d->classes)
+            w->count[w->item[i].label] += w->item[i].weight;
+        else
+            s->target += (int64_t)w->item[i].weight * d->target[w->item[i].pos];
+    }
+    s->score = d->classes ? purity(d, w, w->count) : mean_score(s->target, s->weight);
+}
+
+static int pure_class(const struct forest_data *d, const struct forest_work *w, const struct sums *s)
+{
+    for (int k = 0; k < d->classes; k++)
+        if (w->count[k])
+            return (int64_t)w->count[k] == s->weight ? k : -1;
+    return -1;
+}
+
+static bool same_targets(const struct forest_data *d, const struct forest_work *w, const struct pending *p)
+{
+    for (size_t i = p->from + 1; i < p->to; i++)
+        if (d->target[w->item[i].pos] != d->target[w->item[p->from].pos])
+            return false;
+    return true;
+}
+
+static asx_st make_leaf(const struct forest_data *d, struct forest_work *w, const struct pending *p, const struct sums *s, struct tree *t)
+{
+    t->leaf_cover[p->leaf] = (double)s->weight * d->weight_unit;
+    int pure = d->classes ? pure_class(d, w, s) : -1;
+    if (pure >= 0) {
+        tree_set_pure(t, p->leaf, pure);
+        return ASX_OK;
+    }
+    if (!d->classes)
+        w->value[0] = d->centre + d->unit * (s->weight ? (double)s->target / (double)s->weight : 0);
+    for (int k = 0; k < d->classes; k++)
+        w->value[k] = (double)w->count[k] / (double)s->weight;
+    return tree_set_leaf(t, p->leaf, w->value);
+}
+
+static void find_cut(const struct forest_data *d, struct forest_work *w, const struct pending *p, const struct sums *s, struct rng *r,
+                     struct cut *best)
+{
+    int n = d->view->features, looked = 0;
+    struct view_node v = {.d = d, .w = w, .from = p->from, .n = p->to - p->from, .sums = s,
+                          .min_weight = d->params.min_samples_leaf / d->weight_unit};
+    *best = (struct cut){.gain = -HUGE_VAL, .feature = -1}; /* splits that gain nothing yet may lead to purity */
+    for (int i = 0; i < n && (looked < d->max_features || best->feature < 0); i++) {
+        int j = i + (int)rng_below(r, (uint64_t)(n - i)), f = w->feature[j];
+        w->feature[j] = w->feature[i];
+        w->feature[i] = f;
+        v.feature = f;
+        looked += look_at(&v, best, r);
+    }
+    best->gain -= s->score;
+}
+
+static size_t divide(const struct forest_data *d, struct forest_work *w, const struct pending *p, const struct cut *c)
+{
+    const struct view_feature *f = &d->view->feature[c->feature];
+    uint8_t left[256];
+    for (int b = 0; b < 256; b++)
+        left[b] = b == f->missing ? c->missing_left : c->categorical ? c->bins[b / 32] >> (b % 32) & 1 : b <= c->bin;
+    const uint8_t *code = d->code[c->feature];
+    size_t nl = 0, nr = 0;
+    for (size_t i = p->from; i < p->to; i++) {
+        struct item x = w->item[i];
+        size_t go = left[code ? code[x.pos] : view_bin(f, d->row[x.pos])];
+        w->item[p->from + nl] = x;
+        w->spare[nr] = x;
+        nl += go;
+        nr += 1 - go;
+    }
+    memcpy(w->item + p->from + nl, w->spare, nr * sizeof *w->item);
+    return nl;
+}
+
+static asx_st push(struct forest_work *w, size_t *depth, struct pending p)
+{
+    if (*depth == w->stack_room) {
+        struct pending *s = mem_realloc(NULL, w->stack, 2 * w->stack_room * sizeof *s);
+        if (!s)
+            return ASX_E_NOMEM;
+        w->stack = s;
+        w->stack_room *= 2;
+    }
+    w->stack[(*depth)++] = p;
+    return ASX_OK;
+}
+
+static asx_st visit(const struct forest_data *d, struct forest_work *w, struct pending p, struct rng *r, struct tree *t, size_t *depth)
+{
+    struct sums s;
+    struct cut best;
+    int node, right;
+    node_sums(d, w, &p, &s);
+    bool stop = p.to - p.from < 2 || (double)s.weight * d->weight_unit < 2 * d->params.min_samples_leaf ||
+                (d->params.max_depth > 0 && p.depth >= d->params.max_depth);
+    stop = stop || (d->classes ? pure_class(d, w, &s) >= 0 : same_targets(d, w, &p));
+    if (stop)
+        return make_leaf(d, w, &p, &s, t);
+    find_cut(d, w, &p, &s, r, &best);
+    if (best.feature < 0)
+        return make_leaf(d, w, &p, &s, t);
+    size_t nl = divide(d, w, &p, &best);
+    const struct view_feature *f = &d->view->feature[best.feature];
+    bool missing_left = f->missing >= 0 || best.categorical ? best.missing_left : 2 * nl >= p.to - p.from;
+    struct tree_cut cut = {best.feature, best.categorical, missing_left, best.bin, best.bins,
+                           best.gain * (d->classes ? d->weight_unit : d->weight_unit * d->unit * d->unit)};
+    asx_st st = tree_split(t, d->view, p.leaf, p.parent, p.left_side, &cut, &node, &right);
+    if (st)
+        return st;
+    t->cover[node] = (double)s.weight * d->weight_unit;
+    st = push(w, depth, (struct pending){p.from + nl, p.to, right, node, p.depth + 1, false});
+    return st ? st : push(w, depth, (struct pending){p.from, p.from + nl, p.leaf, node, p.depth + 1, true});
+}
+
+asx_st forest_tree(const struct forest_data *d, struct forest_work *w, uint64_t seed, struct mem *mem, struct tree *t, uint16_t *in_bag)
+{
+    struct rng r = rng_stream(seed, 0x666f72, 0, 0);
+    asx_st st = tree_init(t, mem, 256, d->classes ? d->classes : 1);
+    size_t depth = 0, visited = 0;
+    if (st)
+        return st;
+    for (int j = 0; j < d->view->features; j++)
+        w->feature[j] = j;
+    size_t n = draw_rows(d, w, &r, in_bag);
+    st = push(w, &depth, (struct pending){0, n, 0, -1, 0, false});
+    while (!st && depth) {
+        struct pending p = w->stack[--depth];
+        visited += (p.to - p.from + 64) * (size_t)d->max_features;
+        if (visited > 1 << 21) {
+            visited = 0;
+            if (d->exec->stop && d->exec->stop(d->exec)) {
+                st = ASX_STOPPED;
+                break;
+            }
+        }
+        st = visit(d, w, p, &r, t, &depth);
+    }
+    if (st)
+        tree_clear(t);
+    else
+        tree_shrink(t);
+    return st;
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Losses: starting values, gradients, refinement, predictions. */
+#include "learners/trees/loss.h"
+
+#include "base/err.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+struct loss loss_of(const struct gbdt_params *p, const struct asx_problem *problem)
+{
+    struct loss l = {.kind = p->loss, .scores = p->loss == LOSS_SOFTMAX ? problem->classes : 1, .alpha = p->alpha};
+    l.refine = l.kind == LOSS_ABSOLUTE || l.kind == LOSS_QUANTILE;
+    if (l.kind == LOSS_ABSOLUTE)
+        l.alpha = 0.5;
+    return l;
+}
+
+asx_st loss_check(const struct loss *l, const struct asx_problem *p, const uint32_t *row, size_t n, struct asx_err *err)
+{
+    if (l->kind == LOSS_QUANTILE && !(l->alpha > 0 && l->alpha < 1))
+        return err_set(err, ASX_E_INVAL, "quantile level %g is not between 0 and 1; set 'alpha' inside", l->alpha);
+    double sum = 0;
+    for (size_t i = 0; l->kind == LOSS_POISSON && i < n; i++) {
+        if (p->y[row[i]] < 0)
+            return err_set(err, ASX_E_DATA, "the poisson loss needs targets of at least 0, found %g; choose another 'loss'", p->y[row[i]]);
+        sum += p->y[row[i]];
+    }
+    if (l->kind == LOSS_POISSON && sum <= 0)
+        return err_set(err, ASX_E_DATA, "the poisson loss needs a target above 0; choose another 'loss'");
+    return ASX_OK;
+}
+
+static double weight_of(const struct asx_problem *p, uint32_t row)
+{
+    return p->fit_weight ? p->fit_weight[row] : 1;
+}
+
+struct weighted {
+    double v, w;
+};
+
+static int by_v(const void *a, const void *b)
+{
+    const struct weighted *x = a, *y = b;
+    return (x->v > y->v) - (x->v < y->v);
+}
+
+/* Weighted quantile as LightGBM and numpy have it: linear between order statistics without weights, else the first past the share. */
+static double quantile(struct weighted *v, size_t n, double level, bool weights)
+{
+    if (n == 0)
+        return 0;
+    qsort(v, n, sizeof *v, by_v);
+    if (!weights) {
+        double at = level * (double)(n - 1);
+        size_t i = (size_t)at;
+        return i + 1 < n ? v[i].v + (at - (double)i) * (v[i + 1].v - v[i].v) : v[n - 1].v;
+    }
+    double total = 0, sum = 0;
+    for (size_t i = 0; i < n; i++)
+        total += v[i].w;
+    for (size_t i = 0; i < n; i++) {
+        sum += v[i].w;
+        if (sum >= level * total)
+            return v[i].v;
+    }
+    return v[n - 1].v;
+}
+
+static double mean_of(const struct asx_problem *p, const uint32_t *row, size_t n)
+{
+    double s = 0, w = 0;
+    for (size_t i = 0; i < n; i++) {
+        s += weight_of(p, row[i]) * p->y[row[i]];
+        w += weight_of(p, row[i]);
+    }
+    return w > 0 ? s / w : 0;
+}
+
+static void class_starts(const struct loss *l, const struct asx_problem *p, const uint32_t *row, size_t n, double *start)
+{
+    double total = 0;
+    for (int k = 0; k < l->scores; k++)
+        start[k] = 0;
+    double positive = 0;
+    for (size_t i = 0; i < n; i++) {
+        double w = weight_of(p, row[i]);
+        total += w;
+        if (l->kind == LOSS_LOGISTIC)
+            positive += p->label[row[i]] == 1 ? w : 0;
+        else
+            start[p->label[row[i]]] += w;
+    }
+    double floor = total > 0 ? 1e-6 : 1;
+    if (l->kind == LOSS_LOGISTIC) {
+        double q = total > 0 ? positive / total : 0.5;
+        q = q < floor ? floor : q > 1 - floor ? 1 - floor : q;
+        start[0] = log(q / (1 - q));
+        return;
+    }
+    for (int k = 0; k < l->scores; k++) {
+        double q = total > 0 ? start[k] / total : 1.0 / l->scores;
+        start[k] = log(q < floor ? floor : q);
+    }
+}
+
+void loss_start(const struct loss *l, const struct asx_problem *p, const uint32_t *row, size_t n, double *tmp, double *start)
+{
+    if (l->kind == LOSS_LOGISTIC || l->kind == LOSS_SOFTMAX) {
+        class_starts(l, p, row, n, start);
+        return;
+    }
+    if (l->kind == LOSS_POISSON) {
+        start[0] = log(mean_of(p, row, n));
+        return;
+    }
+    if (!l->refine && l->kind != LOSS_HUBER) {
+        start[0] = mean_of(p, row, n);
+        return;
+    }
+    struct weighted *v = (struct weighted *)tmp;
+    for (size_t i = 0; i < n; i++)
+        v[i] = (struct weighted){p->y[row[i]], weight_of(p, row[i])};
+    start[0] = quantile(v, n, l->refine ? l->alpha : 0.5, p->fit_weight != NULL);
+}
+
+/* g and h of one row in double, without the weight. */
+static void derivatives(const struct loss *l, double s, double y, double *g, double *h)
+{
+    double d = s - y;
+    *h = 1;
+    switch (l->kind) {
+    case LOSS_ABSOLUTE: *g = (d > 0) - (d < 0); break;
+    case LOSS_HUBER: *g = d > l->alpha ? l->alpha : d < -l->alpha ? -l->alpha : d; break;
+    case LOSS_QUANTILE: *g = d >= 0 ? 1 - l->alpha : -l->alpha; break;
+    case LOSS_POISSON:
+        *g = exp(s) - y;
+        *h = exp(s + 0.7);
+        break;
+    case LOSS_LOGISTIC: {
+        double p = 1 / (1 + exp(-s));
+        *g = p - y;
+        *h = p * (1 - p) > 1e-16 ? p * (1 - p) : 1e-16;
+        break;
+    }
+    default: *g = d;
+    }
+}
+
+static void general(const struct loss *l, const struct asx_problem *p, const double *score, const uint32_t *row, size_t n, float *gh)
+{
+    for (size_t i = 0; i < n; i++) {
+        double g, h, w = weight_of(p, row[i]);
+        derivatives(l, score[row[i]], p->y[row[i]], &g, &h);
+        gh[2 * i] = (float)(g * w);
+        gh[2 * i + 1] = (float)(h * w);
+    }
+}
+
+void loss_gradients(const struct loss *l, const struct asx_problem *p, const double *score, size_t rows, int k, const float *lse,
+                    const uint32_t *row, size_t n, float *gh, double *sum_g, double *sum_h)
+{
+    if (l->kind == LOSS_LOGISTIC)
+        loss_logistic(score, p->y, p->fit_weight, row, n, 1, gh);
+    else if (l->kind == LOSS_SOFTMAX)
+        loss_softmax(score + (size_t)k * rows, p->label, p->fit_weight, row, lse, n, k, (float)l->scores / (float)(l->scores - 1), gh);
+    else
+        general(l, p, score, row, n, gh);
+    loss_sums(gh, n, sum_g, sum_h);
+}
+
+void loss_gradients64(const struct loss *l, const struct asx_problem *p, const double *score, size_t rows, int k, const uint32_t *row, size_t n,
+                      double *gh)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint32_t r = row[i];
+        double g, h, w = weight_of(p, r);
+        if (l->kind == LOSS_SOFTMAX) {
+            double top = score[r], sum = 0;
+            for (int c = 1; c < l->scores; c++)
+                top = score[(size_t)c * rows + r] > top ? score[(size_t)c * rows + r] : top;
+            for (int c = 0; c < l->scores; c++)
+                sum += exp(score[(size_t)c * rows + r] - top);
+            double q = exp(score[(size_t)k * rows + r] - top) / sum;
+            g = q - (p->label[r] == k);
+            h = (double)l->scores / (l->scores - 1) * q * (1 - q);
+            h = h < 1e-16 ? 1e-16 : h;
+        } else {
+            derivatives(l, score[r], p->y[r], &g, &h);
+        }
+        gh[2 * (size_t)r] = g * w;
+        gh[2 * (size_t)r + 1] = h * w;
+    }
+}
+
+void loss_lse(const struct loss *l, const double *score, size_t rows, const uint32_t *row, size_t n, float *lse)
+{
+    loss_lse_rows(score, rows, l->scores, row, n, lse);
+}
+
+double loss_refine(const struct loss *l, const struct asx_problem *p, const double *score, const uint32_t *row, size_t n, double *tmp)
+{
+    struct weighted *v = (struct weighted *)tmp;
+    for (size_t i = 0; i < n; i++)
+        v[i] = (struct weighted){p->y[row[i]] - score[row[i]], weight_of(p, row[i])};
+    return quantile(v, n, l->alpha, p->fit_weight != NULL);
+}
+
+void loss_predict(enum loss_kind kind, int scores, const double *raw, double *out)
+{
+    if (kind == LOSS_LOGISTIC) {
+        double e = exp(-fabs(raw[0])), small = e / (1 + e), big = 1 / (1 + e);
+        out[1] = raw[0] >= 0 ? big : small;
+        out[0] = raw[0] >= 0 ? small : big;
+        return;
+    }
+    if (kind == LOSS_SOFTMAX) {
+        double top = raw[0], sum = 0;
+        for (int k = 1; k < scores; k++)
+            top = raw[k] > top ? raw[k] : top;
+        for (int k = 0; k < scores; k++)
+            sum += out[k] = exp(raw[k] - top);
+        for (int k = 0; k < scores; k++)
+            out[k] /= sum;
+        return;
+    }
+    out[0] = kind == LOSS_POISSON ? exp(raw[0]) : raw[0];
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file model.h
+ * A fitted tree model of any kind: predicts from raw matrices, explains, and is stored.
+ *
+ * Boosted: raw score k = start[k] + sum of the trees of class k (tree t belongs to score
+ * t % scores). Averaged (forests): mean over trees of leaf values (class shares or means).
+ */
+#ifndef ASSAY_LEARNERS_TREES_MODEL_H
+#define ASSAY_LEARNERS_TREES_MODEL_H
+
+#include "learners/trees/loss.h"
+#include "learners/trees/tree.h"
+
+struct walk_node; /* predict.c */
+
+struct asx_model {
+    struct mem *mem;
+    bool averaged;
+    enum loss_kind loss;
+    int scores, outputs;
+    size_t columns;
+    double *start;           /**< [scores] */
+    int n_trees;
+    struct tree *tree;
+    /* derived, for prediction */
+    size_t used;             /**< columns that some tree tests */
+    int32_t *slot_of;        /**< [columns] place among the used ones, -1 */
+    uint32_t *column_of;     /**< [used] */
+    struct walk_node *walk;  /**< all trees' nodes, columns as slots */
+    size_t *root;            /**< [n_trees] first node in walk */
+};
+
+/** Copies `n` trees into a new model. */
+asx_st model_create(struct mem *, const struct tree *, int n, size_t columns, struct asx_model **, struct asx_err *);
+void model_free(struct asx_model *);
+/** Builds what prediction needs. */
+asx_st model_prepare(struct asx_model *);
+
+asx_st model_predict(const struct asx_model *, const struct asx_matrix *, size_t from, size_t to, double *out, struct asx_err *);
+void model_importance(const struct asx_model *, double *out, size_t cols);
+asx_st model_explain(const struct asx_model *, const struct asx_matrix *, size_t row, double *out, struct asx_err *);
+asx_st model_save(const struct asx_model *, struct asx_writer *);
+asx_st model_load(struct asx_reader *, struct mem *, struct asx_model **, struct asx_err *);
+
+/** Fills x [(to - from) * used] with the used columns of rows [from, to). */
+void model_gather(const struct asx_model *, const struct asx_matrix *, size_t from, size_t to, float *x);
+
+/** Splits count per column, as shares. */
+void model_split_importance(const struct asx_model *, double *out, size_t cols);
+
+/** A row's leaf, by the values of its raw columns ([used], see model_gather). */
+int model_leaf(const struct asx_model *, int tree, const float *x);
+
+/**
+ * SHAP values of one tree for one row, added to phi [columns + 1 per output].
+ * @source Lundberg, Erion, Lee, Consistent individualized feature attribution for tree ensembles (2018), algorithm 2
+ */
+asx_st shap_tree(const struct asx_model *, int tree, const float *x, double scale, double *phi, size_t stride, int score);
+
+#endif

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Prediction from raw matrices: the used columns of a block of rows are gathered once, then every tree walks it. */
+#include "base/err.h"
+#include "base/mem.h"
+#include "learners/trees/model.h"
+
+#include <string.h>
+
+enum { ROWS = 128 };
+
+/* A node with everything a step needs; leaves are ~index. */
+struct walk_node {
+    float threshold;
+    uint32_t slot : 30, flags : 2;
+    int32_t left, right;
+};
+
+static asx_st mark_used(struct asx_model *m)
+{
+    m->slot_of = mem_array(m->mem, m->columns + 1, sizeof *m->slot_of);
+    if (!m->slot_of)
+        return ASX_E_NOMEM;
+    for (size_t j = 0; j < m->columns; j++)
+        m->slot_of[j] = -1;
+    for (int t = 0; t < m->n_trees; t++)
+        for (int i = 0; i < m->tree[t].n_nodes; i++)
+            m->slot_of[m->tree[t].node[i].column] = 0;
+    for (size_t j = 0; j < m->columns; j++)
+        if (m->slot_of[j] == 0)
+            m->slot_of[j] = (int32_t)m->used++;
+    m->column_of = mem_array(m->mem, m->used + 1, sizeof *m->column_of);
+    if (!m->column_of)
+        return ASX_E_NOMEM;
+    for (size_t j = 0; j < m->columns; j++)
+        if (m->slot_of[j] >= 0)
+            m->column_of[m->slot_of[j]] = (uint32_t)j;
+    return ASX_OK;
+}
+
+asx_st model_prepare(struct asx_model *m)
+{
+    size_t nodes = 0, at = 0;
+    if (mark_used(m))
+        return ASX_E_NOMEM;
+    for (int t = 0; t < m->n_trees; t++)
+        nodes += (size_t)m->tree[t].n_nodes;
+    m->walk = mem_array(m->mem, nodes + 1, sizeof *m->walk);
+    m->root = mem_array(m->mem, (size_t)m->n_trees + 1, sizeof *m->root);
+    if (!m->walk || !m->root)
+        return ASX_E_NOMEM;
+    for (int t = 0; t < m->n_trees; t++) {
+        const struct tree *x = &m->tree[t];
+        m->root[t] = at;
+        for (int i = 0; i < x->n_nodes; i++) {
+            const struct tree_node *n = &x->node[i];
+            struct walk_node *w = &m->walk[at++];
+            *w = (struct walk_node){.left = n->left, .right = n->right};
+            w->slot = (uint32_t)m->slot_of[n->column];
+            w->flags = n->flags;
+            if (n->flags & TREE_CATEGORICAL)
+                memcpy(&w->threshold, &n->by.set, sizeof w->threshold);
+            else
+                w->threshold = n->by.threshold;
+        }
+    }
+    return ASX_OK;
+}
+
+static float number_at(const struct asx_colref *c, size_t row)
+{
+    switch (c->dtype) {
+    case ASX_F32: return ((const float *)c->data)[row];
+    case ASX_F64: return (float)((const double *)c->data)[row];
+    case ASX_I32: {
+        int32_t v = ((const int32_t *)c->data)[row];
+        return v < 0 ? NAN : (float)v;
+    }
+    default: return NAN;
+    }
+}
+
+static void gather_block(const struct asx_model *m, const struct asx_block *b, size_t column, size_t from, size_t n, float *x)
+{
+    size_t used = m->used;
+    if (b->layout == ASX_LAYOUT_CSR) {
+        for (size_t i = 0; i < n; i++)
+            for (int64_t k = b->csr.indptr[from + i]; k < b->csr.indptr[from + i + 1]; k++) {
+                int32_t s = m->slot_of[column + (size_t)b->csr.indices[k]];
+                if (s >= 0)
+                    x[i * used + (size_t)s] = b->csr.values[k];
+            }
+        return;
+    }
+    for (size_t j = 0; j < b->cols; j++) {
+        int32_t s = m->slot_of[column + j];
+        if (s < 0)
+            continue;
+        float *to = x + s;
+        if (b->layout == ASX_LAYOUT_ROWS)
+            for (size_t i = 0; i < n; i++)
+                to[i * used] = b->rowmajor[(from + i) * b->ld + j];
+        else
+            for (size_t i = 0; i < n; i++)
+                to[i * used] = number_at(&b->col[j], from + i);
+    }
+}
+
+void model_gather(const struct asx_model *m, const struct asx_matrix *x, size_t from, size_t to, float *out)
+{
+    size_t column = 0;
+    memset(out, 0, (to - from) * m->used * sizeof *out);
+    for (int b = 0; b < x->blocks; b++) {
+        gather_block(m, x->block[b], column, from, to - from, out);
+        column += x->block[b]->cols;
+    }
+}
+
+static inline bool goes_left(const struct asx_model *m, int tree, const struct walk_node *w, int node, float v)
+{
+    if (w->flags & TREE_CATEGORICAL) {
+        uint32_t at;
+        memcpy(&at, &w->threshold, sizeof at);
+        const struct tree *t = &m->tree[tree];
+        return v >= 0 && v < 2147483648.0f && tree_in_set(t->word + at, t->set_words[node], (uint32_t)v);
+    }
+    return v <= w->threshold || (v != v && (w->flags & TREE_MISSING_LEFT));
+}
+
+int model_leaf(const struct asx_model *m, int tree, const float *x)
+{
+    const struct walk_node *w = m->walk + m->root[tree];
+    if (!m->tree[tree].n_nodes)
+        return 0;
+    int i = 0;
+    do
+        i = goes_left(m, tree, &w[i], i, x[w[i].slot]) ? w[i].left : w[i].right;
+    while (i >= 0);
+    return ~i;
+}
+
+static void finish(const struct asx_model *m, double *raw, double *out)
+{
+    if (!m->averaged) {
+        loss_predict(m->loss, m->scores, raw, out);
+        return;
+    }
+    double sum = 0;
+    for (int k = 0; k < m->outputs; k++)
+        sum += out[k] = raw[k] / (m->n_trees ? m->n_trees : 1);
+    if (m->outputs > 1 && sum > 0)
+        for (int k = 0; k < m->outputs; k++)
+            out[k] /= sum;
+}
+
+static void predict_block(const struct asx_model *m, const float *x, size_t n, double *raw, double *out)
+{
+    size_t dims = (size_t)m->scores;
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < dims; k++)
+            raw[i * dims + k] = m->averaged ? 0 : m->start[k];
+    for (int t = 0; t < m->n_trees; t++) {
+        const struct tree *tree = &m->tree[t];
+        size_t k = m->averaged ? 0 : (size_t)(t % m->scores);
+        for (size_t i = 0; i < n; i++)
+            tree_add_leaf(tree, model_leaf(m, t, x + i * m->used), 1, raw + i * dims + k);
+    }
+    for (size_t i = 0; i < n; i++)
+        finish(m, raw + i * dims, out + i * (size_t)m->outputs);
+}
+
+asx_st model_predict(const struct asx_model *m, const struct asx_matrix *x, size_t from, size_t to, double *out, struct asx_err *err)
+{
+    if (x->cols != m->columns)
+        return err_set(err, ASX_E_INVAL, "the model takes %zu columns, the data has %zu; use the data's own preparation", m->columns, x->cols);
+    float *buf = mem_array(NULL, ROWS * m->used + 1, sizeof *buf);
+    double *raw = mem_array(NULL, ROWS * (size_t)m->scores, sizeof *raw);
+    asx_st st = buf && raw ? ASX_OK : err_set(err, ASX_E_NOMEM, "out of memory for prediction; predict fewer rows at once");
+    for (size_t i = from; !st && i < to; i += ROWS) {
+        size_t n = to - i < ROWS ? to - i : ROWS;
+        model_gather(m, x, i, i + n, buf);
+        predict_block(m, buf, n, raw, out + (i - from) * (size_t)m->outputs);
+    }
+    mem_free(buf);
+    mem_free(raw);
+    return st;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file split.h The best split of one feature from its histogram. */
+#ifndef ASSAY_LEARNERS_TREES_SPLIT_H
+#define ASSAY_LEARNERS_TREES_SPLIT_H
+
+#include "learners/trees/kernels.h"
+#include "learners/trees/params.h"
+#include "learners/trees/tree.h"
+
+#include "base/rng.h"
+
+/** A node as the scan sees it, in real units. */
+struct split_node {
+    double sum_g, sum_h, rows;
+    double low, high;        /**< bounds of leaf values from monotone constraints */
+    const uint64_t *hist;    /**< whole histogram of the node, or */
+    const double *hist64;
+    double g_unit, h_unit;
+    uint64_t seed;           /**< of the node's random choices */
+};
+
+/** The best split so far. gain < 0: none. */
+struct split {
+    double gain;             /**< over the unsplit node */
+    int feature, bin;
+    bool categorical, missing_left;
+    double left_g, left_h;
+    uint32_t bins[8];        /**< categorical: bins that go left */
+};
+
+/** -T(G)/(H + l2), T(x) = sign(x) max(|x| - l1, 0). */
+double split_leaf_value(double g, double h, double l1, double l2);
+/** T(G)^2/(H + l2): twice the loss reduction of the best constant. */
+double split_score(double g, double h, double l1, double l2);
+
+/** Looks at one feature and keeps the better split in *best (ties: the one already there). */
+void split_feature(const asx_kernel_fn *, const struct grow_params *, const struct view *, int feature, const struct split_node *,
+                   struct split *best);
+
+/** Do codes of this feature go left under the split? Fills a table over raw codes for the partition kernel. */
+void split_table(const struct view_feature *, const struct split *, uint8_t left[256]);
+
+#endif

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Building, walking, copying and storing one tree. */
+#include "learners/trees/tree.h"
+
+#include "base/mem.h"
+
+#include <string.h>
+
+static asx_st room(struct tree *t, struct mem *mem, int leaves)
+{
+    if (leaves <= t->capacity)
+        return ASX_OK;
+    size_t n = (size_t)leaves;
+#define GROW(field, count)                                            \
+    do {                                                              \
+        void *p = mem_realloc(mem, t->field, (count) * sizeof *t->field); \
+        if (!p)                                                       \
+            return ASX_E_NOMEM;                                       \
+        t->field = p;                                                 \
+    } while (0)
+    GROW(node, n);
+    GROW(bin, n);
+    GROW(set_words, n);
+    GROW(gain, n);
+    GROW(cover, n);
+    GROW(leaf_cover, n);
+    GROW(at, n);
+#undef GROW
+    t->capacity = leaves;
+    return ASX_OK;
+}
+
+asx_st tree_init(struct tree *t, struct mem *mem, int leaves, int dims)
+{
+    *t = (struct tree){.dims = dims};
+    asx_st st = room(t, mem, leaves < 2 ? 2 : leaves);
+    if (!st) {
+        t->value = mem_array(mem, (size_t)t->capacity * (size_t)dims, sizeof *t->value);
+        t->value_room = (size_t)t->capacity * (size_t)dims;
+        t->word = mem_alloc(mem, 0);
+        t->bin_word = mem_alloc(mem, 0);
+        st = t->value && t->word && t->bin_word ? ASX_OK : ASX_E_NOMEM;
+    }
+    if (st)
+        tree_clear(t);
+    t->n_leaves = 1;
+    if (!st)
+        t->at[0] = 0;
+    return st;
+}
+
+void tree_clear(struct tree *t)
+{
+    mem_free(t->node);
+    mem_free(t->bin);
+    mem_free(t->set_words);
+    mem_free(t->gain);
+    mem_free(t->cover);
+    mem_free(t->leaf_cover);
+    mem_free(t->at);
+    mem_free(t->value);
+    mem_free(t->word);
+    mem_free(t->bin_word);
+    *t = (struct tree){0};
+}
+
+uint64_t tree_bytes(const struct tree *t)
+{
+    return sizeof *t + (uint64_t)t->capacity * (sizeof *t->node + (t->bin ? sizeof *t->bin : 0) + 36) + t->value_room * 8 +
+           (t->word_room + t->bin_word_room) * 4;
+}
+
+static uint32_t *words(uint32_t **list, size_t *n, size_t *capacity, size_t want)
+{
+    if (*n + want > *capacity) {
+        size_t next = (*n + want) * 2;
+        uint32_t *p = mem_realloc(NULL, *list, next * sizeof *p);
+        if (!p)
+            return NULL;
+        *list = p;
+        *capacity = next;
+    }
+    uint32_t *at = *list + *n;
+    memset(at, 0, want * sizeof *at);
+    *n += want;
+    return at;
+}
+
+/* The level set that equals a set of bins. */
+static asx_st write_set(struct tree *t, const struct view_feature *f, int node, const uint32_t *bins)
+{
+    t->bin[node].set = (uint32_t)t->n_bin_words;
+    t->node[node].by.set = (uint32_t)t->n_words;
+    uint32_t *b = words(&t->bin_word, &t->n_bin_words, &t->bin_word_room, 8);
+    size_t n = ((size_t)f->f->levels + 31) / 32;
+    uint32_t *w = words(&t->word, &t->n_words, &t->word_room, n);
+    if (!b || !w)
+        return ASX_E_NOMEM;
+    memcpy(b, bins, 8 * sizeof *b);
+    for (int32_t l = 0; l < f->f->levels; l++) {
+        unsigned bin = f->f->bin_of_level[l];
+        if ((int)bin != f->f->missing && (bins[bin / 32] >> (bin % 32) & 1))
+            w[l / 32] |= 1u << (l % 32);
+    }
+    t->set_words[node] = (uint32_t)n;
+    return ASX_OK;
+}
+
+asx_st tree_split(struct tree *t, const struct view *v, int leaf, int parent, bool left_side, const struct tree_cut *cut, int *node, int *right)
+{
+    if (t->n_leaves + 1 > t->capacity) {
+        asx_st st = room(t, NULL, t->capacity * 2);
+        if (st)
+            return st;
+    }
+    const struct view_feature *f = &v->feature[cut->feature];
+    int n = t->n_nodes, r = t->n_leaves;
+    struct tree_node *x = &t->node[n];
+    *x = (struct tree_node){.column = f->column, .left = ~leaf, .right = ~r};
+    x->flags = (cut->missing_left ? TREE_MISSING_LEFT : 0u) | (cut->categorical ? TREE_CATEGORICAL : 0u);
+    t->bin[n] = (struct tree_bin){cut->feature, cut->bin, 0};
+    t->set_words[n] = 0;
+    t->gain[n] = (float)cut->gain;
+    if (cut->categorical) {
+        asx_st st = write_set(t, f, n, cut->bins);
+        if (st)
+            return st;
+    } else {
+        /* the ends part missing cells from all others: nothing is <= NaN, everything <= infinity */
+        x->by.threshold = cut->bin < 0 ? NAN : cut->bin < f->n_bins - 1 ? view_edge(f, cut->bin) : INFINITY;
+    }
+    if (parent >= 0)
+        *(left_side ? &t->node[parent].left : &t->node[parent].right) = n;
+    t->n_nodes++;
+    t->n_leaves++;
+    t->at[r] = 0;
+    *node = n;
+    *right = r;
+    return ASX_OK;
+}
+
+asx_st tree_set_leaf(struct tree *t, int leaf, const double *value)
+{
+    size_t dims = (size_t)t->dims;
+    if (t->n_values + dims > t->value_room) {
+        size_t n = (t->n_values + dims) * 2;
+        double *p = mem_realloc(NULL, t->value, n * sizeof *p);
+        if (!p)
+            return ASX_E_NOMEM;
+        t->value = p;
+        t->value_room = n;
+    }
+    memcpy(t->value + t->n_values, value, dims * sizeof *value);
+    t->at[leaf] = (int32_t)t->n_values;
+    t->n_values += dims;
+    return ASX_OK;
+}
+
+void tree_set_pure(struct tree *t, int leaf, int cls)
+{
+    t->at[leaf] = ~cls;
+}
+
+void tree_shrink(struct tree *t)
+{
+    size_t n = (size_t)t->n_leaves;
+#define SHRINK(field, count)                                          \
+    do {                                                              \
+        void *p = mem_realloc(NULL, t->field, (count) * sizeof *t->field); \
+        if (p)                                                        \
+            t->field = p;                                             \
+    } while (0)
+    SHRINK(node, n);
+    SHRINK(bin, n);
+    SHRINK(set_words, n);
+    SHRINK(gain, n);
+    SHRINK(cover, n);
+    SHRINK(leaf_cover, n);
+    SHRINK(at, n);
+    SHRINK(value, t->n_values);
+#undef SHRINK
+    t->capacity = t->n_leaves;
+    t->value_room = t->n_values;
+    t->depth = tree_depth(t);
+}
+
+/* Children are made after their parents, so one pass over the nodes knows all depths. */
+int tree_depth(const struct tree *t)
+{
+    int depth[512], deepest = t->n_nodes ? 1 : 0;
+    int *d = t->n_nodes <= 512 ? depth : mem_array(NULL, (size_t)t->n_nodes, sizeof *d);
+    if (!d)
+        return t->n_nodes;
+    if (t->n_nodes)
+        d[0] = 1;
+    for (int i = 0; i < t->n_nodes; i++) {
+        deepest = d[i] > deepest ? d[i] : deepest;
+        if (t->node[i].left >= 0)
+            d[t->node[i].left] = d[i] + 1;
+        if (t->node[i].right >= 0)
+            d[t->node[i].right] = d[i] + 1;
+    }
+    if (d != depth)
+        mem_free(d);
+    return deepest;
+}
+
+int tree_leaf_of_bins(const struct tree *t, const struct view *v, size_t row)
+{
+    if (!t->n_nodes)
+        return 0;
+    int i = 0;
+    while (i >= 0) {
+        const struct tree_node *x = &t->node[i];
+        const struct tree_bin *b = &t->bin[i];
+        const struct view_feature *f = &v->feature[b->feature];
+        int bin = view_bin(f, row);
+        bool left;
+        if (bin == f->missing)
+            left = x->flags & TREE_MISSING_LEFT;
+        else if (x->flags & TREE_CATEGORICAL)
+            left = t->bin_word[b->set + (unsigned)bin / 32] >> ((unsigned)bin % 32) & 1;
+        else
+            left = bin <= b->bin;
+        i = left ? x->left : x->right;
+    }
+    return ~i;
+}
+
+static void *copy_of(struct mem *mem, const void *p, size_t bytes)
+{
+    void *q = mem_alloc(mem, bytes);
+    if (q && bytes)
+        memcpy(q, p, bytes);
+    return q;
+}
+
+asx_st tree_copy(struct tree *out, const struct tree *t, struct mem *mem)
+{
+    size_t n = (size_t)t->n_leaves, nodes = (size_t)t->n_nodes;
+    *out = (struct tree){.n_nodes = t->n_nodes, .n_leaves = t->n_leaves, .dims = t->dims, .capacity = t->n_leaves,
+                         .n_values = t->n_values, .value_room = t->n_values, .n_words = t->n_words, .word_room = t->n_words,
+                         .depth = t->depth};
+    out->node = copy_of(mem, t->node, nodes * sizeof *t->node);
+    out->set_words = copy_of(mem, t->set_words, nodes * sizeof *t->set_words);
+    out->gain = copy_of(mem, t->gain, nodes * sizeof *t->gain);
+    out->cover = copy_of(mem, t->cover, nodes * sizeof *t->cover);
+    out->leaf_cover = copy_of(mem, t->leaf_cover, n * sizeof *t->leaf_cover);
+    out->at = copy_of(mem, t->at, n * sizeof *t->at);
+    out->value = copy_of(mem, t->value, t->n_values * sizeof *t->value);
+    out->word = copy_of(mem, t->word, t->n_words * sizeof *t->word);
+    if (out->node && out->set_words && out->gain && out->cover && out->leaf_cover && out->at && out->value && out->word)
+        return ASX_OK;
+    tree_clear(out);
+    return ASX_E_NOMEM;
+}

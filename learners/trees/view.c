@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Flattening the blocks of a binned matrix. */
+#include "learners/trees/view.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+
+static int log2_of(int max_bin)
+{
+    return max_bin <= 63 ? 6 : max_bin <= 127 ? 7 : 8;
+}
+
+static int shift_of(const struct bins_feature *f, int stride_log2, int want)
+{
+    return f->categorical || stride_log2 <= want ? 0 : stride_log2 - want;
+}
+
+static void fill_feature(struct view_feature *v, const struct bins_feature *f, size_t column, int shift)
+{
+    v->f = f;
+    v->column = (uint32_t)column;
+    v->shift = shift;
+    v->n_bins = ((f->n_bins - 1) >> shift) + 1;
+    v->missing = f->has_missing ? f->missing >> shift : -1;
+    v->zero = f->zero >> shift;
+    v->group = -1;
+}
+
+static void add_dense(struct view *v, const struct bins *b, size_t column, int want)
+{
+    for (int g = 0; g < b->n_groups; g++) {
+        struct view_group *vg = &v->group[v->groups];
+        vg->g = &b->group[g];
+        vg->shift = vg->g->categorical || vg->g->stride_log2 <= want ? 0 : vg->g->stride_log2 - want;
+        vg->stride_log2 = vg->g->stride_log2 - vg->shift;
+        vg->hist = v->hist_size;
+        for (int j = 0; j < vg->g->n; j++) {
+            struct view_feature *f = &v->feature[v->features++];
+            fill_feature(f, &b->feature[vg->g->feature[j]], column + (size_t)vg->g->feature[j], vg->shift);
+            f->code = vg->g->code + j;
+            f->width = vg->g->width;
+            f->group = v->groups;
+            f->hist = v->hist_size + ((size_t)j << vg->stride_log2);
+        }
+        v->hist_size += (size_t)vg->g->width << vg->stride_log2;
+        v->groups++;
+    }
+}
+
+static bool add_sparse(struct view *v, struct asx_exec *exec, const struct bins *b, size_t column, int want)
+{
+    struct view_sparse *s = &v->sparse[v->sparse_blocks++];
+    s->s = &b->sparse;
+    s->cols = b->cols;
+    s->first = (size_t)v->features;
+    s->hist_of = arena_alloc(exec->scratch, (b->cols + 1) * sizeof *s->hist_of);
+    s->shift_of = arena_alloc(exec->scratch, b->cols + 1);
+    if (!s->hist_of || !s->shift_of)
+        return false;
+    for (size_t j = 0; j < b->cols; j++) {
+        const struct bins_feature *f = &b->feature[j];
+        int shift = shift_of(f, f->stride_log2, want);
+        s->hist_of[j] = UINT32_MAX;
+        s->shift_of[j] = (uint8_t)shift;
+        if (f->group != BINS_SPARSE)
+            continue;
+        struct view_feature *vf = &v->feature[v->features++];
+        fill_feature(vf, f, column + j, shift);
+        vf->sparse = &b->sparse;
+        vf->sparse_index = (uint32_t)j;
+        vf->hist = v->hist_size;
+        s->hist_of[j] = (uint32_t)v->hist_size;
+        s->features++;
+        v->hist_size += (size_t)1 << (f->stride_log2 - shift);
+    }
+    return true;
+}
+
+asx_st view_init(struct view *v, struct asx_exec *exec, const struct asx_matrix *m, int max_bin, struct asx_err *err)
+{
+    size_t groups = 0, column = 0;
+    *v = (struct view){.rows = m->rows, .columns = m->cols};
+    for (int i = 0; i < m->blocks; i++)
+        groups += (size_t)((const struct bins *)m->block[i]->opaque)->n_groups;
+    v->feature = arena_calloc(exec->scratch, m->cols + 1, sizeof *v->feature);
+    v->group = arena_calloc(exec->scratch, groups + 1, sizeof *v->group);
+    v->sparse = arena_calloc(exec->scratch, (size_t)m->blocks + 1, sizeof *v->sparse);
+    bool ok = v->feature && v->group && v->sparse;
+    for (int i = 0; ok && i < m->blocks; i++) {
+        const struct bins *b = m->block[i]->opaque;
+        if (b->sparse.indptr)
+            ok = add_sparse(v, exec, b, column, log2_of(max_bin));
+        else
+            add_dense(v, b, column, log2_of(max_bin));
+        column += b->cols;
+    }
+    return ok ? ASX_OK : err_set(err, ASX_E_NOMEM, "out of memory for the features of a fit; raise the memory limit");
+}
+
+int view_bin(const struct view_feature *v, size_t row)
+{
+    if (v->code)
+        return v->code[row * (size_t)v->width] >> v->shift;
+    const struct bins_sparse *s = v->sparse;
+    int64_t lo = s->indptr[row], hi = s->indptr[row + 1];
+    while (lo < hi) {
+        int64_t mid = (lo + hi) / 2;
+        if (s->index[mid] < v->sparse_index)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo < s->indptr[row + 1] && s->index[lo] == v->sparse_index ? s->code[lo] >> v->shift : v->zero;
+}
+
+float view_edge(const struct view_feature *v, int bin)
+{
+    int at = ((bin + 1) << v->shift) - 1;
+    return v->f->edge[at < v->f->n_bins ? at : v->f->n_bins - 1];
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file view.h
+ * A matrix of form "bins" as one fit sees it: all blocks' features side by side, at the bin
+ * width the config wants. Nothing is copied; coarser bins come from shifting codes.
+ */
+#ifndef ASSAY_LEARNERS_TREES_VIEW_H
+#define ASSAY_LEARNERS_TREES_VIEW_H
+
+#include "learners/trees/bins.h"
+
+struct view_feature {
+    const struct bins_feature *f;
+    uint32_t column;         /**< of the raw matrix */
+    const uint8_t *code;     /**< cell of a row is code[row * width]; NULL: sparse */
+    int width, shift;
+    int n_bins;              /**< bins of present cells after shifting */
+    int missing;             /**< bin of missing cells after shifting, -1: none are missing */
+    int zero;                /**< bin of absent cells (sparse) after shifting */
+    int group;               /**< dense: index into view.group */
+    size_t hist;             /**< first bin in a histogram */
+    const struct bins_sparse *sparse;
+    uint32_t sparse_index;
+};
+
+struct view_group {
+    const struct bins_group *g;
+    int shift, stride_log2;  /**< after shifting */
+    size_t hist;
+};
+
+struct view_sparse {
+    const struct bins_sparse *s;
+    size_t cols, first;      /**< first: index of its first view feature */
+    int features;
+    uint32_t *hist_of;       /**< [cols] first bin, UINT32_MAX: constant */
+    uint8_t *shift_of;       /**< [cols] */
+};
+
+struct view {
+    size_t rows, columns;    /**< of the matrix */
+    int features;            /**< that vary */
+    struct view_feature *feature;
+    int groups;
+    struct view_group *group;
+    int sparse_blocks;
+    struct view_sparse *sparse;
+    size_t hist_size;        /**< bins of a histogram */
+};
+
+/** Arrays come from exec->scratch. `max_bin` 63, 127 or 255. */
+asx_st view_init(struct view *, struct asx_exec *, const struct asx_matrix *bins, int max_bin, struct asx_err *);
+
+/** Code of a cell after shifting (the bin of zero for absent cells). */
+int view_bin(const struct view_feature *, size_t row);
+
+/** Largest raw value of bin b: the threshold "v <= value" that cuts after it. */
+float view_edge(const struct view_feature *, int bin);
+
+#endif

@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+# Tree kernels: one source at three instruction-set levels that must round alike, so no contraction to fused multiply-add.
+$(B)/obj/backends/cpu/tree_base.o: OPT_EXTRA := -O3 -ffp-contract=off
+$(B)/obj/backends/cpu/tree_avx2.o: OPT_EXTRA := -O3 -mavx2 -mfma -mbmi2 -ffp-contract=off
+$(B)/obj/backends/cpu/tree_avx512.o: OPT_EXTRA := -O3 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mbmi2 -mprefer-vector-width=512 -ffp-contract=off
