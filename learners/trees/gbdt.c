@@ -36,6 +36,7 @@ struct fit {
     struct grow grow;
     bool doubles;
     float *lse;         /* [n_train] softmax */
+    double *lse64;      /* the same for the reference way */
     double *chunk_g, *chunk_h; /* [chunks] sums */
     uint64_t *chunk_gh;
     uint32_t *out_row;  /* rows left out by bagging */
@@ -245,7 +246,7 @@ static size_t gradients(struct fit *f, int iteration, double *root_g, double *ro
     size_t n = fold->n_train, chunks = chunks_of(n);
     bool bagged = f->params.bagging_fraction < 1;
     if (f->doubles) {
-        loss_gradients64(&s->loss, f->problem, s->score, s->rows, f->score, fold->train, n, f->grow.gh64);
+        loss_gradients64(&s->loss, f->problem, s->score, s->rows, f->score, f->lse64, fold->train, n, f->grow.gh64);
         memcpy(f->grow.row, fold->train, n * sizeof *f->grow.row);
     } else {
         fixed_gradients(f, chunks);
@@ -411,6 +412,8 @@ static asx_st rounds(struct fit *f, struct asx_err *err)
             return ASX_STOPPED;
         if (f->lse)
             f->exec->split(f->exec, chunks_of(f->fold->n_train), lse_chunk, f);
+        if (f->lse64)
+            loss_lse64(&s->loss, s->score, s->rows, f->fold->train, f->fold->n_train, f->lse64);
         int k = 0;
         for (; !st && k < s->loss.scores; k++)
             st = boost_tree(f, s->iterations, k, err);
@@ -430,18 +433,20 @@ static asx_st fit_memory(struct fit *f, struct asx_err *err)
 {
     struct mem *m = f->exec->mem;
     size_t n = f->fold->n_train, chunks = chunks_of(n) + 1;
-    bool softmax = f->state->loss.kind == LOSS_SOFTMAX && !f->doubles, bagged = f->params.bagging_fraction < 1;
+    bool softmax = f->state->loss.kind == LOSS_SOFTMAX, bagged = f->params.bagging_fraction < 1;
     f->chunk_g = mem_array(m, chunks, sizeof *f->chunk_g);
     f->chunk_h = mem_array(m, chunks, sizeof *f->chunk_h);
     f->chunk_gh = mem_array(m, chunks, sizeof *f->chunk_gh);
     f->pred = mem_array(m, f->fold->n_test * (size_t)f->problem->outputs + 1, sizeof *f->pred);
-    if (softmax)
+    if (softmax && f->doubles)
+        f->lse64 = mem_array(m, n, sizeof *f->lse64);
+    else if (softmax)
         f->lse = mem_array(m, n, sizeof *f->lse);
     if (bagged)
         f->out_row = mem_array(m, n + 1, sizeof *f->out_row);
     if (f->state->loss.refine)
         f->residual = mem_array(m, n + 1, 2 * sizeof *f->residual);
-    bool ok = f->chunk_g && f->chunk_h && f->chunk_gh && f->pred && (!softmax || f->lse) && (!bagged || f->out_row) &&
+    bool ok = f->chunk_g && f->chunk_h && f->chunk_gh && f->pred && (!softmax || f->lse || f->lse64) && (!bagged || f->out_row) &&
               (!f->state->loss.refine || f->residual);
     return ok ? ASX_OK : no_memory(err);
 }
@@ -454,6 +459,7 @@ static void fit_clear(struct fit *f)
     mem_free(f->chunk_gh);
     mem_free(f->pred);
     mem_free(f->lse);
+    mem_free(f->lse64);
     mem_free(f->out_row);
     mem_free(f->residual);
 }

@@ -344,7 +344,7 @@ static void keep_best(struct grow *g, struct grow_leaf *l, int which, size_t chu
 {
     l->best.gain = -1;
     for (size_t c = 0; c < chunks; c++)
-        if (g->scan[2 * c + (size_t)which].gain > l->best.gain)
+        if (split_better(g->scan[2 * c + (size_t)which].gain, l->best.gain))
             l->best = g->scan[2 * c + (size_t)which];
     double noise = 1e-11 * split_score(l->sum_g, l->sum_h, g->params.l1, g->params.l2);
     l->candidate = l->best.gain > g->params.min_gain && l->best.gain > noise && l->best.gain > 0;

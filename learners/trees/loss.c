@@ -170,19 +170,14 @@ void loss_gradients(const struct loss *l, const struct asx_problem *p, const dou
     loss_sums(gh, n, sum_g, sum_h);
 }
 
-void loss_gradients64(const struct loss *l, const struct asx_problem *p, const double *score, size_t rows, int k, const uint32_t *row, size_t n,
-                      double *gh)
+void loss_gradients64(const struct loss *l, const struct asx_problem *p, const double *score, size_t rows, int k, const double *lse,
+                      const uint32_t *row, size_t n, double *gh)
 {
     for (size_t i = 0; i < n; i++) {
         uint32_t r = row[i];
         double g, h, w = weight_of(p, r);
         if (l->kind == LOSS_SOFTMAX) {
-            double top = score[r], sum = 0;
-            for (int c = 1; c < l->scores; c++)
-                top = score[(size_t)c * rows + r] > top ? score[(size_t)c * rows + r] : top;
-            for (int c = 0; c < l->scores; c++)
-                sum += exp(score[(size_t)c * rows + r] - top);
-            double q = exp(score[(size_t)k * rows + r] - top) / sum;
+            double q = exp(score[(size_t)k * rows + r] - lse[i]);
             g = q - (p->label[r] == k);
             h = (double)l->scores / (l->scores - 1) * q * (1 - q);
             h = h < 1e-16 ? 1e-16 : h;
@@ -197,6 +192,18 @@ void loss_gradients64(const struct loss *l, const struct asx_problem *p, const d
 void loss_lse(const struct loss *l, const double *score, size_t rows, const uint32_t *row, size_t n, float *lse)
 {
     loss_lse_rows(score, rows, l->scores, row, n, lse);
+}
+
+void loss_lse64(const struct loss *l, const double *score, size_t rows, const uint32_t *row, size_t n, double *lse)
+{
+    for (size_t i = 0; i < n; i++) {
+        double top = score[row[i]], sum = 0;
+        for (int c = 1; c < l->scores; c++)
+            top = score[(size_t)c * rows + row[i]] > top ? score[(size_t)c * rows + row[i]] : top;
+        for (int c = 0; c < l->scores; c++)
+            sum += exp(score[(size_t)c * rows + row[i]] - top);
+        lse[i] = top + log(sum);
+    }
 }
 
 double loss_refine(const struct loss *l, const struct asx_problem *p, const double *score, const uint32_t *row, size_t n, double *tmp)

@@ -44,11 +44,13 @@ void loss_start(const struct loss *, const struct asx_problem *, const uint32_t 
 void loss_gradients(const struct loss *, const struct asx_problem *, const double *score, size_t rows, int k, const float *lse,
                     const uint32_t *row, size_t n, float *gh, double *sum_g, double *sum_h);
 /** As above in double precision, written by matrix row: gh[2 row]. */
-void loss_gradients64(const struct loss *, const struct asx_problem *, const double *score, size_t rows, int k, const uint32_t *row, size_t n,
-                      double *gh);
+void loss_gradients64(const struct loss *, const struct asx_problem *, const double *score, size_t rows, int k, const double *lse,
+                      const uint32_t *row, size_t n, double *gh);
 
-/** Log-sum-exp over classes of each row. */
+/** Log-sum-exp over classes of each row, as the scores stand before a round's trees. */
 void loss_lse(const struct loss *, const double *score, size_t rows, const uint32_t *row, size_t n, float *lse);
+
+void loss_lse64(const struct loss *, const double *score, size_t rows, const uint32_t *row, size_t n, double *lse);
 
 /** Value that minimises the loss in a leaf: weighted quantile of the residuals y - s. `tmp` [2 n] doubles. */
 double loss_refine(const struct loss *, const struct asx_problem *, const double *score, const uint32_t *row, size_t n, double *tmp);

@@ -120,7 +120,7 @@ static void numeric(const asx_kernel_fn *k, const struct grow_params *p, const s
     if (a.bin < 0)
         return;
     double gain = a.gain - node_score(p, n);
-    if (gain <= best->gain)
+    if (!split_better(gain, best->gain))
         return;
     *best = (struct split){.gain = gain, .feature = feature, .bin = a.bin, .left_g = a.left_g, .left_h = a.left_h};
     best->missing_left = f->missing >= 0 ? a.missing_left : a.left_h * 2 >= n->sum_h;
@@ -161,7 +161,7 @@ static double pair_gain(const struct grow_params *p, const struct split_node *n,
 
 static void keep_set(struct split *best, int feature, double gain, double g, double h, const struct level *l, int from, int to)
 {
-    if (gain <= best->gain)
+    if (!split_better(gain, best->gain))
         return;
     *best = (struct split){.gain = gain, .feature = feature, .bin = -1, .categorical = true, .left_g = g, .left_h = h};
     for (int i = from; i < to; i++)

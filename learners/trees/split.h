@@ -28,6 +28,15 @@ struct split {
     uint32_t bins[8];        /**< categorical: bins that go left */
 };
 
+/**
+ * Is a gain better than the best so far? Columns that part the rows alike have equal gains up to rounding:
+ * within a millionth the earlier column stays, so that ways of different precision choose alike.
+ */
+static inline bool split_better(double gain, double best)
+{
+    return best < 0 ? gain > best : gain > best * (1 + 1e-6);
+}
+
 /** -T(G)/(H + l2), T(x) = sign(x) max(|x| - l1, 0). */
 double split_leaf_value(double g, double h, double l1, double l2);
 /** T(G)^2/(H + l2): twice the loss reduction of the best constant. */
