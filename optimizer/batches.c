@@ -2,8 +2,8 @@
 /*
  * Members of equal fits side by side. n members in batches of b on T threads take
  *     rounds(ceil(n / b), T) * seconds(b)
- * where seconds(b) comes from the op's own work at b members: a batch pays where that grows slower
- * than b, and not where it would leave threads idle. Which members may meet: one op, one learner,
+ * where seconds(b) comes from the op's own work at b members, and a moment for running and recording
+ * an op at all: a batch pays where that grows slower than b, and not where it would leave threads idle. Which members may meet: one op, one learner,
  * the same iterations, and the same artefact where the op says its batch shares one.
  */
 #include "optimizer/planner.h"
@@ -15,6 +15,9 @@
 #include <math.h>
 #include <stdio.h>
 
+/* Dispatching an op, its arena, its row in the catalog. */
+static const double op_s = 3e-5;
+
 static bool batching(const struct opt_context *ctx)
 {
     return ctx->batching && !planner_disabled(ctx, "batching");
@@ -23,7 +26,7 @@ static bool batching(const struct opt_context *ctx)
 static double makespan(struct planner *p, const struct asx_config *config, const struct pending *m, int n, int b, uint64_t *peak)
 {
     int threads = planner_threads(p->ctx), nodes = (n + b - 1) / b;
-    double seconds = way_fit_seconds(p, config, m, b, peak, NULL);
+    double seconds = op_s + way_fit_seconds(p, config, m, b, peak, NULL);
     if (m->op->flags & ASX_SPLITS && nodes < threads)
         return 1.15 * seconds * nodes / threads; /* threads inside an op lose some to its serial parts */
     return ceil((double)nodes / threads) * seconds;
@@ -140,7 +143,7 @@ static void explain_choice(struct planner *p, struct plan_node *node, const stru
     double single = way_fit_seconds(p, trial_of(p, m[0])->config, m[0], 1, NULL, NULL);
     if (n > 1) {
         snprintf(way, sizeof way, "%.48s one by one", node->pub.way);
-        planner_alternative(p, node, way, single * n, "slower: each would pass over the data by itself");
+        planner_alternative(p, node, way, (single + op_s) * n, "slower: each would pass over the data by itself");
     } else {
         snprintf(way, sizeof way, "%.48s batched", node->pub.way);
         planner_alternative(p, node, way, NAN, batching(p->ctx) ? "no faster, or it would leave threads idle" : "batching is off");

@@ -130,7 +130,7 @@ static void row(const struct opt_explained *e, const struct opt_node *n, int bas
     } else if (n->cached) {
         text_puts(out, "  cached");
     }
-    text_printf(out, "  %6s  %s\n", shared, inputs);
+    text_printf(out, "  %6s%s%s\n", shared, inputs[0] ? "  " : "", inputs);
 }
 
 /* Have the same reasons been given for an earlier node of the plan? */
