@@ -189,6 +189,12 @@ asx_st file_write(const char *path, const void *data, size_t size, struct asx_er
     return replace(path, target, &st, data, size, err);
 }
 
+char *file_absolute(const char *path, struct mem *mem)
+{
+    char target[PATH_MAX];
+    return realpath(path, target) ? mem_strdup(mem, target) : NULL;
+}
+
 asx_st file_make_parent(const char *path, struct asx_err *err)
 {
     char folder[PATH_MAX];

@@ -19,6 +19,9 @@ asx_st file_write(const char *path, const void *data, size_t size, struct asx_er
 /** Writes all of it to an open descriptor; E_IO names `path`. */
 asx_st file_write_fd(int fd, const void *data, size_t size, const char *path, struct asx_err *);
 
+/** Absolute path without links of a file that exists; NULL when it does not or memory is short. */
+char *file_absolute(const char *path, struct mem *);
+
 /** mkdir -p of the folder that holds `path`. */
 asx_st file_make_parent(const char *path, struct asx_err *);
 

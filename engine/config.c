@@ -16,7 +16,7 @@ static asx_st fill_config(struct run *r, struct config_run *c, struct asx_err *e
     json_t *json = opt_config_json(&c->config);
     char *text = json ? json_text(json) : NULL;
     c->json = text ? mem_strdup(r->mem, text) : NULL;
-    free(text);
+    json_text_free(text);
     json_decref(json);
     c->fold = mem_calloc(r->mem, folds, sizeof *c->fold);
     if (!c->json || !c->fold)

@@ -6,6 +6,7 @@
 #include "engine/session.h"
 #include "engine/trial.h"
 
+#include "base/file.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
@@ -178,12 +179,12 @@ static asx_st save(struct run *r, struct asx_err *err)
     char *text = board ? json_text(board) : NULL;
     json_decref(board);
     r->made->board = text ? mem_strdup(r->made->mem, text) : NULL;
-    free(text);
+    json_text_free(text);
     struct cat_model row = {.id = r->made_id, .run = r->id, .board_json = NULL, .validation = r->ensemble_validation, .learner = r->made->learner, .rank = 1};
     char *absolute = NULL;
     if (r->opt.model_path) {
         st = model_save(r->made, r->opt.model_path, err);
-        absolute = st == ASX_OK ? realpath(r->opt.model_path, NULL) : NULL;
+        absolute = st == ASX_OK ? file_absolute(r->opt.model_path, NULL) : NULL;
         row.path = absolute;
         if (st == ASX_OK)
             r->made->path = mem_strdup(r->made->mem, r->opt.model_path);
@@ -196,7 +197,7 @@ static asx_st save(struct run *r, struct asx_err *err)
     }
     if (st == ASX_OK)
         st = cat_model_put(r->cat, &row, &r->made_id, err);
-    free(absolute);
+    mem_free(absolute);
     return st;
 }
 

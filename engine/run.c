@@ -302,7 +302,7 @@ static void end_row(struct run *r, asx_st st, const struct asx_err *err)
         mem_free(r->made->board);
         r->made->board = mem_strdup(r->made->mem, text);
     }
-    free(text);
+    json_text_free(text);
 }
 
 static asx_st run_phases(struct run *r, struct asx_err *err)

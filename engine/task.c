@@ -157,7 +157,7 @@ static asx_st json_part(struct task *t, struct arena *a, struct run_options *o, 
     char *text = json ? json_canonical(json) : NULL;
     json_decref(json);
     o->task_json = text ? arena_strdup(a, text) : NULL;
-    free(text);
+    json_text_free(text);
     o->spec_text = t->spec_text;
     o->spec_path = t->spec_path;
     return o->task_json ? ASX_OK : no_memory(err);

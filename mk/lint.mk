@@ -44,4 +44,4 @@ lint-cppcheck:
 	@mkdir -p $(L)/cppcheck
 	@cppcheck -q -j$$(nproc) --cppcheck-build-dir=$(L)/cppcheck --error-exitcode=1 --std=c11 --language=c --platform=unix64 \
 	  --enable=warning,performance,portability --inline-suppr --suppressions-list=tools/cppcheck.supp --max-configs=1 \
-	  --template='{file}:{line}: {severity}: {message} [{id}]' -D__GNUC__=12 -D__x86_64__=1 -I. -Iinclude $(LINT_CPPCHECK)
+	  --template='{file}:{line}: {severity}: {message} [{id}]' -D__GNUC__=12 -D__x86_64__=1 --include=tools/cppcheck_macros.h -I. -Iinclude $(LINT_CPPCHECK)

@@ -77,7 +77,7 @@ asx_st opt_machine_record(const struct opt_machine *m, const char *path, struct 
     if (!text)
         return err_set(err, ASX_E_NOMEM, "out of memory while writing '%s'; raise the memory limit", path);
     asx_st st = file_write(path, text, strlen(text), err);
-    free(text);
+    json_text_free(text);
     return st;
 }
 
