@@ -40,7 +40,7 @@ struct ens_input {
  *
  * @shape   weight [candidates], sums to 1, 0 = not used
  * @source  Caruana, Niculescu-Mizil, Crew, Ksikes, Ensemble selection from libraries of models (ICML 2004), sections 2.1-2.3
- * @cost    rounds * min(candidates, 100) * rows; rows are sampled above 50,000 where the metric sorts
+ * @cost    rounds * min(candidates, 100) * rows; rows are sampled above 50,000, 20,000 where the metric sorts (README.md)
  * @errors  E_NOMEM; E_INVAL without candidates. Stopped: ASX_OK with the best so far (at worst the best single candidate)
  */
 asx_st ens_select(const struct ens_input *, double *weight, double *score, struct asx_err *);
