@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backends/cpu/cpu.h"
+#include "backends/cpu/tree.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,6 +56,7 @@ static asx_st cpu_open(struct asx_device *d, struct asx_err *err)
                                                     : cpu_glm_step_sse2;
     d->kernel[ASX_K_DIST_TOPK] = cpu_dist_topk;
     d->kernel[ASX_K_MLP_ACT] = cpu_mlp_act;
+    cpu_tree_rows(d->kernel);
     return ASX_OK;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "backends/ref/ref.h"
+#include "backends/ref/tree.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -41,6 +42,7 @@ static asx_st ref_open(struct asx_device *d, struct asx_err *err)
     d->kernel[ASX_K_GLM_STEP] = ref_glm_step;
     d->kernel[ASX_K_DIST_TOPK] = ref_dist_topk;
     d->kernel[ASX_K_MLP_ACT] = ref_mlp_act;
+    ref_tree_rows(d->kernel);
     return ASX_OK;
 }
 

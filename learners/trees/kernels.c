@@ -11,9 +11,7 @@ void tree_kernels(const struct asx_exec *exec, asx_kernel_fn kernel[ASX_KERNELS]
     static const enum asx_kernel used[] = {ASX_K_BIN, ASX_K_HIST, ASX_K_SPLIT_SCAN, ASX_K_PARTITION};
     memset(kernel, 0, ASX_KERNELS * sizeof *kernel);
     cpu_tree_rows(kernel);
-    if (!exec || !exec->device || strncmp(exec->device->info.id, "cpu", 3) == 0)
-        return;
-    for (size_t i = 0; i < sizeof used / sizeof *used; i++)
+    for (size_t i = 0; exec && exec->device && i < sizeof used / sizeof *used; i++)
         if (exec->device->kernel[used[i]])
             kernel[used[i]] = exec->device->kernel[used[i]];
 }

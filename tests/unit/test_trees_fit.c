@@ -221,6 +221,7 @@ static void put_back(struct trees_make *t, const struct asx_model *model, const 
         }
         free(copy);
     }
+    codec_writer_clear(&w);
     free(out);
 }
 
