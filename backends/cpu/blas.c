@@ -52,13 +52,22 @@ static int ld(size_t v)
     return v ? (int)v : 1; /* BLAS refuses 0 even for empty matrices */
 }
 
+/* Packing costs a product with one column more than the product itself. */
+static bool one_column(const struct asx_gemm_args *g)
+{
+    return g->n == 1 && g->m && g->p && !g->trans_b;
+}
+
 asx_st cpu_gemm_f32(struct asx_queue *q, const void *args)
 {
     (void)q;
     const struct asx_gemm_args *g = args;
     if (!fits(g->m, g->n, g->p) || !fits(g->lda, g->ldb, g->ldc))
         return ASX_E_UNSUPPORTED;
-    if (g->m && g->n)
+    if (one_column(g))
+        cblas_sgemv(CblasRowMajor, op(g->trans_a), (int)(g->trans_a ? g->p : g->m), (int)(g->trans_a ? g->m : g->p), (float)g->alpha,
+                    g->a.host, ld(g->lda), g->b.host, ld(g->ldb), (float)g->beta, g->c.host, ld(g->ldc));
+    else if (g->m && g->n)
         cblas_sgemm(CblasRowMajor, op(g->trans_a), op(g->trans_b), (int)g->m, (int)g->n, (int)g->p, (float)g->alpha, g->a.host,
                     ld(g->lda), g->b.host, ld(g->ldb), (float)g->beta, g->c.host, ld(g->ldc));
     return ASX_OK;
@@ -70,7 +79,10 @@ asx_st cpu_gemm_f64(struct asx_queue *q, const void *args)
     const struct asx_gemm_args *g = args;
     if (!fits(g->m, g->n, g->p) || !fits(g->lda, g->ldb, g->ldc))
         return ASX_E_UNSUPPORTED;
-    if (g->m && g->n)
+    if (one_column(g))
+        cblas_dgemv(CblasRowMajor, op(g->trans_a), (int)(g->trans_a ? g->p : g->m), (int)(g->trans_a ? g->m : g->p), g->alpha,
+                    g->a.host, ld(g->lda), g->b.host, ld(g->ldb), g->beta, g->c.host, ld(g->ldc));
+    else if (g->m && g->n)
         cblas_dgemm(CblasRowMajor, op(g->trans_a), op(g->trans_b), (int)g->m, (int)g->n, (int)g->p, g->alpha, g->a.host, ld(g->lda),
                     g->b.host, ld(g->ldb), g->beta, g->c.host, ld(g->ldc));
     return ASX_OK;
