@@ -10,6 +10,7 @@
  * Finished fits leave before the next step: U is rebuilt each step anyway, so that is free.
  */
 #include "learners/linear/glm.h"
+#include "learners/linear/glm_fast.h"
 
 #include <assay/ext/backend.h>
 
@@ -31,8 +32,11 @@ struct pass {
     double *sum, *loss;     /* [chunks][cols], [chunks][k] */
     asx_st *status;         /* [chunks] */
     /* per worker */
-    float *z, *weight, *gather;
+    float *z, *weight, *gather, *value, *partial;
     double *y, *column;
+    int *slot;              /* [fits] which of the distinct training masks a running fit has */
+    const uint8_t **mask;   /* [masks] distinct training masks of the running fits, NULL = all rows */
+    size_t masks;
 };
 
 static asx_st pass_open(struct pass *s, struct glm *g)
@@ -55,16 +59,35 @@ static asx_st pass_open(struct pass *s, struct glm *g)
     s->z = arena_alloc(a, threads * BLOCK * s->most_cols * sizeof *s->z);
     s->weight = arena_alloc(a, threads * BLOCK * k * sizeof *s->weight);
     s->gather = arena_alloc(a, g->row ? threads * BLOCK * (nd + 1) * sizeof *s->gather : 1);
+    s->value = arena_alloc(a, threads * BLOCK * k * sizeof *s->value);
+    s->partial = arena_alloc(a, threads * s->most_cols * sizeof *s->partial);
+    s->slot = arena_alloc(a, k * sizeof *s->slot);
+    s->mask = arena_alloc(a, k * sizeof *s->mask);
     s->y = arena_alloc(a, threads * BLOCK * sizeof *s->y);
     s->column = arena_alloc(a, threads * (g->p + 1) * sizeof *s->column);
     return s->active && s->u && s->constant && s->grad && s->sum && s->loss && s->status && s->z && s->weight && s->gather &&
-                   s->y && s->column
+                   s->y && s->column && s->value && s->partial && s->slot && s->mask
                ? ASX_OK
                : ASX_E_NOMEM;
 }
 
+/* Numbers the distinct training masks of the running fits: a row's weight is looked up once per mask. */
+static void number_masks(struct pass *s)
+{
+    s->masks = 0;
+    for (int m = 0; m < s->k; m++) {
+        const uint8_t *mask = s->g->mask[s->g->fit[s->active[m]].fold];
+        size_t at = 0;
+        while (at < s->masks && s->mask[at] != mask)
+            at++;
+        if (at == s->masks)
+            s->mask[s->masks++] = mask;
+        s->slot[m] = (int)at;
+    }
+}
+
 /* Targets and the weight of each row in each fit: 0 where it is held out. */
-static void block_targets(const struct pass *s, size_t first, size_t n, double *y, float *weight)
+static void block_targets(const struct pass *s, size_t first, size_t n, double *y, float *value, float *weight)
 {
     const struct glm *g = s->g;
     const struct asx_problem *pb = g->exec->problem;
@@ -72,11 +95,10 @@ static void block_targets(const struct pass *s, size_t first, size_t n, double *
         size_t r = g->row ? g->row[first + i] : first + i;
         float v = pb->fit_weight ? (float)pb->fit_weight[r] : 1;
         y[i] = pb->y[r];
-        for (int m = 0; m < s->k; m++) {
-            const uint8_t *mask = g->mask[g->fit[s->active[m]].fold];
-            weight[i * (size_t)s->k + (size_t)m] = !mask || mask[r] ? v : 0;
-        }
+        for (size_t m = 0; m < s->masks; m++)
+            value[i * s->masks + m] = !s->mask[m] || s->mask[m][r] ? v : 0;
     }
+    glm_spread(value, n, s->masks, s->slot, (size_t)s->k, weight);
 }
 
 /* Multiplies the sparse part of a block: forward into z, or back into the gradient. */
@@ -112,9 +134,8 @@ static asx_st eval_block(const struct pass *s, size_t block, size_t chunk, int w
         x = to;
         ld = nd;
     }
-    block_targets(s, first, n, y, weight);
-    for (size_t i = 0; i < n; i++)
-        memcpy(z + i * s->cols, s->constant, s->cols * sizeof *z);
+    block_targets(s, first, n, y, s->value + (size_t)worker * BLOCK * (size_t)g->fits, weight);
+    glm_fill_rows(z, n, s->constant, s->cols);
     struct asx_gemm_args f = {.m = n, .n = s->cols, .p = nd, .alpha = 1, .beta = 1, .a = asx_buf_of(x), .b = asx_buf_of(s->u),
                               .c = asx_buf_of(z), .lda = ld, .ldb = s->cols, .ldc = s->cols};
     asx_st st = nd ? asx_run_kernel(dev, ASX_K_GEMM_F32, &f) : ASX_OK;
@@ -124,9 +145,7 @@ static asx_st eval_block(const struct pass *s, size_t block, size_t chunk, int w
                                 .y = y, .weight = weight, .loss = s->loss + chunk * (size_t)g->fits};
     if (!st)
         st = asx_run_kernel(dev, ASX_K_GLM_STEP, &loss);
-    for (size_t i = 0; i < n; i++)
-        for (size_t c = 0; c < s->cols; c++)
-            sum[c] += (double)z[i * s->cols + c];
+    glm_column_sums(z, n, s->cols, s->partial + (size_t)worker * s->most_cols, sum);
     struct asx_gemm_args b = {.m = nd, .n = s->cols, .p = n, .trans_a = true, .alpha = 1, .beta = 1, .a = asx_buf_of(x),
                               .b = asx_buf_of(z), .c = asx_buf_of(grad), .lda = ld, .ldb = s->cols, .ldc = s->cols};
     if (!st && nd)
@@ -198,6 +217,7 @@ asx_st glm_run_batch(struct glm *g, struct asx_err *err)
         if (!s.k)
             return ASX_OK;
         s.cols = (size_t)s.k * g->sets;
+        number_masks(&s);
         g->exec->split(g->exec, (size_t)s.k, weights_chunk, &s);
         g->exec->split(g->exec, s.chunks, eval_chunk, &s);
         for (size_t c = 0; c < s.chunks; c++)
