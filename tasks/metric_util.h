@@ -47,10 +47,10 @@ int metric_pred_class(const struct asx_scored *, size_t i);
 
 /** Sums of weights per class; `present` also counts classes whose rows weigh nothing. */
 struct metric_counts {
-    int classes;             /**< outputs + 1: the last is "not known" */
-    double *hit;             /**< [classes] truth and prediction agree */
-    double *truth, *pred;    /**< [classes] by truth, by prediction */
-    unsigned char *present;  /**< [classes] seen in truth or prediction */
+    int classes;            /**< outputs + 1: the last is "not known" */
+    double *hit;            /**< [classes] truth and prediction agree */
+    double *truth, *pred;   /**< [classes] by truth, by prediction */
+    unsigned char *present; /**< [classes] seen in truth or prediction */
     double total;
 };
 

@@ -76,10 +76,10 @@ struct spec_place {
 struct spec_restriction {
     const char *learner, *param;
     int n;
-    const double *value;        /**< [n]; for CHOICE parameters indices in the whole space */
-    const char *const *word;    /**< [n] of CHOICE parameters, else NULL */
+    const double *value;     /**< [n]; for CHOICE parameters indices in the whole space */
+    const char *const *word; /**< [n] of CHOICE parameters, else NULL */
     double low, high;
-    bool log;                   /**< searched on a log scale: as the spec says, else as the parameter's table */
+    bool log; /**< searched on a log scale: as the spec says, else as the parameter's table */
     struct spec_place place;
 };
 
@@ -96,45 +96,45 @@ enum { SPEC_MAX_KEYS = 64, SPEC_DEFAULT_TIME_S = 60 };
 struct task_spec {
     const struct asx_kind *kind;
     struct {
-        const char *train, *test;    /**< usable paths: relative ones were joined to the spec's folder; "-" is standard input */
+        const char *train, *test; /**< usable paths: relative ones were joined to the spec's folder; "-" is standard input */
         const char *target, *weights, *positive;
-        bool balanced;               /**< class_weights: balanced */
+        bool balanced; /**< class_weights: balanced */
         struct spec_pairs class_weights;
         struct spec_names ignore, missing;
-        struct spec_pairs types;     /**< value: enum asx_type */
-        struct spec_pairs monotone;  /**< value: -1, 0, 1 */
-        int header;                  /**< enum spec_header */
-        char delimiter;              /**< 0: find out */
+        struct spec_pairs types;    /**< value: enum asx_type */
+        struct spec_pairs monotone; /**< value: -1, 0, 1 */
+        int header;                 /**< enum spec_header */
+        char delimiter;             /**< 0: find out */
     } data;
     struct {
-        int goal;                    /**< enum spec_goal */
+        int goal;                        /**< enum spec_goal */
         const struct asx_metric *metric; /**< NULL: the kind's default, known once the target is read */
-        double time_s;               /**< 0: none (a trial limit is given). Validation sets 60 without both */
-        uint64_t memory_bytes;       /**< 0: none */
+        double time_s;                   /**< 0: none (a trial limit is given). Validation sets 60 without both */
+        uint64_t memory_bytes;           /**< 0: none */
         double predict_latency_s, price; /**< 0: none */
         struct spec_score_limit *limit;
         int limits;
     } objective;
     struct {
-        int threads;                 /**< 0: all of the machine */
-        struct spec_names devices;   /**< none given: all that pay (now: cpu) */
-        struct spec_pairs prices;    /**< "<device>_hour" and its price */
+        int threads;               /**< 0: all of the machine */
+        struct spec_names devices; /**< none given: all that pay (now: cpu) */
+        struct spec_pairs prices;  /**< "<device>_hour" and its price */
     } resources;
     struct {
-        const char *strategy;        /**< NULL: auto */
-        struct spec_names learners;  /**< none given: all that fit */
+        const char *strategy;       /**< NULL: auto */
+        struct spec_names learners; /**< none given: all that fit */
         struct spec_restriction *restriction;
         int restrictions;
-        int refit;                   /**< enum spec_refit */
-        int folds, repeats;          /**< 0: by data size */
-        double holdout;              /**< 0: not given */
-        const char *group, *time;    /**< columns */
-        int trials;                  /**< 0: no limit; set: repeatable mode */
-        int ensemble, warm_start;    /**< enum spec_switch; on by default, warm_start off by default in repeatable mode */
-        uint64_t seed;               /**< 1 unless given */
+        int refit;                /**< enum spec_refit */
+        int folds, repeats;       /**< 0: by data size */
+        double holdout;           /**< 0: not given */
+        const char *group, *time; /**< columns */
+        int trials;               /**< 0: no limit; set: repeatable mode */
+        int ensemble, warm_start; /**< enum spec_switch; on by default, warm_start off by default in repeatable mode */
+        uint64_t seed;            /**< 1 unless given */
     } search;
     struct {
-        int sharing, batching;       /**< enum spec_switch, on by default */
+        int sharing, batching; /**< enum spec_switch, on by default */
         struct spec_names disable;
     } optimizer;
     struct {
@@ -144,24 +144,31 @@ struct task_spec {
     /* bookkeeping */
     struct spec_context context;
     struct mem *mem;
-    struct arena *arena;             /**< owns every string and list above */
+    struct arena *arena;                    /**< owns every string and list above */
     struct spec_place place[SPEC_MAX_KEYS]; /**< parallel to spec_keys */
 };
 
 /** Types of keys; how a scalar is read follows from them. */
 enum spec_type {
-    SPEC_TEXT, SPEC_PATH, SPEC_INT, SPEC_U64, SPEC_REAL, SPEC_SWITCH, SPEC_DURATION, SPEC_SIZE,
-    SPEC_WORD,          /**< one of `words` */
-    SPEC_NAMES,         /**< a list of strings */
-    SPEC_WORDS,         /**< a list of names without commas: "a,b" is a list too */
-    SPEC_NUMBERS,       /**< a map of names to numbers */
-    SPEC_TYPED,         /**< a map of names to one of `words` */
-    SPEC_OTHER          /**< has its own reader and writer */
+    SPEC_TEXT,
+    SPEC_PATH,
+    SPEC_INT,
+    SPEC_U64,
+    SPEC_REAL,
+    SPEC_SWITCH,
+    SPEC_DURATION,
+    SPEC_SIZE,
+    SPEC_WORD,    /**< one of `words` */
+    SPEC_NAMES,   /**< a list of strings */
+    SPEC_WORDS,   /**< a list of names without commas: "a,b" is a list too */
+    SPEC_NUMBERS, /**< a map of names to numbers */
+    SPEC_TYPED,   /**< a map of names to one of `words` */
+    SPEC_OTHER    /**< has its own reader and writer */
 };
 
 /** A row of the table. */
 struct spec_key {
-    const char *path;         /**< "data.train" */
+    const char *path; /**< "data.train" */
     enum spec_type type;
     size_t offset;            /**< in struct task_spec */
     double low, high;         /**< allowed, both ends; numbers, durations, sizes */
@@ -223,8 +230,8 @@ int spec_choice_values(const struct spec_restriction *, const struct asx_param *
 /** What `assay init` knows. */
 struct spec_init {
     const char *data, *target;
-    const struct asx_kind *kind;     /**< NULL: by the target's facts */
-    const struct asx_frame *frame;   /**< with its profile: facts become comments; NULL: none */
+    const struct asx_kind *kind;   /**< NULL: by the target's facts */
+    const struct asx_frame *frame; /**< with its profile: facts become comments; NULL: none */
     const struct profile *profile;
 };
 

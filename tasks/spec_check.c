@@ -35,9 +35,11 @@ static asx_st check_needed(const struct task_spec *s, unsigned flags, struct asx
     bool sparse = is_sparse_text(s->data.train);
     if (sparse && s->data.target)
         return spec_fail(err, ASX_E_INVAL, place(s, "data.target"),
-                         "a target '%s' cannot be named for '%s', whose first field is the target; remove it", s->data.target, s->data.train);
+                         "a target '%s' cannot be named for '%s', whose first field is the target; remove it", s->data.target,
+                         s->data.train);
     if (!sparse && !s->data.target)
-        return err_set(err, ASX_E_INVAL, "no column of '%s' is named as the target; give --target COLUMN, or data.target in the spec", s->data.train);
+        return err_set(err, ASX_E_INVAL,
+                       "no column of '%s' is named as the target; give --target COLUMN, or data.target in the spec", s->data.train);
     return ASX_OK;
 }
 
@@ -53,16 +55,19 @@ static asx_st check_roles(const struct task_spec *s, struct asx_err *err)
     for (int i = 0; i < 2; i++) {
         for (int j = i + 1; part[i].column && j < 4; j++)
             if (part[j].column && strcmp(part[i].column, part[j].column) == 0)
-                return spec_fail(err, ASX_E_INVAL, place(s, part[j].path), "the column '%s' is both '%s' and '%s'; choose another column",
-                                 part[i].column, part[i].path, part[j].path);
+                return spec_fail(err, ASX_E_INVAL, place(s, part[j].path),
+                                 "the column '%s' is both '%s' and '%s'; choose another column", part[i].column, part[i].path,
+                                 part[j].path);
         for (int j = 0; part[i].column && j < s->data.ignore.n; j++)
             if (strcmp(part[i].column, s->data.ignore.name[j]) == 0)
-                return spec_fail(err, ASX_E_INVAL, place(s, "data.ignore"), "the column '%s' is both '%s' and left out by 'data.ignore'; remove one",
-                                 part[i].column, part[i].path);
+                return spec_fail(err, ASX_E_INVAL, place(s, "data.ignore"),
+                                 "the column '%s' is both '%s' and left out by 'data.ignore'; remove one", part[i].column,
+                                 part[i].path);
     }
     for (int j = 0; s->data.target && j < s->data.monotone.n; j++)
         if (strcmp(s->data.monotone.name[j], s->data.target) == 0)
-            return spec_fail(err, ASX_E_INVAL, place(s, "data.monotone"), "the target '%s' cannot be monotone in itself; remove it", s->data.target);
+            return spec_fail(err, ASX_E_INVAL, place(s, "data.monotone"), "the target '%s' cannot be monotone in itself; remove it",
+                             s->data.target);
     return ASX_OK;
 }
 
@@ -71,10 +76,11 @@ static asx_st check_classes(const struct task_spec *s, struct asx_err *err)
     if (s->kind->tasks & ASX_CLASSIFY)
         return ASX_OK;
     if (s->data.positive)
-        return spec_fail(err, ASX_E_INVAL, place(s, "data.positive"), "a positive class '%s' does not go with %s; remove it", s->data.positive,
-                         s->kind->head.name);
+        return spec_fail(err, ASX_E_INVAL, place(s, "data.positive"), "a positive class '%s' does not go with %s; remove it",
+                         s->data.positive, s->kind->head.name);
     if (s->data.balanced || s->data.class_weights.n)
-        return spec_fail(err, ASX_E_INVAL, place(s, "data.class_weights"), "class weights do not go with %s; remove them", s->kind->head.name);
+        return spec_fail(err, ASX_E_INVAL, place(s, "data.class_weights"), "class weights do not go with %s; remove them",
+                         s->kind->head.name);
     return ASX_OK;
 }
 
@@ -84,22 +90,24 @@ static asx_st check_metric(const struct task_spec *s, const struct asx_metric *m
 {
     if (m->tasks & s->kind->tasks)
         return ASX_OK;
-    return spec_fail(err, ASX_E_INVAL, p, "the metric '%s' does not go with %s; choose for example %s", m->head.name, s->kind->head.name,
-                     s->kind->default_metric(s->kind->tasks & ASX_REGRESS ? ASX_REGRESSION : ASX_BINARY));
+    return spec_fail(err, ASX_E_INVAL, p, "the metric '%s' does not go with %s; choose for example %s", m->head.name,
+                     s->kind->head.name, s->kind->default_metric(s->kind->tasks & ASX_REGRESS ? ASX_REGRESSION : ASX_BINARY));
 }
 
 static asx_st check_objective(const struct task_spec *s, struct asx_err *err)
 {
     asx_st st = ASX_OK;
     if (s->objective.metric)
-        st = check_metric(s, s->objective.metric, place(s, s->objective.metric->greater_is_better ? "objective.maximize" : "objective.minimize"), err);
+        st = check_metric(s, s->objective.metric,
+                          place(s, s->objective.metric->greater_is_better ? "objective.maximize" : "objective.minimize"), err);
     for (int i = 0; !st && i < s->objective.limits; i++)
         st = check_metric(s, s->objective.limit[i].metric, s->objective.limit[i].place, err);
     if (st)
         return st;
     struct spec_place goal = place(s, "objective.minimize");
     if (s->objective.goal != SPEC_GOAL_SCORE && !s->objective.limits)
-        return spec_fail(err, ASX_E_INVAL, goal, "the least %s needs a score to reach; add one under subject_to, for example roc_auc: \">= 0.9\"",
+        return spec_fail(err, ASX_E_INVAL, goal,
+                         "the least %s needs a score to reach; add one under subject_to, for example roc_auc: \">= 0.9\"",
                          s->objective.goal == SPEC_GOAL_TIME ? "time" : "price");
     bool priced = s->objective.price > 0 || s->objective.goal == SPEC_GOAL_PRICE;
     if (priced && !s->resources.prices.n)
@@ -107,8 +115,8 @@ static asx_st check_objective(const struct task_spec *s, struct asx_err *err)
                          "a price needs the prices of devices; add resources: {prices: {cpu_hour: 0.04}}");
     if (s->objective.predict_latency_s > 0 && s->objective.time_s > 0 && s->objective.predict_latency_s > s->objective.time_s)
         return spec_fail(err, ASX_E_INVAL, place(s, "objective.subject_to.predict_latency"),
-                         "a row may take %g s to predict, longer than the whole run of %g s; correct one of them", s->objective.predict_latency_s,
-                         s->objective.time_s);
+                         "a row may take %g s to predict, longer than the whole run of %g s; correct one of them",
+                         s->objective.predict_latency_s, s->objective.time_s);
     return ASX_OK;
 }
 
@@ -117,7 +125,8 @@ static asx_st check_learners(const struct task_spec *s, struct asx_err *err)
     for (int i = 0; i < s->search.learners.n; i++) {
         const struct asx_learner *l = spec_learner_named(&s->context, s->search.learners.name[i]);
         if (l && !(l->tasks & s->kind->tasks))
-            return spec_fail(err, ASX_E_INVAL, place(s, "search.learners"), "the learner '%s' does not %s; remove it", l->head.name, s->kind->head.name);
+            return spec_fail(err, ASX_E_INVAL, place(s, "search.learners"), "the learner '%s' does not %s; remove it", l->head.name,
+                             s->kind->head.name);
     }
     return ASX_OK;
 }
@@ -155,12 +164,14 @@ static asx_st check_devices(const struct task_spec *s, struct asx_err *err)
 {
     for (int i = 0; i < s->resources.devices.n; i++)
         if (!is_device(s->resources.devices.name[i], strlen(s->resources.devices.name[i])))
-            return spec_fail(err, ASX_E_INVAL, place(s, "resources.devices"), "there is no device '%.60s'; name cpu, or an OpenCL device such as opencl:0",
+            return spec_fail(err, ASX_E_INVAL, place(s, "resources.devices"),
+                             "there is no device '%.60s'; name cpu, or an OpenCL device such as opencl:0",
                              s->resources.devices.name[i]);
     for (int i = 0; i < s->resources.prices.n; i++) {
         const char *name = s->resources.prices.name[i];
         if (!ends_with(name, "_hour") || !is_device(name, strlen(name) - 5))
-            return spec_fail(err, ASX_E_INVAL, place(s, "resources.prices"), "there is no price '%.60s'; write a device and _hour, such as cpu_hour", name);
+            return spec_fail(err, ASX_E_INVAL, place(s, "resources.prices"),
+                             "there is no price '%.60s'; write a device and _hour, such as cpu_hour", name);
     }
     return ASX_OK;
 }
@@ -181,7 +192,8 @@ static asx_st check_supported(const struct task_spec *s, struct asx_err *err)
     if (s->objective.price > 0)
         return refuse(err, place(s, "objective.subject_to.price"), "a price limit", "remove it, and limit the time");
     if (s->objective.predict_latency_s > 0)
-        return refuse(err, place(s, "objective.subject_to.predict_latency"), "a latency limit", "remove it, and choose from the leaderboard");
+        return refuse(err, place(s, "objective.subject_to.predict_latency"), "a latency limit",
+                      "remove it, and choose from the leaderboard");
     if (s->objective.limits)
         return refuse(err, s->objective.limit[0].place, "a score limit", "remove it, and limit the time or the trials");
     for (int i = 0; i < s->resources.devices.n; i++)
@@ -225,7 +237,9 @@ asx_st spec_metric(const struct task_spec *s, enum asx_task task, const struct a
     if (!(m->tasks & ASX_TASK_BIT(task)))
         return spec_fail(err, ASX_E_INVAL, place(s, m->greater_is_better ? "objective.maximize" : "objective.minimize"),
                          "the metric '%s' is for two classes, and the target has more; choose for example %s", m->head.name,
-                         strcmp(m->head.name, "roc_auc") == 0 ? "roc_auc_ovr" : strcmp(m->head.name, "f1") == 0 ? "f1_macro" : "log_loss");
+                         strcmp(m->head.name, "roc_auc") == 0 ? "roc_auc_ovr"
+                         : strcmp(m->head.name, "f1") == 0    ? "f1_macro"
+                                                              : "log_loss");
     *out = m;
     return ASX_OK;
 }

@@ -42,15 +42,19 @@ asx_st spec_read_pair(struct task_spec *, const struct spec_key *, const char *n
 const struct asx_metric *spec_metric_named(const struct spec_context *, const char *);
 const struct asx_learner *spec_learner_named(const struct spec_context *, const char *);
 /** "there is no metric 'x'; did you mean 'y'?" or a list of what there is. */
-asx_st spec_unknown(struct task_spec *, struct asx_err *, struct spec_place, const char *what, const char *word, const char **names, size_t n);
+asx_st spec_unknown(struct task_spec *, struct asx_err *, struct spec_place, const char *what, const char *word, const char **names,
+                    size_t n);
 asx_st spec_unknown_metric(struct task_spec *, struct asx_err *, struct spec_place, const char *word);
 asx_st spec_unknown_learner(struct task_spec *, struct asx_err *, struct spec_place, const char *word);
 
 /* ---- readers of single keys (SPEC_OTHER) ---- */
-asx_st spec_read_version(struct task_spec *, const struct spec_key *, const struct yaml_node *, struct spec_place, struct asx_err *);
+asx_st spec_read_version(struct task_spec *, const struct spec_key *, const struct yaml_node *, struct spec_place,
+                         struct asx_err *);
 asx_st spec_read_task(struct task_spec *, const struct spec_key *, const struct yaml_node *, struct spec_place, struct asx_err *);
-asx_st spec_read_class_weights(struct task_spec *, const struct spec_key *, const struct yaml_node *, struct spec_place, struct asx_err *);
-asx_st spec_read_delimiter(struct task_spec *, const struct spec_key *, const struct yaml_node *, struct spec_place, struct asx_err *);
+asx_st spec_read_class_weights(struct task_spec *, const struct spec_key *, const struct yaml_node *, struct spec_place,
+                               struct asx_err *);
+asx_st spec_read_delimiter(struct task_spec *, const struct spec_key *, const struct yaml_node *, struct spec_place,
+                           struct asx_err *);
 asx_st spec_read_goal(struct task_spec *, const struct spec_key *, const struct yaml_node *, struct spec_place, struct asx_err *);
 asx_st spec_read_score_limit(struct task_spec *, const char *metric, const struct yaml_node *, struct spec_place, struct asx_err *);
 asx_st spec_read_space(struct task_spec *, const struct spec_key *, const struct yaml_node *, struct spec_place, struct asx_err *);

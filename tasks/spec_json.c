@@ -52,15 +52,11 @@ static json_t *write_key(const struct task_spec *s, const struct spec_key *k)
     const void *f = spec_field(s, k);
     const char *text;
     switch (k->type) {
-    case SPEC_TEXT:
-        memcpy(&text, f, sizeof(text));
-        return text ? json_string(text) : json_null();
-    case SPEC_PATH:
-        memcpy(&text, f, sizeof(text));
-        return write_path(text);
+    case SPEC_TEXT: memcpy(&text, f, sizeof(text)); return text ? json_string(text) : json_null();
+    case SPEC_PATH: memcpy(&text, f, sizeof(text)); return write_path(text);
     case SPEC_INT: return json_integer(*(const int *)f);
-    case SPEC_U64: return json_integer((json_int_t)*(const uint64_t *)f);
-    case SPEC_SIZE: return json_integer((json_int_t)*(const uint64_t *)f);
+    case SPEC_U64: return json_integer((json_int_t) * (const uint64_t *)f);
+    case SPEC_SIZE: return json_integer((json_int_t) * (const uint64_t *)f);
     case SPEC_REAL:
     case SPEC_DURATION: return json_real(*(const double *)f);
     case SPEC_SWITCH: return json_string(switch_word(*(const int *)f));
@@ -91,14 +87,16 @@ json_t *spec_write_delimiter(const struct task_spec *s)
 
 json_t *spec_write_maximize(const struct task_spec *s)
 {
-    return s->objective.metric && s->objective.metric->greater_is_better ? json_string(s->objective.metric->head.name) : json_null();
+    return s->objective.metric && s->objective.metric->greater_is_better ? json_string(s->objective.metric->head.name)
+                                                                         : json_null();
 }
 
 json_t *spec_write_minimize(const struct task_spec *s)
 {
     if (s->objective.goal != SPEC_GOAL_SCORE)
         return json_string(s->objective.goal == SPEC_GOAL_TIME ? "time" : "price");
-    return s->objective.metric && !s->objective.metric->greater_is_better ? json_string(s->objective.metric->head.name) : json_null();
+    return s->objective.metric && !s->objective.metric->greater_is_better ? json_string(s->objective.metric->head.name)
+                                                                          : json_null();
 }
 
 static json_t *write_restriction(const struct spec_restriction *r)

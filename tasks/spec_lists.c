@@ -94,11 +94,12 @@ asx_st spec_read_names(struct spec_reading *r, const struct spec_key *k, const s
     if (v->kind == YAML_MAP)
         return spec_fail(err, ASX_E_INVAL, place, "'%s' is a map, not a list; write %s", k->path, k->example);
     if (v->kind == YAML_SCALAR)
-        st = k->type == SPEC_WORDS || r->option ? split(s, &list, v->text, err) : spec_names_add(s, &list, v->text, strlen(v->text), err);
+        st = k->type == SPEC_WORDS || r->option ? split(s, &list, v->text, err)
+                                                : spec_names_add(s, &list, v->text, strlen(v->text), err);
     for (size_t i = 0; !st && v->kind == YAML_LIST && i < v->n; i++) {
         if (v->item[i].kind != YAML_SCALAR)
-            return spec_fail(err, ASX_E_INVAL, spec_place_of(&v->item[i], r->origin), "an item of '%s' is %s, not a name; write %s", k->path,
-                             spec_kind_of(&v->item[i]), k->example);
+            return spec_fail(err, ASX_E_INVAL, spec_place_of(&v->item[i], r->origin), "an item of '%s' is %s, not a name; write %s",
+                             k->path, spec_kind_of(&v->item[i]), k->example);
         st = spec_names_add(s, &list, v->item[i].text, strlen(v->item[i].text), err);
         struct spec_names one = {list.name ? list.name + list.n - 1 : NULL, st ? 0 : 1};
         if (!st)
@@ -113,13 +114,14 @@ asx_st spec_read_names(struct spec_reading *r, const struct spec_key *k, const s
     return st;
 }
 
-asx_st spec_read_pair(struct task_spec *s, const struct spec_key *k, const char *name, const struct yaml_node *v, struct spec_place place,
-                      struct asx_err *err)
+asx_st spec_read_pair(struct task_spec *s, const struct spec_key *k, const char *name, const struct yaml_node *v,
+                      struct spec_place place, struct asx_err *err)
 {
     struct spec_pairs *p = spec_field(s, k);
     double x = 0;
     if (v->kind != YAML_SCALAR)
-        return spec_fail(err, ASX_E_INVAL, place, "'%s.%s' is %s, not one value; write %s", k->path, name, spec_kind_of(v), k->example);
+        return spec_fail(err, ASX_E_INVAL, place, "'%s.%s' is %s, not one value; write %s", k->path, name, spec_kind_of(v),
+                         k->example);
     if (k->type == SPEC_TYPED) {
         size_t n = 0;
         while (k->words[n])
@@ -141,7 +143,8 @@ asx_st spec_read_pairs(struct spec_reading *r, const struct spec_key *k, const s
 {
     struct spec_pairs *p = spec_field(r->spec, k);
     if (v->kind != YAML_MAP)
-        return spec_fail(err, ASX_E_INVAL, spec_place_of(v, r->origin), "'%s' is %s, not a map; write %s", k->path, spec_kind_of(v), k->example);
+        return spec_fail(err, ASX_E_INVAL, spec_place_of(v, r->origin), "'%s' is %s, not a map; write %s", k->path, spec_kind_of(v),
+                         k->example);
     *p = (struct spec_pairs){NULL, NULL, 0};
     for (size_t i = 0; i < v->n; i++) {
         asx_st st = spec_read_pair(r->spec, k, v->key[i].text, &v->item[i], spec_place_of(&v->item[i], r->origin), err);

@@ -21,8 +21,8 @@ const struct asx_learner *spec_learner_named(const struct spec_context *c, const
     return NULL;
 }
 
-asx_st spec_unknown(struct task_spec *s, struct asx_err *err, struct spec_place place, const char *what, const char *word, const char **names,
-                    size_t n)
+asx_st spec_unknown(struct task_spec *s, struct asx_err *err, struct spec_place place, const char *what, const char *word,
+                    const char **names, size_t n)
 {
     const char *near = err_nearest(word, names, n);
     if (near)
@@ -31,7 +31,8 @@ asx_st spec_unknown(struct task_spec *s, struct asx_err *err, struct spec_place 
     text_init(&list, s->mem);
     for (size_t i = 0; i < n && list.n < 400; i++)
         text_printf(&list, "%s%s", i ? ", " : "", names[i]);
-    asx_st st = spec_fail(err, ASX_E_INVAL, place, "there is no %s '%.60s'; choose among %s", what, word, list.failed || !list.n ? "those listed" : list.s);
+    asx_st st = spec_fail(err, ASX_E_INVAL, place, "there is no %s '%.60s'; choose among %s", what, word,
+                          list.failed || !list.n ? "those listed" : list.s);
     text_clear(&list);
     return st;
 }

@@ -71,7 +71,8 @@ static bool no_value(const struct yaml_node *v)
     return (v->kind == YAML_SCALAR && !v->quoted && !v->text[0]) || (v->kind == YAML_MAP && !v->n);
 }
 
-static asx_st wrong(const struct spec_key *k, const struct yaml_node *v, struct spec_place p, const char *wanted, struct asx_err *err)
+static asx_st wrong(const struct spec_key *k, const struct yaml_node *v, struct spec_place p, const char *wanted,
+                    struct asx_err *err)
 {
     return spec_fail(err, ASX_E_INVAL, p, "'%s' is '%.60s', not %s; write for example %s", k->path, v->text, wanted, k->example);
 }
@@ -150,7 +151,8 @@ static asx_st read_word(struct spec_reading *r, const struct spec_key *k, const 
         *(int *)spec_field(r->spec, k) = on ? SPEC_HEADER_YES : SPEC_HEADER_NO;
         return ASX_OK;
     }
-    return spec_unknown(r->spec, err, spec_place_of(v, r->origin), strrchr(k->path, '.') + 1, v->text, (const char **)(uintptr_t)k->words, n);
+    return spec_unknown(r->spec, err, spec_place_of(v, r->origin), strrchr(k->path, '.') + 1, v->text,
+                        (const char **)(uintptr_t)k->words, n);
 }
 
 /* ---- keys that exclude each other -------------------------------------------- */
@@ -173,7 +175,8 @@ static asx_st settle(struct spec_reading *r, int key, struct spec_place p, struc
             if (!s->place[other].origin)
                 continue;
             if (strcmp(s->place[other].origin, r->origin) == 0)
-                return spec_fail(err, ASX_E_INVAL, p, "'%s' and '%s' contradict each other; keep one of them", exclusive[i][0], exclusive[i][1]);
+                return spec_fail(err, ASX_E_INVAL, p, "'%s' and '%s' contradict each other; keep one of them", exclusive[i][0],
+                                 exclusive[i][1]);
             s->place[other] = (struct spec_place){0};
             if (strcmp(spec_keys[other].path, "search.validation.folds") == 0)
                 s->search.folds = 0;
@@ -198,7 +201,8 @@ asx_st spec_read_value(struct spec_reading *r, int key, const struct yaml_node *
         return st;
     bool scalar = k->type <= SPEC_WORD;
     if (scalar && v->kind != YAML_SCALAR)
-        return spec_fail(err, ASX_E_INVAL, p, "'%s' is %s, not one value; write for example %s", k->path, spec_kind_of(v), k->example);
+        return spec_fail(err, ASX_E_INVAL, p, "'%s' is %s, not one value; write for example %s", k->path, spec_kind_of(v),
+                         k->example);
     switch (k->type) {
     case SPEC_TEXT:
     case SPEC_PATH: st = read_text(r, k, v, err); break;
@@ -262,7 +266,8 @@ static asx_st unknown_key(struct task_spec *s, const char *prefix, const char *w
     for (int i = 0; i < spec_keys_n; i++) {
         const char *dot = strrchr(spec_keys[i].path, '.');
         if (dot && strcmp(dot + 1, word) == 0)
-            return spec_fail(err, ASX_E_INVAL, p, "there is no key '%.60s'%s%s%s; did you mean '%s'?", word, in, prefix, end, spec_keys[i].path);
+            return spec_fail(err, ASX_E_INVAL, p, "there is no key '%.60s'%s%s%s; did you mean '%s'?", word, in, prefix, end,
+                             spec_keys[i].path);
     }
     if (strcmp(prefix, "objective.subject_to") == 0)
         return spec_fail(err, ASX_E_INVAL, p, "there is no limit '%.60s'; choose among %s, or a metric's name", word, list);
@@ -275,8 +280,9 @@ asx_st spec_read_map(struct spec_reading *r, const char *prefix, const struct ya
     if (map->kind == YAML_SCALAR && !map->quoted && !map->text[0])
         return ASX_OK; /* a section whose lines are all comments */
     if (map->kind != YAML_MAP)
-        return spec_fail(err, ASX_E_INVAL, spec_place_of(map, r->origin), "%s%s%s is %s, not a map of keys; write 'key: value' lines",
-                         prefix[0] ? "'" : "the task spec", prefix, prefix[0] ? "'" : "", spec_kind_of(map));
+        return spec_fail(err, ASX_E_INVAL, spec_place_of(map, r->origin),
+                         "%s%s%s is %s, not a map of keys; write 'key: value' lines", prefix[0] ? "'" : "the task spec", prefix,
+                         prefix[0] ? "'" : "", spec_kind_of(map));
     for (size_t i = 0; i < map->n; i++) {
         char path[256];
         const char *word = map->key[i].text;

@@ -28,8 +28,8 @@ static const struct asx_param *find(struct params p, const char *name)
     return NULL;
 }
 
-static asx_st unknown_param(struct task_spec *s, const struct asx_learner *l, struct params p, const char *word, struct spec_place place,
-                            struct asx_err *err)
+static asx_st unknown_param(struct task_spec *s, const struct asx_learner *l, struct params p, const char *word,
+                            struct spec_place place, struct asx_err *err)
 {
     const char *name[ASX_MAX_PARAMS];
     char what[96];
@@ -51,8 +51,8 @@ static void allowed(const struct asx_param *p, double *low, double *high)
     *high = own ? p->max : p->high;
 }
 
-static asx_st read_choice(struct task_spec *s, const char *path, const struct asx_param *p, const struct yaml_node *v, struct spec_place place,
-                          double *out, struct asx_err *err)
+static asx_st read_choice(struct task_spec *s, const char *path, const struct asx_param *p, const struct yaml_node *v,
+                          struct spec_place place, double *out, struct asx_err *err)
 {
     for (int i = 0; i < p->n_choices; i++)
         if (strcmp(p->choices[i], v->text) == 0) {
@@ -64,14 +64,14 @@ static asx_st read_choice(struct task_spec *s, const char *path, const struct as
     return spec_unknown(s, err, place, what, v->text, (const char **)(uintptr_t)p->choices, (size_t)p->n_choices);
 }
 
-static asx_st read_value(struct task_spec *s, const char *path, const struct asx_param *p, const struct yaml_node *v, struct spec_place place,
-                         double *out, struct asx_err *err)
+static asx_st read_value(struct task_spec *s, const char *path, const struct asx_param *p, const struct yaml_node *v,
+                         struct spec_place place, double *out, struct asx_err *err)
 {
     double low, high;
     bool on;
     if (v->kind != YAML_SCALAR)
-        return spec_fail(err, ASX_E_INVAL, place, "a value of '%s' is %s; write a scalar, a list, or {low: .., high: .., log: true}", path,
-                         spec_kind_of(v));
+        return spec_fail(err, ASX_E_INVAL, place,
+                         "a value of '%s' is %s; write a scalar, a list, or {low: .., high: .., log: true}", path, spec_kind_of(v));
     if (p->kind == ASX_CHOICE)
         return read_choice(s, path, p, v, place, out, err);
     if (p->kind == ASX_BOOL) {
@@ -91,8 +91,8 @@ static asx_st read_value(struct task_spec *s, const char *path, const struct asx
     return ASX_OK;
 }
 
-static asx_st read_list(struct task_spec *s, const char *path, const struct asx_param *p, const struct yaml_node *v, struct spec_restriction *r,
-                        struct asx_err *err)
+static asx_st read_list(struct task_spec *s, const char *path, const struct asx_param *p, const struct yaml_node *v,
+                        struct spec_restriction *r, struct asx_err *err)
 {
     const struct yaml_node *item = v->kind == YAML_LIST ? v->item : v;
     size_t n = v->kind == YAML_LIST ? v->n : 1;
@@ -119,8 +119,8 @@ static asx_st read_list(struct task_spec *s, const char *path, const struct asx_
     return ASX_OK;
 }
 
-static asx_st read_range(struct task_spec *s, const char *path, const struct asx_param *p, const struct yaml_node *v, struct spec_restriction *r,
-                         struct asx_err *err)
+static asx_st read_range(struct task_spec *s, const char *path, const struct asx_param *p, const struct yaml_node *v,
+                         struct spec_restriction *r, struct asx_err *err)
 {
     static const char *const keys[] = {"low", "high", "log"};
     if (p->kind == ASX_CHOICE || p->kind == ASX_BOOL)
@@ -137,16 +137,19 @@ static asx_st read_range(struct task_spec *s, const char *path, const struct asx
         else if (strcmp(word, "high") == 0)
             st = read_value(s, path, p, &v->item[i], place, &r->high, err);
         else if (strcmp(word, "log"))
-            st = spec_unknown(s, err, spec_place_of(&v->key[i], r->place.origin), "key of a range called", word, (const char **)(uintptr_t)keys, 3);
+            st = spec_unknown(s, err, spec_place_of(&v->key[i], r->place.origin), "key of a range called", word,
+                              (const char **)(uintptr_t)keys, 3);
         else if (!spec_bool(&v->item[i], &r->log))
             st = spec_fail(err, ASX_E_INVAL, place, "'log' of '%s' is not true or false; write one of them", path);
         if (st)
             return st;
     }
     if (r->low >= r->high)
-        return spec_fail(err, ASX_E_INVAL, r->place, "the range of '%s' has low %g and high %g; low must be below high", path, r->low, r->high);
+        return spec_fail(err, ASX_E_INVAL, r->place, "the range of '%s' has low %g and high %g; low must be below high", path,
+                         r->low, r->high);
     if (r->log && !(r->low > 0))
-        return spec_fail(err, ASX_E_INVAL, r->place, "the range of '%s' begins at %g, which has no logarithm; raise low, or drop log", path, r->low);
+        return spec_fail(err, ASX_E_INVAL, r->place,
+                         "the range of '%s' begins at %g, which has no logarithm; raise low, or drop log", path, r->low);
     return ASX_OK;
 }
 
@@ -170,8 +173,8 @@ static asx_st put(struct task_spec *s, const struct spec_restriction *r, struct 
     return ASX_OK;
 }
 
-static asx_st restrict_param(struct task_spec *s, const struct asx_learner *l, const char *name, const struct yaml_node *v, struct spec_place at,
-                             struct spec_place value_at, struct asx_err *err)
+static asx_st restrict_param(struct task_spec *s, const struct asx_learner *l, const char *name, const struct yaml_node *v,
+                             struct spec_place at, struct spec_place value_at, struct asx_err *err)
 {
     char path[192];
     struct params all = params_of(s, l);
@@ -186,13 +189,15 @@ static asx_st restrict_param(struct task_spec *s, const struct asx_learner *l, c
     return st ? st : put(s, &r, err);
 }
 
-static asx_st restrict_learner(struct task_spec *s, const char *name, const struct yaml_node *v, struct spec_place at, struct asx_err *err)
+static asx_st restrict_learner(struct task_spec *s, const char *name, const struct yaml_node *v, struct spec_place at,
+                               struct asx_err *err)
 {
     const struct asx_learner *l = spec_learner_named(&s->context, name);
     if (!l)
         return spec_unknown_learner(s, err, at, name);
     if (v->kind != YAML_MAP)
-        return spec_fail(err, ASX_E_INVAL, at, "the space of '%s' is %s, not a map of parameters; write {parameter: values}", name, spec_kind_of(v));
+        return spec_fail(err, ASX_E_INVAL, at, "the space of '%s' is %s, not a map of parameters; write {parameter: values}", name,
+                         spec_kind_of(v));
     for (size_t i = 0; i < v->n; i++) {
         asx_st st = restrict_param(s, l, v->key[i].text, &v->item[i], spec_place_of(&v->key[i], at.origin),
                                    spec_place_of(&v->item[i], at.origin), err);
@@ -202,7 +207,8 @@ static asx_st restrict_learner(struct task_spec *s, const char *name, const stru
     return ASX_OK;
 }
 
-asx_st spec_read_space(struct task_spec *s, const struct spec_key *k, const struct yaml_node *v, struct spec_place p, struct asx_err *err)
+asx_st spec_read_space(struct task_spec *s, const struct spec_key *k, const struct yaml_node *v, struct spec_place p,
+                       struct asx_err *err)
 {
     if (v->kind != YAML_MAP)
         return spec_fail(err, ASX_E_INVAL, p, "'%s' is %s, not a map of learners; write %s", k->path, spec_kind_of(v), k->example);
@@ -217,7 +223,8 @@ asx_st spec_read_space(struct task_spec *s, const struct spec_key *k, const stru
 }
 
 /* "gbdt" or "gbdt.num_leaves"; parameters of steps have a dot of their own ("gbdt.onehot.max_levels"). */
-asx_st spec_read_space_at(struct task_spec *s, const char *path, const struct yaml_node *v, struct spec_place p, struct asx_err *err)
+asx_st spec_read_space_at(struct task_spec *s, const char *path, const struct yaml_node *v, struct spec_place p,
+                          struct asx_err *err)
 {
     char name[64];
     size_t n = strcspn(path, ".");

@@ -86,7 +86,10 @@ static void put_columns(struct text *out, const struct spec_init *in)
         if (isfinite(f->min) && isfinite(f->max))
             text_printf(out, ", from %.6g to %.6g", f->min, f->max);
         if (f->role == ASX_ROLE_CONSTANT || f->role == ASX_ROLE_DUPLICATE || f->role == ASX_ROLE_ID)
-            text_printf(out, "; left out: %s", f->role == ASX_ROLE_CONSTANT ? "constant" : f->role == ASX_ROLE_DUPLICATE ? "a duplicate" : "ID-like");
+            text_printf(out, "; left out: %s",
+                        f->role == ASX_ROLE_CONSTANT    ? "constant"
+                        : f->role == ASX_ROLE_DUPLICATE ? "a duplicate"
+                                                        : "ID-like");
         text_puts(out, "\n");
     }
     if (p->columns > SHOWN)
@@ -108,7 +111,8 @@ static void put_target_note(struct text *out, const struct spec_init *in)
 /* ---- keys ------------------------------------------------------------------------ */
 
 /* Writes the value of a key that this data decides; false: the key stays a comment. */
-static bool put_value(struct text *out, const struct spec_key *k, const struct spec_init *in, const struct asx_kind *kind, const struct asx_metric *m)
+static bool put_value(struct text *out, const struct spec_key *k, const struct spec_init *in, const struct asx_kind *kind,
+                      const struct asx_metric *m)
 {
     if (strcmp(k->path, "assay") == 0)
         text_puts(out, "1");

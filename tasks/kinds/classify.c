@@ -95,7 +95,8 @@ static size_t sort_classes(const struct asx_column *c, struct word *w, size_t n)
 }
 
 /* Names as one block: pointers, then the strings they point to. */
-static const char **names_of(const struct asx_column *c, const struct asx_target *t, const struct word *w, size_t n, struct mem *mem)
+static const char **names_of(const struct asx_column *c, const struct asx_target *t, const struct word *w, size_t n,
+                             struct mem *mem)
 {
     char buf[40];
     size_t bytes = n * sizeof(char *), length;
@@ -208,8 +209,9 @@ static asx_st set_positive(struct asx_target *t, const char *column, const char 
     if (!positive || !*positive)
         return ASX_OK;
     if (t->classes != 2)
-        return err_set(err, ASX_E_INVAL, "a positive class '%s' is for two classes, and the target '%s' has %d; remove data.positive",
-                       positive, column, t->classes);
+        return err_set(err, ASX_E_INVAL,
+                       "a positive class '%s' is for two classes, and the target '%s' has %d; remove data.positive", positive,
+                       column, t->classes);
     struct lookup l;
     if (!lookup_init(&l, t, mem))
         return err_set(err, ASX_E_NOMEM, "no memory for the classes of '%s'; raise the memory limit", column);
@@ -227,17 +229,19 @@ static asx_st check_count(const struct asx_column *c, size_t classes, const stru
     char buf[40];
     size_t n;
     if (classes > TARGET_MAX_CLASSES)
-        return err_set(err, ASX_E_DATA, "the target '%s' has %zu distinct values, more than %d classes; use regress, or choose another column",
+        return err_set(err, ASX_E_DATA,
+                       "the target '%s' has %zu distinct values, more than %d classes; use regress, or choose another column",
                        c->name, classes, (int)TARGET_MAX_CLASSES);
     if (classes > 1)
         return ASX_OK;
     const char *s = target_text(c, t->row[0], buf, sizeof(buf), &n);
-    return err_set(err, ASX_E_DATA, "the target '%s' has one class only, '%.*s'; there is nothing to tell apart, choose another column",
-                   c->name, (int)(n < 60 ? n : 60), s);
+    return err_set(err, ASX_E_DATA,
+                   "the target '%s' has one class only, '%.*s'; there is nothing to tell apart, choose another column", c->name,
+                   (int)(n < 60 ? n : 60), s);
 }
 
-static asx_st classify_target(const struct asx_frame *f, int column, const char *positive, struct mem *mem,
-                              struct asx_target *t, struct asx_err *err)
+static asx_st classify_target(const struct asx_frame *f, int column, const char *positive, struct mem *mem, struct asx_target *t,
+                              struct asx_err *err)
 {
     asx_st st = target_rows(f, column, mem, t, err);
     if (st)

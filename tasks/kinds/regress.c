@@ -23,8 +23,9 @@ static asx_st bad_cell(const struct asx_column *c, size_t row, struct asx_err *e
     char buf[40];
     size_t n;
     const char *s = target_text(c, row, buf, sizeof(buf), &n);
-    return err_set(err, ASX_E_DATA, "the target '%s' is not a number: row %zu says '%.*s'; choose a numeric column, or use classify",
-                   c->name, row + 1, (int)(n < 40 ? n : 40), s);
+    return err_set(err, ASX_E_DATA,
+                   "the target '%s' is not a number: row %zu says '%.*s'; choose a numeric column, or use classify", c->name,
+                   row + 1, (int)(n < 40 ? n : 40), s);
 }
 
 static asx_st read_values(const struct asx_frame *f, int column, struct mem *mem, struct asx_target *t, struct asx_err *err)
@@ -35,7 +36,8 @@ static asx_st read_values(const struct asx_frame *f, int column, struct mem *mem
     const struct asx_column *c = &f->column[column];
     t->task = ASX_REGRESSION;
     if (c->type == ASX_DATETIME) {
-        st = err_set(err, ASX_E_DATA, "the target '%s' is a date, not a number; set data.types to numeric, or choose another column", c->name);
+        st = err_set(err, ASX_E_DATA,
+                     "the target '%s' is a date, not a number; set data.types to numeric, or choose another column", c->name);
         goto out;
     }
     for (size_t i = 0; i < t->rows; i++)
@@ -49,8 +51,8 @@ out:
     return st;
 }
 
-static asx_st regress_target(const struct asx_frame *f, int column, const char *positive, struct mem *mem,
-                             struct asx_target *t, struct asx_err *err)
+static asx_st regress_target(const struct asx_frame *f, int column, const char *positive, struct mem *mem, struct asx_target *t,
+                             struct asx_err *err)
 {
     memset(t, 0, sizeof(*t));
     if (positive && *positive)
@@ -58,7 +60,8 @@ static asx_st regress_target(const struct asx_frame *f, int column, const char *
     asx_st st = read_values(f, column, mem, t, err);
     if (!st && t->rows < 2) {
         target_clear(t);
-        st = err_set(err, ASX_E_DATA, "one row has a value of the target '%s', too few to learn from; give more rows", f->column[column].name);
+        st = err_set(err, ASX_E_DATA, "one row has a value of the target '%s', too few to learn from; give more rows",
+                     f->column[column].name);
     }
     return st;
 }

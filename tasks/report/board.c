@@ -10,7 +10,7 @@
 
 enum column { RANK, MODEL, LEARNER, SCORE, INTERVAL, TEST, FIT, PREDICTED, PREDICT, MEMORY, WEIGHT, FIDELITY, DEVICE, CONFIG };
 
-const struct board_column board_columns[] = {
+const struct board_column report_columns[] = {
     {"rank", "#", "#", true, 0, "place by validation score"},
     {"model", "model", "model", false, 3, "name for assay predict"},
     {"learner", "learner", "learner", false, 0, "algorithm"},
@@ -26,22 +26,22 @@ const struct board_column board_columns[] = {
     {"device", "device", "device", false, 11, "where it ran"},
     {"config", "parameters", "parameters", false, 10, "parameters that were chosen"},
 };
-const int board_columns_n = sizeof(board_columns) / sizeof(*board_columns);
+const int report_columns_n = sizeof(report_columns) / sizeof(*report_columns);
 
 /* ---- fields ------------------------------------------------------------------- */
 
-double field_number(const json_t *o, const char *key)
+double report_number(const json_t *o, const char *key)
 {
     return json_double(json_object_get(o, key));
 }
 
-const char *field_text(const json_t *o, const char *key)
+const char *report_text(const json_t *o, const char *key)
 {
     const char *s = json_string_value(json_object_get(o, key));
     return s ? s : "";
 }
 
-const json_t *field_array(const json_t *o, const char *key)
+const json_t *report_array(const json_t *o, const char *key)
 {
     const json_t *a = json_object_get(o, key);
     return json_is_array(a) ? a : NULL;
@@ -73,30 +73,33 @@ static bool cell_used(const struct board *b, int column)
     text_init(&t, NULL);
     for (size_t i = 0; i < b->n && !used; i++) {
         t.n = 0;
-        board_cell(b, i, column, &t);
+        report_cell(b, i, column, &t);
         used = t.n > 0;
-        if (column == FIDELITY) /* worth a column only where trials differ in it */
-            used = field_number(row_of(b, i), "fidelity") < 1;
+        /* these are worth a column only where trials differ in them */
+        if (column == FIDELITY)
+            used = report_number(row_of(b, i), "fidelity") < 1;
+        else if (column == DEVICE)
+            used = used && strcmp(report_text(row_of(b, i), "device"), "cpu") != 0;
     }
     text_clear(&t);
     return used;
 }
 
-void board_init(struct board *b, const json_t *run)
+void report_init(struct board *b, const json_t *run)
 {
     double largest = 0;
     memset(b, 0, sizeof(*b));
     b->run = run;
-    b->rows = field_array(run, "leaderboard");
+    b->rows = report_array(run, "leaderboard");
     b->n = json_array_size(b->rows);
     for (size_t i = 0; i < b->n; i++)
-        largest = fmax(largest, fabs(field_number(row_of(b, i), "validation")));
+        largest = fmax(largest, fabs(report_number(row_of(b, i), "validation")));
     b->decimals = decimals_for(largest);
-    for (int c = 0; c < board_columns_n; c++)
-        b->used[c] = board_columns[c].rank == 0 || cell_used(b, c);
+    for (int c = 0; c < report_columns_n; c++)
+        b->used[c] = report_columns[c].rank == 0 || cell_used(b, c);
 }
 
-void board_score(const struct board *b, double score, struct text *out)
+void report_score(const struct board *b, double score, struct text *out)
 {
     if (!isfinite(score))
         return;
@@ -118,7 +121,7 @@ static void put_value(const json_t *v, struct text *out)
         text_printf(out, "%.4g", json_number_value(v));
 }
 
-void board_config(const json_t *config, struct text *out)
+void report_config(const json_t *config, struct text *out)
 {
     const char *name;
     json_t *v;
@@ -157,47 +160,48 @@ static void put_bytes(double bytes, struct text *out)
         text_puts(out, clock_format_bytes(bytes, buf));
 }
 
-void board_cell(const struct board *b, size_t row, int column, struct text *out)
+void report_cell(const struct board *b, size_t row, int column, struct text *out)
 {
     const json_t *r = row_of(b, row);
-    double low = field_number(r, "ci_low"), high = field_number(r, "ci_high"), w = field_number(r, "weight");
+    double low = report_number(r, "ci_low"), high = report_number(r, "ci_high"), w = report_number(r, "weight");
     switch ((enum column)column) {
     case RANK: put_value(json_object_get(r, "rank"), out); break;
-    case MODEL: text_puts(out, field_text(r, "model")); break;
-    case LEARNER: text_puts(out, field_text(r, "learner")); break;
-    case SCORE: board_score(b, field_number(r, "validation"), out); break;
+    case MODEL: text_puts(out, report_text(r, "model")); break;
+    case LEARNER: text_puts(out, report_text(r, "learner")); break;
+    case SCORE: report_score(b, report_number(r, "validation"), out); break;
     case INTERVAL:
         if (isfinite(low) && isfinite(high)) {
-            board_score(b, low, out);
+            report_score(b, low, out);
             text_puts(out, " to ");
-            board_score(b, high, out);
+            report_score(b, high, out);
         }
         break;
-    case TEST: board_score(b, field_number(r, "test"), out); break;
-    case FIT: put_seconds(field_number(r, "fit_s"), out); break;
-    case PREDICTED: put_seconds(field_number(r, "fit_predicted_s"), out); break;
-    case PREDICT: put_micros(field_number(r, "predict_us_per_row"), out); break;
-    case MEMORY: put_bytes(field_number(r, "peak_bytes"), out); break;
+    case TEST: report_score(b, report_number(r, "test"), out); break;
+    case FIT: put_seconds(report_number(r, "fit_s"), out); break;
+    case PREDICTED: put_seconds(report_number(r, "fit_predicted_s"), out); break;
+    case PREDICT: put_micros(report_number(r, "predict_us_per_row"), out); break;
+    case MEMORY: put_bytes(report_number(r, "peak_bytes"), out); break;
     case WEIGHT:
         if (w > 0)
             text_printf(out, "%.3g", w);
         break;
     case FIDELITY:
-        if (isfinite(field_number(r, "fidelity")))
-            text_printf(out, "%.3g", field_number(r, "fidelity"));
+        if (isfinite(report_number(r, "fidelity")))
+            text_printf(out, "%.3g", report_number(r, "fidelity"));
         break;
-    case DEVICE: text_puts(out, field_text(r, "device")); break;
-    case CONFIG: board_config(json_object_get(r, "config"), out); break;
+    case DEVICE: text_puts(out, report_text(r, "device")); break;
+    case CONFIG: report_config(json_object_get(r, "config"), out); break;
     }
 }
 
 /* ---- the run in words ---------------------------------------------------------------- */
 
-const char *board_stop_text(const char *reason)
+const char *report_stop_text(const char *reason)
 {
     static const char *const words[][2] = {
-        {"time", "the time limit"},       {"trials", "the trial limit"},        {"target", "the score was reached"}, {"price", "the price limit"},
-        {"space", "nothing left to try"}, {"converged", "no more improvement"}, {"interrupted", "interrupted"},
+        {"time", "the time limit"},     {"trials", "the trial limit"},    {"target", "the score was reached"},
+        {"price", "the price limit"},   {"space", "nothing left to try"}, {"converged", "no more improvement"},
+        {"interrupted", "interrupted"},
     };
     for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
         if (strcmp(words[i][0], reason) == 0)
@@ -205,10 +209,11 @@ const char *board_stop_text(const char *reason)
     return reason;
 }
 
-void board_summary(const json_t *run, struct text *out)
+void report_summary(const json_t *run, struct text *out)
 {
     const json_t *trials = json_object_get(run, "trials");
-    double finished = field_number(trials, "finished"), failed = field_number(trials, "failed"), pruned = field_number(trials, "pruned");
+    double finished = report_number(trials, "finished"), failed = report_number(trials, "failed"),
+           pruned = report_number(trials, "pruned");
     char buf[32];
     if (isfinite(finished))
         text_printf(out, "%.0f trials finished", finished);
@@ -216,12 +221,12 @@ void board_summary(const json_t *run, struct text *out)
         text_printf(out, ", %.0f stopped early", pruned);
     if (failed > 0)
         text_printf(out, ", %.0f failed", failed);
-    if (isfinite(field_number(run, "elapsed_s")))
-        text_printf(out, "%s%s", out->n ? "; " : "", clock_format_seconds(field_number(run, "elapsed_s"), buf));
-    if (isfinite(field_number(run, "budget_s")))
-        text_printf(out, " of %s", clock_format_seconds(field_number(run, "budget_s"), buf));
-    if (field_number(run, "peak_rss_bytes") > 0)
-        text_printf(out, ", %s of memory", clock_format_bytes(field_number(run, "peak_rss_bytes"), buf));
-    if (field_text(run, "stop_reason")[0])
-        text_printf(out, "; ended by: %s", board_stop_text(field_text(run, "stop_reason")));
+    if (isfinite(report_number(run, "elapsed_s")))
+        text_printf(out, "%s%s", out->n ? "; " : "", clock_format_seconds(report_number(run, "elapsed_s"), buf));
+    if (isfinite(report_number(run, "budget_s")))
+        text_printf(out, " of %s", clock_format_seconds(report_number(run, "budget_s"), buf));
+    if (report_number(run, "peak_rss_bytes") > 0)
+        text_printf(out, ", %s of memory", clock_format_bytes(report_number(run, "peak_rss_bytes"), buf));
+    if (report_text(run, "stop_reason")[0])
+        text_printf(out, "; ended by: %s", report_stop_text(report_text(run, "stop_reason")));
 }

@@ -7,12 +7,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const fields[] = {"rank",          "model",          "learner",    "validation",           "ci_low", "ci_high", "test",
-                                     "fit_s",         "fit_predicted_s", "fit_alone_s", "predict_us_per_row",   "peak_bytes",
-                                     "peak_predicted_bytes", "device",   "weight",     "pareto",               "fidelity", "seed",   "plan", "config"};
+static const char *const fields[] = {"rank",
+                                     "model",
+                                     "learner",
+                                     "validation",
+                                     "ci_low",
+                                     "ci_high",
+                                     "test",
+                                     "fit_s",
+                                     "fit_predicted_s",
+                                     "fit_alone_s",
+                                     "predict_us_per_row",
+                                     "peak_bytes",
+                                     "peak_predicted_bytes",
+                                     "device",
+                                     "weight",
+                                     "pareto",
+                                     "fidelity",
+                                     "seed",
+                                     "plan",
+                                     "config"};
 enum { FIELDS = sizeof(fields) / sizeof(*fields) };
 
-void csv_cell(struct text *out, const char *s)
+void report_csv_cell(struct text *out, const char *s)
 {
     if (!s[strcspn(s, ",\"\r\n")]) {
         text_puts(out, s);
@@ -27,7 +44,7 @@ void csv_cell(struct text *out, const char *s)
 static void put_field(const json_t *v, struct text *out)
 {
     if (json_is_string(v))
-        csv_cell(out, json_string_value(v));
+        report_csv_cell(out, json_string_value(v));
     else if (json_is_integer(v))
         text_printf(out, "%lld", (long long)json_integer_value(v));
     else if (json_is_real(v))
@@ -37,7 +54,7 @@ static void put_field(const json_t *v, struct text *out)
     else if (json_is_object(v) || json_is_array(v)) {
         char *s = json_text(v);
         if (s)
-            csv_cell(out, s);
+            report_csv_cell(out, s);
         else
             out->failed = true;
         free(s);
@@ -46,7 +63,7 @@ static void put_field(const json_t *v, struct text *out)
 
 void report_csv(const json_t *run, struct text *out)
 {
-    const json_t *rows = field_array(run, "leaderboard");
+    const json_t *rows = report_array(run, "leaderboard");
     for (size_t f = 0; f < FIELDS; f++)
         text_printf(out, "%s%s", f ? "," : "", fields[f]);
     text_puts(out, "\n");

@@ -18,19 +18,26 @@ static void put_row(const struct board *b, size_t i, struct text *out)
     struct text t;
     text_init(&t, out->mem);
     text_puts(out, i == 0 ? "<tr class=\"best\">" : "<tr>");
-    for (int c = 0; c < board_columns_n; c++) {
+    for (int c = 0; c < report_columns_n; c++) {
         if (!b->used[c])
             continue;
-        const char *id = board_columns[c].id;
+        const char *id = report_columns[c].id;
         t.n = 0;
-        board_cell(b, i, c, &t);
-        text_printf(out, "<td%s>", board_columns[c].right ? " class=\"n\"" : strcmp(id, "config") == 0 ? " class=\"config\"" : "");
-        html_text(out, t.n ? t.s : "");
+        report_cell(b, i, c, &t);
+        text_printf(out, "<td%s>", report_columns[c].right ? " class=\"n\"" : strcmp(id, "config") == 0 ? " class=\"config\"" : "");
+        report_html_text(out, t.n ? t.s : "");
         if (strcmp(id, "learner") == 0 && json_is_true(json_object_get(json_array_get(b->rows, i), "pareto")))
             text_puts(out, "<span class=\"tag\" title=\"none is both faster to predict and better\">front</span>");
         text_puts(out, "</td>");
     }
     text_puts(out, "</tr>\n");
+    t.n = 0;
+    report_config(json_object_get(json_array_get(b->rows, i), "config"), &t);
+    if (t.n) { /* on paper parameters have a line of their own below the row */
+        text_puts(out, "<tr class=\"paper\"><td class=\"config\" colspan=\"14\">");
+        report_html_text(out, t.s);
+        text_puts(out, "</td></tr>\n");
+    }
     out->failed |= t.failed;
     text_clear(&t);
 }
@@ -39,41 +46,47 @@ static void put_row(const struct board *b, size_t i, struct text *out)
 static void put_header(const struct board *b, struct text *out)
 {
     text_puts(out, "<thead><tr>");
-    for (int c = 0; c < board_columns_n; c++)
-        if (b->used[c])
-            text_printf(out, "<th scope=\"col\"%s title=\"%s\">%s</th>", board_columns[c].right ? " class=\"n\"" : "", board_columns[c].help,
-                        board_columns[c].title);
+    for (int c = 0; c < report_columns_n; c++) {
+        if (!b->used[c])
+            continue;
+        const char *class = report_columns[c].right                       ? " class=\"n\""
+                            : strcmp(report_columns[c].id, "config") == 0 ? " class=\"config\""
+                                                                          : "";
+        text_printf(out, "<th scope=\"col\"%s title=\"%s\">%s</th>", class, report_columns[c].help, report_columns[c].title);
+    }
     text_puts(out, "</tr></thead>\n");
 }
 
 static void put_failed(const json_t *run, struct text *out)
 {
-    const json_t *list = field_array(run, "failed");
+    const json_t *list = report_array(run, "failed");
     size_t n = json_array_size(list);
     if (!n)
         return;
-    text_printf(out, "<details><summary>%zu failed trial%s</summary><div class=\"scroll\"><table><thead><tr><th>trial</th><th>error</th></tr></thead><tbody>\n",
+    text_printf(out,
+                "<details><summary>%zu failed trial%s</summary><div "
+                "class=\"scroll\"><table><thead><tr><th>trial</th><th>error</th></tr></thead><tbody>\n",
                 n, n == 1 ? "" : "s");
     for (size_t i = 0; i < n && i < 10 * MOST_ROWS; i++) {
         const json_t *f = json_array_get(list, i), *t = json_object_get(f, "trial");
         text_puts(out, "<tr><td>");
         if (json_is_number(t))
             text_printf(out, "%.0f", json_number_value(t));
-        html_text(out, json_is_string(t) ? json_string_value(t) : "");
+        report_html_text(out, json_is_string(t) ? json_string_value(t) : "");
         text_puts(out, "</td><td class=\"wrap\">");
-        html_text(out, field_text(f, "error"));
+        report_html_text(out, report_text(f, "error"));
         text_puts(out, "</td></tr>\n");
     }
     text_puts(out, "</tbody></table></div></details>\n");
 }
 
-void html_tables(const struct board *b, struct text *out)
+void report_html_tables(const struct board *b, struct text *out)
 {
     text_puts(out, "<h2>Leaderboard</h2>\n");
     if (!b->n)
         text_puts(out, "<p class=\"muted\">No trial finished.</p>\n");
     else {
-        text_puts(out, "<div class=\"scroll\"><table class=\"board\">");
+        text_puts(out, "<div class=\"scroll tall\"><table class=\"board\">");
         put_header(b, out);
         text_puts(out, "<tbody>\n");
         for (size_t i = 0; i < b->n; i++)
@@ -89,13 +102,17 @@ static void open_figure(struct text *out, const char *chart, int height, const c
 {
     text_printf(out, "<figure><figcaption><h3>%s</h3><p>%s</p></figcaption>\n", title, caption);
     if (chart)
-        text_printf(out, "<div class=\"chart\" style=\"height:%dpx\"><canvas data-chart=\"%s\" role=\"img\" aria-label=\"%s; the numbers are in the table below\"></canvas></div>\n",
+        text_printf(out,
+                    "<div class=\"chart\" style=\"height:%dpx\"><canvas data-chart=\"%s\" role=\"img\" aria-label=\"%s; the "
+                    "numbers are in the table below\"></canvas></div>\n",
                     height, chart, title);
 }
 
 static void open_numbers(struct text *out, const char *first, const char *second, const char *third)
 {
-    text_printf(out, "<details class=\"numbers\" open><summary>Numbers</summary><div class=\"scroll\"><table><thead><tr><th>%s</th><th class=\"n\">%s</th>",
+    text_printf(out,
+                "<details class=\"numbers\" open><summary>Numbers</summary><div class=\"scroll\"><table><thead><tr><th>%s</th><th "
+                "class=\"n\">%s</th>",
                 first, second);
     if (third)
         text_printf(out, "<th class=\"n\">%s</th>", third);
@@ -115,8 +132,14 @@ static void figure_scores(const struct board *b, struct text *out)
     if (!b->n)
         return;
     size_t n = b->n < 20 ? b->n : 20;
-    text_printf(out, "<figure><figcaption><h3>Scores</h3><p>The best %zu; bars are 95 %% bootstrap intervals over held-out rows.</p></figcaption>\n", n);
-    text_printf(out, "<div class=\"chart\" style=\"height:%zupx\"><canvas data-chart=\"scores\" role=\"img\" aria-label=\"Scores; the numbers are in the leaderboard\"></canvas></div>\n",
+    text_printf(
+        out,
+        "<figure class=\"picture\"><figcaption><h3>Scores</h3><p>The best %zu; bars are 95 %% bootstrap intervals over held-out "
+        "rows.</p></figcaption>\n",
+        n);
+    text_printf(out,
+                "<div class=\"chart\" style=\"height:%zupx\"><canvas data-chart=\"scores\" role=\"img\" aria-label=\"Scores; the "
+                "numbers are in the leaderboard\"></canvas></div>\n",
                 110 + 24 * n);
     text_puts(out, "<p class=\"muted\">The numbers are in the leaderboard above.</p></figure>\n");
 }
@@ -129,7 +152,7 @@ static size_t sampled(size_t i, size_t n, size_t all)
 
 static void figure_timeline(const struct board *b, struct text *out)
 {
-    const json_t *line = field_array(b->run, "timeline");
+    const json_t *line = report_array(b->run, "timeline");
     size_t all = json_array_size(line), n = all < MOST_ROWS ? all : MOST_ROWS;
     char buf[32];
     if (!all)
@@ -139,7 +162,7 @@ static void figure_timeline(const struct board *b, struct text *out)
     for (size_t i = 0; i < n; i++) {
         const json_t *p = json_array_get(line, sampled(i, n, all));
         text_printf(out, "<tr><td>%s</td><td class=\"n\">", clock_format_seconds(json_double(json_array_get(p, 0)), buf));
-        board_score(b, json_double(json_array_get(p, 1)), out);
+        report_score(b, json_double(json_array_get(p, 1)), out);
         text_puts(out, "</td></tr>\n");
     }
     close_figure(out, n, all);
@@ -149,26 +172,30 @@ static void figure_latency(const struct board *b, struct text *out)
 {
     bool any = false;
     for (size_t i = 0; i < b->n; i++)
-        any |= field_number(json_array_get(b->rows, i), "predict_us_per_row") > 0;
+        any |= report_number(json_array_get(b->rows, i), "predict_us_per_row") > 0;
     if (!any)
         return;
-    text_puts(out, "<figure><figcaption><h3>Score against prediction time</h3><p>No model is both faster and better than those on the front.</p></figcaption>\n"
-                   "<div class=\"chart\"><canvas data-chart=\"latency\" role=\"img\" aria-label=\"Score against prediction time; the numbers are in the leaderboard\"></canvas></div>\n"
+    text_puts(out, "<figure class=\"picture\"><figcaption><h3>Score against prediction time</h3><p>No model is both faster and "
+                   "better than those on "
+                   "the front.</p></figcaption>\n"
+                   "<div class=\"chart\"><canvas data-chart=\"latency\" role=\"img\" aria-label=\"Score against prediction time; "
+                   "the numbers are in the leaderboard\"></canvas></div>\n"
                    "<p class=\"muted\">In the leaderboard, models of the front are marked &quot;front&quot;.</p></figure>\n");
 }
 
 /* What was predicted and measured: op executions if the run lists them, else whole trials. */
 static json_t *op_points(const struct board *b)
 {
-    const json_t *ops = field_array(b->run, "ops");
+    const json_t *ops = report_array(b->run, "ops");
     bool trials = !json_array_size(ops);
     size_t all = trials ? b->n : json_array_size(ops), n = all < MOST_POINTS ? all : MOST_POINTS;
     json_t *list = json_array();
     for (size_t i = 0; list && i < n; i++) {
         const json_t *o = json_array_get(trials ? b->rows : ops, sampled(i, n, all));
-        double p = field_number(o, trials ? "fit_predicted_s" : "predicted_s"), m = field_number(o, trials ? "fit_s" : "measured_s");
+        double p = report_number(o, trials ? "fit_predicted_s" : "predicted_s"),
+               m = report_number(o, trials ? "fit_s" : "measured_s");
         if (p > 0 && m > 0 && isfinite(p) && isfinite(m))
-            json_array_append_new(list, json_pack("[s, f, f]", field_text(o, trials ? "learner" : "op"), p, m));
+            json_array_append_new(list, json_pack("[s, f, f]", report_text(o, trials ? "learner" : "op"), p, m));
     }
     return list;
 }
@@ -192,11 +219,12 @@ static void figure_predicted(const struct board *b, struct text *out)
     for (size_t i = 0; i < all; i++)
         sorted[i] = json_array_get(list, i);
     qsort(sorted, all, sizeof(*sorted), by_measured);
-    open_figure(out, "predicted", 320, "Predicted against measured time", "Each prediction was committed before the work began; on the line it was exact.");
-    open_numbers(out, json_array_size(field_array(b->run, "ops")) ? "operator" : "trial", "predicted", "measured");
+    open_figure(out, "predicted", 320, "Predicted against measured time",
+                "Each prediction was committed before the work began; on the line it was exact.");
+    open_numbers(out, json_array_size(report_array(b->run, "ops")) ? "operator" : "trial", "predicted", "measured");
     for (size_t i = 0; i < n; i++) {
         text_puts(out, "<tr><td>");
-        html_text(out, json_string_value(json_array_get(sorted[i], 0)));
+        report_html_text(out, json_string_value(json_array_get(sorted[i], 0)));
         text_printf(out, "</td><td class=\"n\">%s</td>", clock_format_seconds(json_double(json_array_get(sorted[i], 1)), buf));
         text_printf(out, "<td class=\"n\">%s</td></tr>\n", clock_format_seconds(json_double(json_array_get(sorted[i], 2)), buf));
     }
@@ -205,10 +233,10 @@ static void figure_predicted(const struct board *b, struct text *out)
 }
 
 /* Pairs of numbers as a chart and a table. */
-static void figure_pairs(const struct board *b, const char *key, const char *title, const char *caption, const char *first, const char *second,
-                         struct text *out)
+static void figure_pairs(const struct board *b, const char *key, const char *title, const char *caption, const char *first,
+                         const char *second, struct text *out)
 {
-    const json_t *list = field_array(b->run, key);
+    const json_t *list = report_array(b->run, key);
     size_t all = json_array_size(list), n = all < MOST_ROWS ? all : MOST_ROWS;
     if (!all)
         return;
@@ -216,7 +244,8 @@ static void figure_pairs(const struct board *b, const char *key, const char *tit
     open_numbers(out, first, second, NULL);
     for (size_t i = 0; i < n; i++) {
         const json_t *p = json_array_get(list, sampled(i, n, all));
-        text_printf(out, "<tr><td>%.4g</td><td class=\"n\">%.4g</td></tr>\n", json_double(json_array_get(p, 0)), json_double(json_array_get(p, 1)));
+        text_printf(out, "<tr><td>%.4g</td><td class=\"n\">%.4g</td></tr>\n", json_double(json_array_get(p, 0)),
+                    json_double(json_array_get(p, 1)));
     }
     close_figure(out, n, all);
 }
@@ -225,7 +254,7 @@ static void figure_pairs(const struct board *b, const char *key, const char *tit
 
 static void figure_importance(const struct board *b, struct text *out)
 {
-    const json_t *list = field_array(b->run, "importance");
+    const json_t *list = report_array(b->run, "importance");
     size_t all = json_array_size(list), n = all < MOST_FEATURES ? all : MOST_FEATURES;
     double top = 0;
     for (size_t i = 0; i < all; i++)
@@ -239,7 +268,7 @@ static void figure_importance(const struct board *b, struct text *out)
         const char *name = json_string_value(json_array_get(p, 0));
         double share = json_double(json_array_get(p, 1));
         text_puts(out, "<tr><td class=\"wrap\">");
-        html_text(out, name ? name : "");
+        report_html_text(out, name ? name : "");
         text_printf(out, "</td><td class=\"bar\"><span style=\"--v:%.4f\"></span></td><td class=\"n\">%.1f %%</td></tr>\n",
                     isfinite(share) ? share / top : 0, isfinite(share) ? 100 * share : 0);
     }
@@ -258,12 +287,13 @@ static double count_at(const json_t *counts, size_t i, size_t j)
 static void put_class(const json_t *classes, size_t i, struct text *out)
 {
     const char *s = json_string_value(json_array_get(classes, i));
-    html_text(out, s ? s : "");
+    report_html_text(out, s ? s : "");
 }
 
 static void put_matrix(const json_t *classes, const json_t *counts, size_t k, struct text *out)
 {
-    text_puts(out, "<div class=\"scroll\" style=\"border:0;margin-top:8px\"><table class=\"heat\"><thead><tr><th class=\"side\">true \\ predicted</th>");
+    text_puts(out, "<div class=\"scroll\" style=\"border:0;margin-top:8px\"><table class=\"heat\"><thead><tr><th "
+                   "class=\"side\">true \\ predicted</th>");
     for (size_t j = 0; j < k; j++) {
         text_puts(out, "<th scope=\"col\">");
         put_class(classes, j, out);
@@ -278,8 +308,8 @@ static void put_matrix(const json_t *classes, const json_t *counts, size_t k, st
         put_class(classes, i, out);
         text_puts(out, "</th>");
         for (size_t j = 0; j < k; j++)
-            text_printf(out, "<td style=\"--v:%.3f\"%s>%.10g</td>", sum > 0 ? count_at(counts, i, j) / sum : 0, i == j ? " class=\"hit\"" : "",
-                        count_at(counts, i, j));
+            text_printf(out, "<td style=\"--v:%.3f\"%s>%.10g</td>", sum > 0 ? count_at(counts, i, j) / sum : 0,
+                        i == j ? " class=\"hit\"" : "", count_at(counts, i, j));
         if (sum > 0)
             text_printf(out, "<th class=\"side\">%.1f %%</th></tr>\n", 100 * count_at(counts, i, i) / sum);
         else
@@ -308,7 +338,8 @@ static void put_mixups(const json_t *classes, const json_t *counts, size_t k, st
                 top[at] = top[at - 1];
             top[at] = (struct mixup){i, j, c};
         }
-    text_puts(out, "<div class=\"scroll\" style=\"border:0;margin-top:8px\"><table><thead><tr><th>true</th><th>predicted</th><th class=\"n\">rows</th></tr></thead><tbody>\n");
+    text_puts(out, "<div class=\"scroll\" style=\"border:0;margin-top:8px\"><table><thead><tr><th>true</th><th>predicted</th><th "
+                   "class=\"n\">rows</th></tr></thead><tbody>\n");
     for (size_t i = 0; i < n; i++) {
         text_puts(out, "<tr><td>");
         put_class(classes, top[i].i, out);
@@ -321,13 +352,15 @@ static void put_mixups(const json_t *classes, const json_t *counts, size_t k, st
 
 static void figure_confusion(const struct board *b, struct text *out)
 {
-    const json_t *c = json_object_get(b->run, "confusion"), *classes = field_array(c, "classes"), *counts = field_array(c, "counts");
+    const json_t *c = json_object_get(b->run, "confusion"), *classes = report_array(c, "classes"),
+                 *counts = report_array(c, "counts");
     size_t k = json_array_size(classes);
     if (k < 2 || json_array_size(counts) != k)
         return;
     bool matrix = k <= MOST_CLASSES;
     open_figure(out, NULL, 0, matrix ? "Confusion matrix" : "Classes mixed up most",
-                matrix ? "Held-out rows by true and predicted class; the darker, the larger the share of the true class." : "Held-out rows by true and predicted class.");
+                matrix ? "Held-out rows by true and predicted class; the darker, the larger the share of the true class."
+                       : "Held-out rows by true and predicted class.");
     if (matrix)
         put_matrix(classes, counts, k, out);
     else
@@ -335,18 +368,27 @@ static void figure_confusion(const struct board *b, struct text *out)
     text_puts(out, "</figure>\n");
 }
 
-void html_figures(const struct board *b, struct text *out)
+void report_html_figures(const struct board *b, struct text *page)
 {
-    text_puts(out, "<h2>Figures</h2>\n<div class=\"figures\">\n");
+    struct text figures, *out = &figures;
+    text_init(out, page->mem);
     figure_scores(b, out);
     figure_timeline(b, out);
     figure_latency(b, out);
     figure_predicted(b, out);
     figure_importance(b, out);
     figure_confusion(b, out);
-    figure_pairs(b, "roc", "ROC curve", "Held-out rows; the positive class against the other.", "false positive rate", "true positive rate", out);
-    figure_pairs(b, "residuals", "Residuals", "Actual minus predicted on held-out rows; the closer to the line, the better.", "predicted", "actual", out);
-    text_puts(out, "</div>\n");
+    figure_pairs(b, "roc", "ROC curve", "Held-out rows; the positive class against the other.", "false positive rate",
+                 "true positive rate", out);
+    figure_pairs(b, "residuals", "Residuals", "Actual minus predicted on held-out rows; the closer to the line, the better.",
+                 "predicted", "actual", out);
+    if (out->n) {
+        text_puts(page, "<h2>Figures</h2>\n<div class=\"figures\">\n");
+        text_put(page, out->s, out->n);
+        text_puts(page, "</div>\n");
+    }
+    page->failed |= out->failed;
+    text_clear(out);
 }
 
 /* ---- data for the script ------------------------------------------------------------------ */
@@ -365,22 +407,24 @@ static json_t *chart_rows(const struct board *b)
     json_t *rows = json_array();
     for (size_t i = 0; rows && i < b->n && i < MOST_POINTS; i++) {
         const json_t *r = json_array_get(b->rows, i);
-        json_array_append_new(rows, json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:b}", "rank", json_number((double)i + 1), "learner",
-                                              field_text(r, "learner"), "validation", json_number(field_number(r, "validation")), "low",
-                                              json_number(field_number(r, "ci_low")), "high", json_number(field_number(r, "ci_high")), "test",
-                                              json_number(field_number(r, "test")), "us", json_number(field_number(r, "predict_us_per_row")),
-                                              "pareto", json_is_true(json_object_get(r, "pareto"))));
+        json_array_append_new(
+            rows, json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:b}", "rank", json_number((double)i + 1), "learner",
+                            report_text(r, "learner"), "validation", json_number(report_number(r, "validation")), "low",
+                            json_number(report_number(r, "ci_low")), "high", json_number(report_number(r, "ci_high")), "test",
+                            json_number(report_number(r, "test")), "us", json_number(report_number(r, "predict_us_per_row")),
+                            "pareto", json_is_true(json_object_get(r, "pareto"))));
     }
     return rows;
 }
 
-void html_chart_data(const struct board *b, struct text *out)
+void report_html_chart_data(const struct board *b, struct text *out)
 {
     const json_t *run = b->run;
-    json_t *data = json_pack("{s:s, s:o, s:o, s:o, s:o, s:s, s:o, s:o}", "metric", field_text(run, "metric"), "elapsed",
-                             json_number(field_number(run, "elapsed_s")), "board", chart_rows(b), "timeline", thinned(field_array(run, "timeline")),
-                             "ops", op_points(b), "ops_are", json_array_size(field_array(run, "ops")) ? "operators" : "trials", "roc",
-                             thinned(field_array(run, "roc")), "residuals", thinned(field_array(run, "residuals")));
+    json_t *data = json_pack("{s:s, s:o, s:o, s:o, s:o, s:s, s:o, s:o}", "metric", report_text(run, "metric"), "elapsed",
+                             json_number(report_number(run, "elapsed_s")), "board", chart_rows(b), "timeline",
+                             thinned(report_array(run, "timeline")), "ops", op_points(b), "ops_are",
+                             json_array_size(report_array(run, "ops")) ? "operators" : "trials", "roc",
+                             thinned(report_array(run, "roc")), "residuals", thinned(report_array(run, "residuals")));
     char *s = data ? json_dumps(data, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(8)) : NULL;
     json_decref(data);
     if (!s) {

@@ -29,20 +29,20 @@ static void put_board(const struct board *b, size_t rows, struct text *out)
 {
     struct text t;
     text_init(&t, out->mem);
-    for (int c = 0; c < board_columns_n; c++)
+    for (int c = 0; c < report_columns_n; c++)
         if (b->used[c])
-            text_printf(out, "| %s ", board_columns[c].title);
+            text_printf(out, "| %s ", report_columns[c].title);
     text_puts(out, "|\n");
-    for (int c = 0; c < board_columns_n; c++)
+    for (int c = 0; c < report_columns_n; c++)
         if (b->used[c])
-            text_puts(out, board_columns[c].right ? "|---:" : "|:---");
+            text_puts(out, report_columns[c].right ? "|---:" : "|:---");
     text_puts(out, "|\n");
     for (size_t i = 0; i < rows; i++) {
-        for (int c = 0; c < board_columns_n; c++) {
+        for (int c = 0; c < report_columns_n; c++) {
             if (!b->used[c])
                 continue;
             t.n = 0;
-            board_cell(b, i, c, &t);
+            report_cell(b, i, c, &t);
             text_puts(out, "| ");
             put_cell(out, t.s ? t.s : "", t.n);
             text_puts(out, t.n ? " " : "");
@@ -57,20 +57,20 @@ void report_markdown(const json_t *run, const struct report_options *o, struct t
 {
     struct board b;
     struct text line;
-    board_init(&b, run);
+    report_init(&b, run);
     text_init(&line, out->mem);
     text_puts(out, "# ");
-    text_printf(&line, "%s %s", field_text(run, "task"), field_text(run, "target"));
+    text_printf(&line, "%s %s", report_text(run, "task"), report_text(run, "target"));
     put_cell(out, line.s ? line.s : "", line.n);
-    text_printf(out, "\n\n%.0f rows, %.0f columns; metric %s (%s is better).\n", fmax(0, field_number(run, "rows")),
-                fmax(0, field_number(run, "columns")), field_text(run, "metric"),
+    text_printf(out, "\n\n%.0f rows, %.0f columns; metric %s (%s is better).\n", fmax(0, report_number(run, "rows")),
+                fmax(0, report_number(run, "columns")), report_text(run, "metric"),
                 json_is_false(json_object_get(run, "greater_is_better")) ? "less" : "more");
     line.n = 0;
-    board_summary(run, &line);
+    report_summary(run, &line);
     put_cell(out, line.s ? line.s : "", line.n);
     text_puts(out, ".\n\n");
     put_board(&b, o->rows > 0 && (size_t)o->rows < b.n ? (size_t)o->rows : b.n, out);
-    const json_t *warnings = field_array(run, "warnings");
+    const json_t *warnings = report_array(run, "warnings");
     if (json_array_size(warnings))
         text_puts(out, "\n## Warnings\n\n");
     for (size_t i = 0; i < json_array_size(warnings); i++) {

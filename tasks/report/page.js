@@ -46,7 +46,7 @@
     return Object.assign({
       responsive: true, maintainAspectRatio: false, animation: false, normalized: true,
       plugins: {
-        legend: { position: "bottom", labels: { color: colour("text"), boxWidth: 12, usePointStyle: true } },
+        legend: { position: "bottom", labels: { color: colour("text"), boxWidth: 9, boxHeight: 7, usePointStyle: true } },
         tooltip: { callbacks: { label: label } }
       },
       scales: { x: x, y: y }
@@ -79,7 +79,7 @@
       var low = Math.min.apply(null, all), high = Math.max.apply(null, all), pad = (high - low || Math.abs(high) || 1) * .05;
       return {
         type: "bar", data: { labels: labels, datasets: sets },
-        options: options(axis(data.metric, { min: low - pad, max: high + pad, ticks: { color: colour("muted"), callback: round, maxRotation: 0, autoSkipPadding: 12 } }), axis("", { ticks: { color: colour("text"), autoSkip: false } }), value, { indexAxis: "y" })
+        options: options(axis(data.metric, { min: low - pad, max: high + pad, ticks: { color: colour("muted"), callback: round, includeBounds: false, maxRotation: 0, autoSkipPadding: 12 } }), axis("", { ticks: { color: colour("text"), autoSkip: false } }), value, { indexAxis: "y" })
       };
     },
     timeline: function () {
@@ -91,7 +91,7 @@
         : axis("time", { type: "linear", min: 0, ticks: { color: colour("muted"), callback: seconds, maxRotation: 0, autoSkipPadding: 12 } });
       return {
         type: "scatter", data: { datasets: [line("best " + data.metric, list, "a", { stepped: "before", pointRadius: 2 })] },
-        options: options(x, axis(data.metric, { ticks: { color: colour("muted"), callback: round } }), function (c) { return round(c.raw.y) + " after " + seconds(c.raw.x); })
+        options: options(x, axis(data.metric, { grace: "5%", ticks: { color: colour("muted"), callback: round } }), function (c) { return round(c.raw.y) + " after " + seconds(c.raw.x); })
       };
     },
     latency: function () {
@@ -102,7 +102,7 @@
       if (front.length) sets.unshift(line("Pareto front", front, "c", { pointRadius: 5, stepped: "before", pointStyle: "rectRot" }));
       return {
         type: "scatter", data: { datasets: sets },
-        options: options(log("time to predict a row", rows.map(function (r) { return r.us * 1e-6; }), seconds), axis(data.metric, { ticks: { color: colour("muted"), callback: round } }), function (c) { return near(c, function () { return ""; }); })
+        options: options(log("time to predict a row", rows.map(function (r) { return r.us * 1e-6; }), seconds), axis(data.metric, { grace: "5%", ticks: { color: colour("muted"), callback: round } }), function (c) { return near(c, function () { return ""; }); })
       };
     },
     predicted: function () {

@@ -55,7 +55,8 @@ asx_st report_make(const json_t *run, const char *format, const struct report_op
 
 const char *report_format_of(const char *path)
 {
-    static const char *const map[][2] = {{".html", "html"}, {".htm", "html"}, {".md", "md"}, {".csv", "csv"}, {".json", "json"}, {".txt", "table"}};
+    static const char *const map[][2] = {{".html", "html"}, {".htm", "html"},  {".md", "md"},
+                                         {".csv", "csv"},   {".json", "json"}, {".txt", "table"}};
     size_t n = strlen(path);
     for (size_t i = 0; i < sizeof(map) / sizeof(*map); i++)
         if (n > strlen(map[i][0]) && strcmp(path + n - strlen(map[i][0]), map[i][0]) == 0)
@@ -88,20 +89,20 @@ static void put_failed(const json_t *f, const char *format, struct text *out)
     put_trial(f, out);
     text_puts(out, md ? " | " : csv ? "," : "  ");
     if (csv)
-        csv_cell(out, field_text(f, "learner"));
+        report_csv_cell(out, report_text(f, "learner"));
     else
-        put_line(out, field_text(f, "learner")[0] ? field_text(f, "learner") : "-");
+        put_line(out, report_text(f, "learner")[0] ? report_text(f, "learner") : "-");
     text_puts(out, md ? " | " : csv ? "," : "  ");
     if (csv)
-        csv_cell(out, field_text(f, "error"));
+        report_csv_cell(out, report_text(f, "error"));
     else
-        put_line(out, field_text(f, "error"));
+        put_line(out, report_text(f, "error"));
     text_puts(out, md ? " |\n" : "\n");
 }
 
 asx_st report_failed(const json_t *run, const char *format, const struct report_options *o, struct text *out, struct asx_err *err)
 {
-    const json_t *list = field_array(run, "failed");
+    const json_t *list = report_array(run, "failed");
     (void)o;
     if (strcmp(format, "json") == 0) {
         json_t *all = json_pack("{s:O}", "failed", list ? list : run);
@@ -115,8 +116,9 @@ asx_st report_failed(const json_t *run, const char *format, const struct report_
         return finish(out, err);
     }
     if (strcmp(format, "table") && strcmp(format, "md") && strcmp(format, "csv"))
-        return strcmp(format, "html") ? no_format(format, err)
-                                      : err_set(err, ASX_E_INVAL, "failed trials have no format 'html'; choose table, md, json or csv");
+        return strcmp(format, "html")
+                   ? no_format(format, err)
+                   : err_set(err, ASX_E_INVAL, "failed trials have no format 'html'; choose table, md, json or csv");
     if (strcmp(format, "md") == 0)
         text_puts(out, "| trial | learner | error |\n|---:|:---|:---|\n");
     else if (strcmp(format, "csv") == 0)

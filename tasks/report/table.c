@@ -58,7 +58,7 @@ struct layout {
 static size_t total_width(const struct layout *l)
 {
     size_t sum = 0;
-    for (int c = 0; c < board_columns_n; c++)
+    for (int c = 0; c < report_columns_n; c++)
         if (l->shown[c])
             sum += l->width[c] + (sum ? GAP : 0);
     return sum;
@@ -68,25 +68,25 @@ static void lay_out(const struct board *b, size_t rows, size_t width, struct lay
 {
     struct text t;
     text_init(&t, NULL);
-    for (int c = 0; c < board_columns_n; c++) {
+    for (int c = 0; c < report_columns_n; c++) {
         l->shown[c] = b->used[c];
-        l->width[c] = strlen(board_columns[c].narrow);
+        l->width[c] = strlen(report_columns[c].narrow);
         for (size_t i = 0; i < rows; i++) {
             t.n = 0;
-            board_cell(b, i, c, &t);
+            report_cell(b, i, c, &t);
             size_t w = t.n ? width_of(t.s, t.n) : 0;
             l->width[c] = w > l->width[c] ? w : l->width[c];
         }
     }
     text_clear(&t);
-    int config = board_columns_n - 1;
+    int config = report_columns_n - 1;
     size_t wide = l->width[config];
     if (wide > 24)
         l->width[config] = 24; /* shrinks before other columns go, and grows again into what is left */
     while (total_width(l) > width) {
         int worst = -1;
-        for (int c = 0; c < board_columns_n; c++)
-            if (l->shown[c] && board_columns[c].rank && (worst < 0 || board_columns[c].rank > board_columns[worst].rank))
+        for (int c = 0; c < report_columns_n; c++)
+            if (l->shown[c] && report_columns[c].rank && (worst < 0 || report_columns[c].rank > report_columns[worst].rank))
                 worst = c;
         if (worst < 0)
             break;
@@ -95,7 +95,7 @@ static void lay_out(const struct board *b, size_t rows, size_t width, struct lay
     size_t left = width > total_width(l) ? width - total_width(l) : 0;
     if (l->shown[config])
         l->width[config] = l->width[config] + left < wide ? l->width[config] + left : wide;
-    for (int c = 0; c < board_columns_n; c++)
+    for (int c = 0; c < report_columns_n; c++)
         if (l->shown[c])
             l->last = c;
 }
@@ -106,7 +106,7 @@ static void put_rows(const struct board *b, size_t rows, const struct layout *l,
     text_init(&t, NULL);
     for (size_t i = 0; i <= rows; i++) {
         bool first = true;
-        for (int c = 0; c < board_columns_n; c++) {
+        for (int c = 0; c < report_columns_n; c++) {
             if (!l->shown[c])
                 continue;
             if (!first)
@@ -114,10 +114,10 @@ static void put_rows(const struct board *b, size_t rows, const struct layout *l,
             first = false;
             t.n = 0;
             if (i)
-                board_cell(b, i - 1, c, &t);
+                report_cell(b, i - 1, c, &t);
             else
-                text_puts(&t, board_columns[c].narrow);
-            put_padded(out, t.s ? t.s : "", t.n, l->width[c], board_columns[c].right, c == l->last);
+                text_puts(&t, report_columns[c].narrow);
+            put_padded(out, t.s ? t.s : "", t.n, l->width[c], report_columns[c].right, c == l->last);
         }
         while (out->n && out->s[out->n - 1] == ' ')
             out->n--;
@@ -142,12 +142,12 @@ void report_table(const json_t *run, const struct report_options *o, struct text
     struct board b;
     struct layout l = {.last = 0};
     struct text line;
-    board_init(&b, run);
+    report_init(&b, run);
     size_t rows = o->rows > 0 ? (size_t)o->rows : 20;
     rows = rows < b.n ? rows : b.n;
     text_init(&line, out->mem);
-    text_printf(&line, "%s %s: %.0f rows, %.0f columns; %s, %s is better", field_text(run, "task"), field_text(run, "target"),
-                fmax(0, field_number(run, "rows")), fmax(0, field_number(run, "columns")), field_text(run, "metric"),
+    text_printf(&line, "%s %s: %.0f rows, %.0f columns; %s, %s is better", report_text(run, "task"), report_text(run, "target"),
+                fmax(0, report_number(run, "rows")), fmax(0, report_number(run, "columns")), report_text(run, "metric"),
                 json_is_false(json_object_get(run, "greater_is_better")) ? "less" : "more");
     put_plain(out, line.s ? line.s : "", line.n);
     text_puts(out, "\n\n");
@@ -156,11 +156,11 @@ void report_table(const json_t *run, const struct report_options *o, struct text
     if (b.n > rows)
         text_printf(out, "and %zu more\n", b.n - rows);
     line.n = 0;
-    board_summary(run, &line);
+    report_summary(run, &line);
     text_puts(out, "\n");
     put_plain(out, line.s ? line.s : "", line.n);
     text_puts(out, "\n");
-    put_lines("warning: ", field_array(run, "warnings"), out);
+    put_lines("warning: ", report_array(run, "warnings"), out);
     out->failed |= line.failed;
     text_clear(&line);
 }

@@ -25,12 +25,14 @@ static const struct asx_metric *find(const char *name)
 
 static struct asx_scored scored_of(const struct metrics_case *c)
 {
-    return (struct asx_scored){.n = c->n, .outputs = c->outputs, .y = c->y, .pred64 = c->pred, .weight = c->weight, .positive = c->positive};
+    return (struct asx_scored){
+        .n = c->n, .outputs = c->outputs, .y = c->y, .pred64 = c->pred, .weight = c->weight, .positive = c->positive};
 }
 
 static void close_to(double got, double want, double tolerance, const char *metric, const char *name)
 {
-    ck_assert_msg(fabs(got - want) <= tolerance * fmax(1, fabs(want)), "%s of '%s': %.17g, expected %.17g", metric, name, got, want);
+    ck_assert_msg(fabs(got - want) <= tolerance * fmax(1, fabs(want)), "%s of '%s': %.17g, expected %.17g", metric, name, got,
+                  want);
 }
 
 START_TEST(golden)
@@ -44,8 +46,22 @@ END_TEST
 
 START_TEST(all_present)
 {
-    static const char *const names[] = {"accuracy", "average_precision", "balanced_accuracy", "brier", "f1", "f1_macro", "log_loss", "mae",
-                                        "mape", "mcc", "median_ae", "r2", "rmse", "rmsle", "roc_auc", "roc_auc_ovr"};
+    static const char *const names[] = {"accuracy",
+                                        "average_precision",
+                                        "balanced_accuracy",
+                                        "brier",
+                                        "f1",
+                                        "f1_macro",
+                                        "log_loss",
+                                        "mae",
+                                        "mape",
+                                        "mcc",
+                                        "median_ae",
+                                        "r2",
+                                        "rmse",
+                                        "rmsle",
+                                        "roc_auc",
+                                        "roc_auc_ovr"};
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
         const struct asx_metric *m = find(names[i]);
         ck_assert(m->tasks && m->head.summary && m->score);

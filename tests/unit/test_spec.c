@@ -100,7 +100,8 @@ static const char full[] = "assay: 1\n"
                            "search:\n"
                            "  learners: [gbdt, logistic]\n"
                            "  strategy: auto\n"
-                           "  space: {gbdt: {num_leaves: [15, 31, 63], learning_rate: {low: 0.01, high: 0.3, log: true}, max_depth: 8, loss: absolute, extra: yes}}\n"
+                           "  space: {gbdt: {num_leaves: [15, 31, 63], learning_rate: {low: 0.01, high: 0.3, log: true}, "
+                           "max_depth: 8, loss: absolute, extra: yes}}\n"
                            "  refit: full\n"
                            "  validation: {folds: 5, repeats: 2, group: patient}\n"
                            "  trials: 200\n"
@@ -137,7 +138,8 @@ static void check_full(void)
     ck_assert(r[4].n == 1 && r[4].value[0] == 1);
     ck_assert(spec->search.refit == SPEC_REFIT_FULL && spec->search.folds == 5 && spec->search.repeats == 2);
     ck_assert_str_eq(spec->search.group, "patient");
-    ck_assert(spec->search.trials == 200 && spec->search.ensemble == SPEC_OFF && spec->search.warm_start == SPEC_ON && spec->search.seed == 7);
+    ck_assert(spec->search.trials == 200 && spec->search.ensemble == SPEC_OFF && spec->search.warm_start == SPEC_ON &&
+              spec->search.seed == 7);
     ck_assert(spec->optimizer.sharing == SPEC_OFF && spec->optimizer.batching == SPEC_ON && spec->optimizer.disable.n == 0);
 }
 
@@ -273,7 +275,8 @@ START_TEST(errors)
     ck_assert_msg(st == ASX_E_INVAL, "'%s' gives %d", b->text, st);
     ck_assert_msg(strstr(err.text, b->says), "'%s' says: %s", b->text, err.text);
     ck_assert_str_eq(err.file, "dir/t.yaml");
-    ck_assert_msg(b->column == 0 || (err.line == b->line && err.column == b->column), "'%s' at %d:%d: %s", b->text, err.line, err.column, err.text);
+    ck_assert_msg(b->column == 0 || (err.line == b->line && err.column == b->column), "'%s' at %d:%d: %s", b->text, err.line,
+                  err.column, err.text);
     ck_assert_msg(!strchr(err.text, '\n') && strlen(err.text) < 500, "not one sentence: %s", err.text);
 }
 END_TEST
@@ -362,23 +365,31 @@ static const struct {
     {"task: classify\ndata: {train: a.csv, target: y}\nsearch: {validation: {group: y}}", ASX_E_INVAL, "both 'data.target' and"},
     {"task: regress\ndata: {train: a.csv, target: y, positive: b}", ASX_E_INVAL, "does not go with regress"},
     {"task: regress\ndata: {train: a.csv, target: y, class_weights: balanced}", ASX_E_INVAL, "class weights do not go"},
-    {"task: regress\ndata: {train: a.csv, target: y}\nobjective: {maximize: roc_auc}", ASX_E_INVAL, "'roc_auc' does not go with regress; choose for example rmse"},
-    {"task: classify\ndata: {train: a.csv, target: y}\nobjective: {subject_to: {rmse: 2}}", ASX_E_INVAL, "'rmse' does not go with classify"},
+    {"task: regress\ndata: {train: a.csv, target: y}\nobjective: {maximize: roc_auc}", ASX_E_INVAL,
+     "'roc_auc' does not go with regress; choose for example rmse"},
+    {"task: classify\ndata: {train: a.csv, target: y}\nobjective: {subject_to: {rmse: 2}}", ASX_E_INVAL,
+     "'rmse' does not go with classify"},
     {"task: regress\ndata: {train: a.csv, target: y}\nsearch: {learners: [logistic]}", ASX_E_INVAL, "'logistic' does not regress"},
     {"task: regress\ndata: {train: a.csv, target: y}\nsearch: {strategy: magic}", ASX_E_INVAL, "there is no strategy 'magic'"},
     {"task: regress\ndata: {train: a.csv, target: y}\nresources: {devices: [gpu]}", ASX_E_INVAL, "there is no device 'gpu'"},
     {"task: regress\ndata: {train: a.csv, target: y}\nresources: {prices: {cpu: 1}}", ASX_E_INVAL, "there is no price 'cpu'"},
     {"task: regress\ndata: {train: a.csv, target: y}\nobjective: {minimize: time}", ASX_E_INVAL, "needs a score to reach"},
     {"task: regress\ndata: {train: a.csv, target: y}\nobjective: {subject_to: {price: 1}}", ASX_E_INVAL, "needs the prices"},
-    {"task: regress\ndata: {train: a.csv, target: y}\nobjective: {subject_to: {predict_latency: 1min, time: 5s}}", ASX_E_INVAL, "longer than the whole run"},
-    {"task: classify\ndata: {train: a.csv, target: y}\nobjective: {minimize: time, subject_to: {roc_auc: 0.9}}", ASX_E_UNSUPPORTED, "not supported yet"},
-    {"task: classify\ndata: {train: a.csv, target: y}\nobjective: {minimize: price, subject_to: {roc_auc: 0.9}}\nresources: {prices: {cpu_hour: 1}}",
+    {"task: regress\ndata: {train: a.csv, target: y}\nobjective: {subject_to: {predict_latency: 1min, time: 5s}}", ASX_E_INVAL,
+     "longer than the whole run"},
+    {"task: classify\ndata: {train: a.csv, target: y}\nobjective: {minimize: time, subject_to: {roc_auc: 0.9}}", ASX_E_UNSUPPORTED,
+     "not supported yet"},
+    {"task: classify\ndata: {train: a.csv, target: y}\nobjective: {minimize: price, subject_to: {roc_auc: 0.9}}\nresources: "
+     "{prices: {cpu_hour: 1}}",
      ASX_E_UNSUPPORTED, "least price is not supported yet"},
-    {"task: classify\ndata: {train: a.csv, target: y}\nobjective: {subject_to: {price: 1}}\nresources: {prices: {cpu_hour: 1}}", ASX_E_UNSUPPORTED,
-     "a price limit is not supported yet"},
-    {"task: classify\ndata: {train: a.csv, target: y}\nobjective: {subject_to: {predict_latency: 50us}}", ASX_E_UNSUPPORTED, "a latency limit is not supported yet"},
-    {"task: classify\ndata: {train: a.csv, target: y}\nobjective: {subject_to: {roc_auc: \">= 0.92\"}}", ASX_E_UNSUPPORTED, "a score limit is not supported yet"},
-    {"task: classify\ndata: {train: a.csv, target: y}\nresources: {devices: [cpu, \"opencl:0\"]}", ASX_E_UNSUPPORTED, "the device 'opencl:0' is not supported yet"},
+    {"task: classify\ndata: {train: a.csv, target: y}\nobjective: {subject_to: {price: 1}}\nresources: {prices: {cpu_hour: 1}}",
+     ASX_E_UNSUPPORTED, "a price limit is not supported yet"},
+    {"task: classify\ndata: {train: a.csv, target: y}\nobjective: {subject_to: {predict_latency: 50us}}", ASX_E_UNSUPPORTED,
+     "a latency limit is not supported yet"},
+    {"task: classify\ndata: {train: a.csv, target: y}\nobjective: {subject_to: {roc_auc: \">= 0.92\"}}", ASX_E_UNSUPPORTED,
+     "a score limit is not supported yet"},
+    {"task: classify\ndata: {train: a.csv, target: y}\nresources: {devices: [cpu, \"opencl:0\"]}", ASX_E_UNSUPPORTED,
+     "the device 'opencl:0' is not supported yet"},
 };
 
 START_TEST(whole)
