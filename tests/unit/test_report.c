@@ -11,25 +11,31 @@
 
 Suite *suite_report(void);
 
-#define EVIL "a<b>&\"'|\\u0007</script><script>alert(1)</script>"
+#define EVIL "a<b>&\\\"'|\\u0007</script><script>alert(1)</script>"
 
 /* One run with every field, names as bad as JSON lets them be. */
 static const char rich[] =
     "{\"assay\":\"0.1.0\",\"run\":\"r1\",\"task\":\"classify\",\"target\":\"" EVIL "\",\"rows\":390,\"columns\":14,"
     "\"classes\":[\"" EVIL "\",\"b\"],\"metric\":\"roc_auc\",\"greater_is_better\":true,\"budget_s\":60,\"elapsed_s\":59.1,"
     "\"peak_rss_bytes\":812345678,\"stop_reason\":\"time\",\"data\":\"" EVIL "\","
-    "\"best\":{\"model\":\"m41\",\"learner\":\"ensemble\",\"validation\":0.9289,\"ci_low\":0.926,\"ci_high\":0.932,\"test\":0.9301},"
+    "\"best\":{\"model\":\"m41\",\"learner\":\"ensemble\",\"validation\":0.9289,\"ci_low\":0.926,\"ci_high\":0.932,\"test\":0.9301}"
+    ","
     "\"leaderboard\":["
     "{\"rank\":1,\"model\":\"m41\",\"learner\":\"ensemble\",\"config\":{},\"fidelity\":1.0,\"validation\":0.9289,\"ci_low\":0.926,"
     "\"ci_high\":0.932,\"test\":0.9301,\"fit_s\":3.1,\"fit_predicted_s\":2.8,\"fit_alone_s\":4.0,\"predict_us_per_row\":4.2,"
-    "\"peak_bytes\":91234567,\"peak_predicted_bytes\":90000000,\"device\":\"cpu\",\"weight\":0.4,\"pareto\":true,\"seed\":1,\"plan\":\"p3\"},"
-    "{\"rank\":2,\"model\":\"m2\",\"learner\":\"" EVIL "\",\"config\":{\"" EVIL "\":\"" EVIL "\",\"l2\":0.5,\"on\":true},\"fidelity\":0.5,"
+    "\"peak_bytes\":91234567,\"peak_predicted_bytes\":90000000,\"device\":\"cpu\",\"weight\":0.4,\"pareto\":true,\"seed\":1,"
+    "\"plan\":\"p3\"},"
+    "{\"rank\":2,\"model\":\"m2\",\"learner\":\"" EVIL "\",\"config\":{\"" EVIL "\":\"" EVIL
+    "\",\"l2\":0.5,\"on\":true},\"fidelity\":0.5,"
     "\"validation\":0.92,\"ci_low\":null,\"ci_high\":null,\"test\":null,\"fit_s\":0.02,\"fit_predicted_s\":0.03,"
-    "\"predict_us_per_row\":1234567,\"peak_bytes\":1000,\"device\":\"opencl:0\",\"weight\":0,\"pareto\":false,\"seed\":1,\"plan\":\"p3\"}],"
+    "\"predict_us_per_row\":1234567,\"peak_bytes\":1000,\"device\":\"opencl:0\",\"weight\":0,\"pareto\":false,\"seed\":1,\"plan\":"
+    "\"p3\"}],"
     "\"trials\":{\"finished\":180,\"failed\":1,\"pruned\":64},\"costs\":{\"q_error_median\":1.2,\"q_error_p95\":1.9},"
     "\"sharing\":{\"hits\":930,\"seconds_saved\":210.4},\"warnings\":[\"" EVIL "\"],\"timeline\":[[0.05,0.5],[1.5,0.9289]],"
-    "\"importance\":[[\"" EVIL "\",0.75],[\"x\",0.25]],\"confusion\":{\"classes\":[\"" EVIL "\",\"b\"],\"counts\":[[200,10],[20,160]]},"
-    "\"roc\":[[0,0],[0.1,0.8],[1,1]],\"residuals\":[[1,1.5]],\"ops\":[{\"op\":\"" EVIL "\",\"predicted_s\":0.1,\"measured_s\":0.2}],"
+    "\"importance\":[[\"" EVIL "\",0.75],[\"x\",0.25]],\"confusion\":{\"classes\":[\"" EVIL
+    "\",\"b\"],\"counts\":[[200,10],[20,160]]},"
+    "\"roc\":[[0,0],[0.1,0.8],[1,1]],\"residuals\":[[1,1.5]],\"ops\":[{\"op\":\"" EVIL
+    "\",\"predicted_s\":0.1,\"measured_s\":0.2}],"
     "\"failed\":[{\"trial\":17,\"learner\":\"mlp\",\"error\":\"" EVIL "\"}]}";
 
 static struct asx_err err;
@@ -99,11 +105,13 @@ START_TEST(decimals)
     static const struct {
         double score;
         const char *shown;
-    } cases[] = {{0.92894, "0.9289"}, {0.012345, "0.01235"}, {0.000123456, "0.0001235"}, {12.3456, "12.346"}, {123.456, "123.46"},
-                 {23415.31, "23415"}, {1.23456e15, "1.235e+15"}, {0, "0.0000"},          {-0.5, "-0.5000"}};
+    } cases[] = {{0.92894, "0.9289"},       {0.012345, "0.01235"}, {0.000123456, "0.0001235"},
+                 {12.3456, "12.346"},       {123.456, "123.46"},   {23415.31, "23415"},
+                 {1.23456e15, "1.235e+15"}, {0, "0.0000"},         {-0.5, "-0.5000"}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         char text[200];
-        snprintf(text, sizeof(text), "{\"task\":\"regress\",\"leaderboard\":[{\"rank\":1,\"learner\":\"x\",\"validation\":%.17g}]}", cases[i].score);
+        snprintf(text, sizeof(text), "{\"task\":\"regress\",\"leaderboard\":[{\"rank\":1,\"learner\":\"x\",\"validation\":%.17g}]}",
+                 cases[i].score);
         load(text);
         ck_assert_msg(strstr(make("table", 0), cases[i].shown), "%s not in\n%s", cases[i].shown, out.s);
     }
@@ -164,10 +172,12 @@ END_TEST
 START_TEST(html)
 {
     const char *text = make("html", 0);
-    ck_assert_uint_eq(count(text, "alert(1)"), count(text, "&lt;script&gt;alert(1)&lt;/script&gt;") + count(text, "script>alert(1)\\u003c/script>"));
+    ck_assert_uint_eq(count(text, "alert(1)"),
+                      count(text, "&lt;script&gt;alert(1)&lt;/script&gt;") + count(text, "script>alert(1)\\u003c/script>"));
     ck_assert_uint_eq(count(text, "<script"), 3);
     ck_assert_uint_eq(count(text, "</script>"), 3);
-    static const char *const tags[] = {"table", "tr", "tbody", "thead", "figure", "details", "div", "section", "ul", "dl", "main", "style", "h2"};
+    static const char *const tags[] = {"table",   "tr", "tbody", "thead", "figure", "details", "div",
+                                       "section", "ul", "dl",    "main",  "style",  "h2"};
     const char *data = strstr(text, "<script type=\"application/json\"");
     ck_assert_ptr_nonnull(data);
     for (size_t i = 0; i < sizeof(tags) / sizeof(*tags); i++) {
@@ -182,9 +192,20 @@ START_TEST(html)
     static const char *const fetching[] = {" src=", "<link", "@import", "url(", "fetch(", "XMLHttpRequest"};
     for (size_t i = 0; i < sizeof(fetching) / sizeof(*fetching); i++)
         ck_assert_msg(!strstr(text, fetching[i]), "the page has %s", fetching[i]);
-    static const char *const there[] = {"prefers-color-scheme: dark", "@media print", "width=device-width", "data-chart=\"scores\"", "data-chart=\"timeline\"",
-                                        "data-chart=\"latency\"", "data-chart=\"predicted\"", "data-chart=\"roc\"", "data-chart=\"residuals\"",
-                                        "Confusion matrix", "Importance of columns", "Chart.js v", "1 failed trial", "95.2 %"};
+    static const char *const there[] = {"prefers-color-scheme: dark",
+                                        "@media print",
+                                        "width=device-width",
+                                        "data-chart=\"scores\"",
+                                        "data-chart=\"timeline\"",
+                                        "data-chart=\"latency\"",
+                                        "data-chart=\"predicted\"",
+                                        "data-chart=\"roc\"",
+                                        "data-chart=\"residuals\"",
+                                        "Confusion matrix",
+                                        "Importance of columns",
+                                        "Chart.js v",
+                                        "1 failed trial",
+                                        "95.2 %"};
     for (size_t i = 0; i < sizeof(there) / sizeof(*there); i++)
         ck_assert_msg(strstr(text, there[i]), "the page lacks %s", there[i]);
     /* the embedded data is JSON */
@@ -199,10 +220,16 @@ END_TEST
 /* Fields that are absent, null or of another type leave gaps, never crashes. */
 START_TEST(poor)
 {
-    static const char *const runs[] = {"{}", "[]", "3", "{\"leaderboard\":[]}", "{\"leaderboard\":{}}", "{\"leaderboard\":[1,null,[],{}]}",
-                                       "{\"leaderboard\":[{\"rank\":\"x\",\"validation\":\"y\",\"config\":[1]}],\"timeline\":[1,[],[null,2]],"
-                                       "\"importance\":[[1,2],[\"a\",\"b\"],3],\"confusion\":{\"classes\":[1,2],\"counts\":[[1],2]},\"roc\":[[]],"
-                                       "\"residuals\":3,\"ops\":[1,{}],\"failed\":[1,{}],\"warnings\":[1,null]}"};
+    static const char *const runs[] = {
+        "{}",
+        "[]",
+        "3",
+        "{\"leaderboard\":[]}",
+        "{\"leaderboard\":{}}",
+        "{\"leaderboard\":[1,null,[],{}]}",
+        "{\"leaderboard\":[{\"rank\":\"x\",\"validation\":\"y\",\"config\":[1]}],\"timeline\":[1,[],[null,2]],"
+        "\"importance\":[[1,2],[\"a\",\"b\"],3],\"confusion\":{\"classes\":[1,2],\"counts\":[[1],2]},\"roc\":[[]],"
+        "\"residuals\":3,\"ops\":[1,{}],\"failed\":[1,{}],\"warnings\":[1,null]}"};
     static const char *const formats[] = {"table", "md", "html", "csv", "json"};
     for (size_t i = 0; i < sizeof(runs) / sizeof(*runs); i++) {
         load(runs[i]);
@@ -219,7 +246,7 @@ START_TEST(many_classes)
 {
     json_t *classes = json_array(), *counts = json_array();
     for (int i = 0; i < 60; i++) {
-        char name[16];
+        char name[24];
         snprintf(name, sizeof(name), "class %d", i);
         json_array_append_new(classes, json_string(name));
         json_t *row = json_array();
@@ -231,7 +258,7 @@ START_TEST(many_classes)
     const char *text = make("html", 0);
     const char *first = strstr(text, "<td>class 7</td><td>class 9</td><td class=\"n\">33</td>");
     ck_assert(first && !strstr(text, "Confusion matrix"));
-    ck_assert(first < strstr(text, "<td class=\"n\">2</td>"));
+    ck_assert(strstr(first, "<td class=\"n\">2</td>")); /* others follow */
 }
 END_TEST
 
