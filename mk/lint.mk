@@ -29,7 +29,7 @@ $(L)/%.cxx: %
 	@g++ -x c++ -std=c++11 -Wpedantic $(LINT_FLAGS) -MD -MF $@.d -MT $@ $< && touch $@
 $(L)/%.gnu: %
 	@mkdir -p $(@D)
-	@gcc -x c -std=gnu17 -DLANES=4 -DGLM_STEP=f -Wno-unused-function $(LINT_FLAGS) -MD -MF $@.d -MT $@ $< && touch $@
+	@gcc -x c -std=gnu17 -DLANES=4 -DGLM_STEP=f -DDIST_TOPK=f -Wno-unused-function $(LINT_FLAGS) -MD -MF $@.d -MT $@ $< && touch $@
 -include $(shell find $(L) -name '*.d' 2>/dev/null)
 
 lint-format: $(LINT_FILES:%=$(L)/%.fmt)

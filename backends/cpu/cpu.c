@@ -43,6 +43,8 @@ static asx_st cpu_open(struct asx_device *d, struct asx_err *err)
         return ASX_NONE;
     struct cpu_blas blas;
     cpu_blas_init(&blas);
+    static const asx_kernel_fn glm_step[] = {cpu_glm_step_sse2, cpu_glm_step_avx2, cpu_glm_step_avx512};
+    static const asx_kernel_fn dist_topk[] = {cpu_dist_topk_sse2, cpu_dist_topk_avx2, cpu_dist_topk_avx512};
     enum cpu_simd level = cpu_simd_level();
     snprintf(d->info.driver, sizeof d->info.driver, "%s, OpenBLAS %.32s", cpu_simd_name(level), blas.core);
     d->kernel[ASX_K_GEMM_F32] = cpu_gemm_f32;
@@ -51,10 +53,8 @@ static asx_st cpu_open(struct asx_device *d, struct asx_err *err)
     d->kernel[ASX_K_CHOLESKY_F64] = cpu_cholesky_f64;
     d->kernel[ASX_K_EIGEN_F64] = cpu_eigen_f64;
     d->kernel[ASX_K_SPMM_F32] = cpu_spmm_f32;
-    d->kernel[ASX_K_GLM_STEP] = level == CPU_AVX512 ? cpu_glm_step_avx512
-                                : level == CPU_AVX2 ? cpu_glm_step_avx2
-                                                    : cpu_glm_step_sse2;
-    d->kernel[ASX_K_DIST_TOPK] = cpu_dist_topk;
+    d->kernel[ASX_K_GLM_STEP] = glm_step[level];
+    d->kernel[ASX_K_DIST_TOPK] = dist_topk[level];
     d->kernel[ASX_K_MLP_ACT] = cpu_mlp_act;
     cpu_tree_rows(d->kernel);
     return ASX_OK;

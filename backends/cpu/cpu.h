@@ -40,7 +40,9 @@ asx_st cpu_spmm_f32(struct asx_queue *, const void *args);
 asx_st cpu_glm_step_sse2(struct asx_queue *, const void *args);
 asx_st cpu_glm_step_avx2(struct asx_queue *, const void *args);
 asx_st cpu_glm_step_avx512(struct asx_queue *, const void *args);
-asx_st cpu_dist_topk(struct asx_queue *, const void *args);
+asx_st cpu_dist_topk_sse2(struct asx_queue *, const void *args);
+asx_st cpu_dist_topk_avx2(struct asx_queue *, const void *args);
+asx_st cpu_dist_topk_avx512(struct asx_queue *, const void *args);
 asx_st cpu_mlp_act(struct asx_queue *, const void *args);
 
 #endif

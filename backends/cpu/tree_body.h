@@ -69,13 +69,25 @@ static asx_st fast_bin(struct asx_queue *q, const void *args)
 
 INLINE void add_row(uint64_t *hist, const uint8_t *c, uint64_t v, int width, int stride_log2, int shift)
 {
-#define UPDATE(j) \
-    if ((j) < width) \
-        hist[((size_t)(j) << stride_log2) + (size_t)(c[j] >> shift)] += v
-    UPDATE(0); UPDATE(1); UPDATE(2); UPDATE(3);
-    UPDATE(4); UPDATE(5); UPDATE(6); UPDATE(7);
-    UPDATE(8); UPDATE(9); UPDATE(10); UPDATE(11);
-    UPDATE(12); UPDATE(13); UPDATE(14); UPDATE(15);
+#define UPDATE(j)                                                                                                                  \
+    if ((j) < width)                                                                                                               \
+    hist[((size_t)(j) << stride_log2) + (size_t)(c[j] >> shift)] += v
+    UPDATE(0);
+    UPDATE(1);
+    UPDATE(2);
+    UPDATE(3);
+    UPDATE(4);
+    UPDATE(5);
+    UPDATE(6);
+    UPDATE(7);
+    UPDATE(8);
+    UPDATE(9);
+    UPDATE(10);
+    UPDATE(11);
+    UPDATE(12);
+    UPDATE(13);
+    UPDATE(14);
+    UPDATE(15);
 #undef UPDATE
 }
 
@@ -101,13 +113,20 @@ INLINE void hist_loop(const struct asx_hist_args *a, int width, int stride_log2,
         add_row(hist, code + (size_t)row[i] * w, gh[i], width, stride_log2, shift);
 }
 
-#define HIST(W, S, SH) \
-    static void hist_##W##_##S##_##SH(const struct asx_hist_args *a) { hist_loop(a, W, S, SH); }
+#define HIST(W, S, SH)                                                                                                             \
+    static void hist_##W##_##S##_##SH(const struct asx_hist_args *a)                                                               \
+    {                                                                                                                              \
+        hist_loop(a, W, S, SH);                                                                                                    \
+    }
 #define HIST_S(W) HIST(W, 4, 0) HIST(W, 5, 0) HIST(W, 6, 0) HIST(W, 7, 0) HIST(W, 8, 0) HIST(W, 6, 2) HIST(W, 7, 1)
-HIST_S(4) HIST_S(8) HIST_S(12) HIST_S(16)
+HIST_S(4)
+HIST_S(8) HIST_S(12) HIST_S(16)
 
-typedef void (*hist_fn)(const struct asx_hist_args *);
-#define ROW(W) {hist_##W##_4_0, hist_##W##_5_0, hist_##W##_6_0, hist_##W##_7_0, hist_##W##_8_0}
+    typedef void (*hist_fn)(const struct asx_hist_args *);
+#define ROW(W)                                                                                                                     \
+    {                                                                                                                              \
+        hist_##W##_4_0, hist_##W##_5_0, hist_##W##_6_0, hist_##W##_7_0, hist_##W##_8_0                                             \
+    }
 static const hist_fn hist_plain[4][5] = {ROW(4), ROW(8), ROW(12), ROW(16)};
 static const hist_fn hist_by4[4] = {hist_4_6_2, hist_8_6_2, hist_12_6_2, hist_16_6_2};
 static const hist_fn hist_by2[4] = {hist_4_7_1, hist_8_7_1, hist_12_7_1, hist_16_7_1};

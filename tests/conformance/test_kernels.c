@@ -403,6 +403,9 @@ START_TEST(glm_derivative)
 }
 END_TEST
 
+static const asx_kernel_fn dist_level[] = {cpu_dist_topk_sse2, cpu_dist_topk_avx2, cpu_dist_topk_avx512};
+static int level_now;
+
 static void compare_dist(size_t m, size_t n, size_t p, size_t top, bool grid, bool ids)
 {
     float *x = floats(n * p), *q = floats(m * p), *norm = mem_calloc(NULL, n + 1, sizeof *norm);
@@ -422,7 +425,7 @@ static void compare_dist(size_t m, size_t n, size_t p, size_t top, bool grid, bo
     float *scratch = floats(asx_dist_scratch(m, n, top)), *d = floats(m * top), *d2 = floats(m * top);
     uint32_t *at = mem_calloc(NULL, m * top, 4), *at2 = mem_calloc(NULL, m * top, 4);
     struct asx_dist_args g = {m, n, p, top, q, x, norm, ids ? qi : NULL, ids ? xi : NULL, scratch, d, at};
-    ck_assert_int_eq(asx_run_kernel(cpu, ASX_K_DIST_TOPK, &g), ASX_OK);
+    ck_assert_int_eq(dist_level[level_now](NULL, &g), ASX_OK);
     g.dist = d2;
     g.index = at2;
     ck_assert_int_eq(asx_run_kernel(ref, ASX_K_DIST_TOPK, &g), ASX_OK);
@@ -443,8 +446,10 @@ static void compare_dist(size_t m, size_t n, size_t p, size_t top, bool grid, bo
 /* Distances to 1e-5 relative; neighbours the same, positions included (random reals have no ties; a grid has many). */
 START_TEST(dist_topk)
 {
-    for (int round = 0; round < 40; round++)
+    for (int round = 0; round < 60; round++) {
+        level_now = round % ((int)cpu_simd_level() + 1);
         compare_dist(size_between(1, 20), size_between(1, 150), size_between(1, 12), size_between(1, 20), false, round & 1);
+    }
     compare_dist(150, 2500, 6, 10, false, true);
     compare_dist(3, 4500, 3, 5, false, false);
 }
@@ -454,8 +459,10 @@ END_TEST
  * list is only broken by position when it fits the spare places, so the lists are long against the ties. */
 START_TEST(dist_topk_ties)
 {
-    for (int round = 0; round < 20; round++)
+    for (int round = 0; round < 30; round++) {
+        level_now = round % ((int)cpu_simd_level() + 1);
         compare_dist(size_between(1, 10), size_between(1, 200), 4, size_between(1, 8), true, round & 1);
+    }
 }
 END_TEST
 

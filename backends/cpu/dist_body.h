@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
+ * Body of dist_topk for one vector width: a file defines LANES and DIST_TOPK, then includes this.
+ *
  * Nearest rows: |x|^2 - 2 q.x by blocks of GEMM finds top + ASX_DIST_SPARE candidates a query (|q|^2
  * does not change their order), then their distances are computed as sums of squared differences and
  * sorted, ties by position. The spare ones make up for the rounding of the expanded form near the end
  * of the list.
  */
 #include "backends/cpu/cpu.h"
+#include "backends/cpu/vecmath.h"
 
 #include <cblas.h>
+#include <immintrin.h>
 #include <math.h>
 #include <string.h>
 
@@ -67,42 +71,39 @@ static inline float limit(const struct candidates *c)
     return c->n < c->most ? INFINITY : c->dist[0];
 }
 
-enum { STEP = 16 };
-
-/* d = |x|^2 - 2 q.x of STEP rows; the least of them. Four lanes by hand: the compiler keeps one chain of minima. */
-static inline float step(const float *restrict norm, const float *restrict dot, float *restrict d)
+/* Bit l is set where d[l] < most. */
+static inline unsigned below(vf d, vf most)
 {
-    float least[4];
-    for (size_t l = 0; l < STEP; l++)
-        d[l] = norm[l] - 2 * dot[l];
-    for (size_t l = 0; l < 4; l++) {
-        float a = d[l] < d[l + 4] ? d[l] : d[l + 4], b = d[l + 8] < d[l + 12] ? d[l + 8] : d[l + 12];
-        least[l] = a < b ? a : b;
-    }
-    float a = least[0] < least[1] ? least[0] : least[1], b = least[2] < least[3] ? least[2] : least[3];
-    return a < b ? a : b;
+#if LANES == 16
+    return _mm512_cmp_ps_mask((__m512)d, (__m512)most, _CMP_LT_OQ);
+#elif LANES == 8
+    return (unsigned)_mm256_movemask_ps((__m256)(d < most));
+#else
+    return (unsigned)_mm_movemask_ps((__m128)(d < most));
+#endif
 }
 
-static void offer_all(const struct asx_dist_args *g, size_t query, size_t first, size_t n, const float *d, struct candidates *c)
+static inline void offer_one(const struct asx_dist_args *g, size_t query, size_t j, float d, struct candidates *c)
 {
-    bool ids = g->query_id && g->x_id;
-    for (size_t l = 0; l < n; l++)
-        if (d[l] < limit(c) && !(ids && g->query_id[query] == g->x_id[first + l]))
-            offer(c, d[l], (uint32_t)(first + l));
+    if (d < limit(c) && !(g->query_id && g->x_id && g->query_id[query] == g->x_id[j]))
+        offer(c, d, (uint32_t)j);
 }
 
-/* One query against a block of rows: most steps hold nothing near enough and cost one pass of SIMD. */
+/* One query against a block of rows: most vectors hold nothing near enough and cost a compare. */
 static void scan(const struct asx_dist_args *g, size_t query, size_t first, size_t n, const float *dot, struct candidates *c)
 {
     const float *norm = g->x_norm + first;
-    float d[STEP];
     size_t j = 0;
-    for (; j + STEP <= n; j += STEP)
-        if (step(norm + j, dot + j, d) < limit(c))
-            offer_all(g, query, first + j, STEP, d, c);
-    for (size_t l = 0; j + l < n; l++)
-        d[l] = norm[j + l] - 2 * dot[j + l];
-    offer_all(g, query, first + j, n - j, d, c);
+    for (; j + LANES <= n; j += LANES) {
+        vf product = *(const vf *)(dot + j);
+        vf d = *(const vf *)(norm + j) - (product + product);
+        for (unsigned hit = below(d, vec(limit(c))); hit; hit &= hit - 1) {
+            unsigned l = (unsigned)__builtin_ctz(hit);
+            offer_one(g, query, first + j + l, ((const float *)&d)[l], c);
+        }
+    }
+    for (; j < n; j++)
+        offer_one(g, query, first + j, norm[j] - 2 * dot[j], c);
 }
 
 static float squared(const float *restrict a, const float *restrict b, size_t p)
@@ -163,7 +164,7 @@ static void block(const struct asx_dist_args *g, size_t first, size_t m)
     }
 }
 
-asx_st cpu_dist_topk(struct asx_queue *q, const void *args)
+asx_st DIST_TOPK(struct asx_queue *q, const void *args)
 {
     (void)q;
     const struct asx_dist_args *g = args;
