@@ -73,7 +73,8 @@ static bool reserve(struct store *s, struct store_column *c, size_t more)
     if (need <= c->capacity)
         return true;
     double share = s->threshold == UINT64_MAX ? 1 : (double)s->threshold / 18446744073709551616.0;
-    size_t expected = (size_t)(s->expected * share * 1.01);
+    /* the first rows reserve nothing ahead: what the whole file needs is judged against the budget after them */
+    size_t expected = s->seen ? (size_t)(s->expected * share * 1.01) : 0;
     return resize(s, c, expected >= need ? expected : need + need / 4);
 }
 
