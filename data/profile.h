@@ -55,9 +55,12 @@ struct profile {
     struct asx_column_facts *own;   /**< storage of facts.column */
 };
 
+/** From this share on, a feature that explains the target alone is worth a warning. */
+#define PROFILE_PREDICTS 0.98
+
 /** Flags of profile_make. */
 enum {
-    PROFILE_QUICK = 1 /**< facts and roles only: no top values, missingness tests or target predictors (for runs) */
+    PROFILE_QUICK = 1 /**< for runs: no top values and no missingness notes */
 };
 
 /**
@@ -65,8 +68,8 @@ enum {
  * - distinct: exact to 2^16 values, then estimated (a bottom-k sketch of 64-bit hashes, k = 4096, about 1.6 %);
  * - constant: at most one distinct value and nothing missing, or nothing present at all;
  * - duplicate: cell for cell equal to an earlier column of the same type;
- * - ID-like: categories all but distinct (no repeats, at least 20 rows, not text), or whole numbers that step by a
- *   constant in file order or shuffled (a permutation of a range that starts at 0 or 1) with as many values as rows.
+ * - ID-like: categories all but distinct (no repeats, at least 20 rows, not text), or whole numbers, none missing
+ *   or repeated (20 rows at least), that fill two thirds of their range: row numbers, whole or sampled, in any order.
  *
  * @owns   *out is the caller's: profile_free; borrows nothing of `frame` afterwards
  * @cost   one pass a column, columns in parallel
