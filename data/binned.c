@@ -114,10 +114,10 @@ static void bin_column(void *arg, size_t j, int worker)
     }
 }
 
-asx_st binned_make(struct binned *b, const struct asx_frame *frame, const struct data_par *par, int most, struct mem *mem,
-                   struct asx_err *err)
+asx_st binned_make(struct binned *b, const struct asx_frame *frame, const struct data_par *par, int most, size_t sample,
+                   struct mem *mem, struct asx_err *err)
 {
-    size_t n = frame->columns, m = frame->rows < PROFILE_SAMPLE ? frame->rows : PROFILE_SAMPLE;
+    size_t n = frame->columns, m = frame->rows < sample ? frame->rows : sample;
     if (n > 2000) /* wide tables: keep the sample's size in bounds */
         m = m * n > 40000000 ? 40000000 / n + 1 : m;
     *b = (struct binned){.rows = m, .columns = n};

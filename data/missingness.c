@@ -14,7 +14,7 @@
 
 #include <math.h>
 
-enum { BINS = 8, SLOTS = BINS + 1 };
+enum { BINS = 8, SLOTS = BINS + 1, SAMPLE = 20000 };
 
 /* Regularised upper incomplete gamma function Q(a, x): series below a + 1, continued fraction above (DLMF 8.7.1, 8.9.2). */
 static double gamma_tail(double a, double x)
@@ -159,7 +159,7 @@ asx_st profile_missingness(struct profile *p, const struct asx_frame *frame, con
     if (missing == 0)
         return ASX_OK;
     struct binned b;
-    asx_st st = binned_make(&b, frame, par, BINS, mem, err);
+    asx_st st = binned_make(&b, frame, par, BINS, SAMPLE, mem, err);
     if (st)
         return st;
     struct job k = {p, frame, &b, mem, mem_calloc(mem, p->columns, sizeof *k.failed)};

@@ -13,7 +13,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { BINS = PROFILE_BINS, SLOTS = BINS + 1, CLASSES = 64 };
+enum { BINS = PROFILE_BINS, SLOTS = BINS + 1, CLASSES = 64, SAMPLE = 6000 };
 
 struct job {
     struct profile *p;
@@ -106,7 +106,7 @@ asx_st profile_predictors(struct profile *p, const struct asx_frame *frame, cons
     if (c->store == ASX_STORE_STRING)
         return ASX_OK;
     struct binned b;
-    asx_st st = binned_make(&b, frame, par, BINS, mem, err);
+    asx_st st = binned_make(&b, frame, par, BINS, SAMPLE, mem, err);
     if (st)
         return st;
     double *value = mem_array(mem, b.rows, sizeof *value), known[CLASSES];

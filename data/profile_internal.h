@@ -5,7 +5,7 @@
 
 #include "data/profile.h"
 
-enum { PROFILE_BINS = 64, PROFILE_SAMPLE = 20000 };
+enum { PROFILE_BINS = 64 };
 
 /**
  * A sample of rows with each column cut into few bins: quantile bins of numbers and dates, levels by frequency with the
@@ -19,8 +19,9 @@ struct binned {
     uint8_t *bins;      /**< [columns] bins of present cells */
 };
 
-/** At most `most` bins (up to 64) a column. Columns in parallel. */
-asx_st binned_make(struct binned *, const struct asx_frame *, const struct data_par *, int most, struct mem *, struct asx_err *);
+/** At most `most` bins (up to 64) a column, at most `sample` rows. Columns in parallel. */
+asx_st binned_make(struct binned *, const struct asx_frame *, const struct data_par *, int most, size_t sample, struct mem *,
+                   struct asx_err *);
 void binned_clear(struct binned *);
 
 /** Notes about missing cells into profile->column[].missing*. */
