@@ -168,11 +168,21 @@ static asx_st sums_open(struct sums *s, struct asx_exec *exec, const struct baye
 
 /* ---- sums to a model ------------------------------------------------------------------ */
 
-/* Bernoulli with one count added on each side: p = (sum + 1) / (n + 2). */
+/*
+ * Bernoulli with two rows of the column's own share p added to each class (m-estimate, Cestnik 1990): p_c = (sum_c + 2 p) / (n_c + 2).
+ * Adding 1 to each side instead would favour large classes by every rare level.
+ */
 static void bernoulli(struct asx_model *m, size_t raw, size_t classes, const double *at)
 {
+    double n = 0, on = 0;
     for (size_t c = 0; c < classes; c++) {
-        double n = at[c * SUMS], on = at[c * SUMS + 1], p = (on + 1) / (n + 2);
+        n += at[c * SUMS];
+        on += at[c * SUMS + 1];
+    }
+    if (!(on > 0) || !(on < n))
+        return; /* constant: it says nothing */
+    for (size_t c = 0; c < classes; c++) {
+        double p = (at[c * SUMS + 1] + 2 * on / n) / (at[c * SUMS] + 2);
         m->offset[raw * classes + c] = log1p(-p);
         m->linear[raw * classes + c] = log(p) - log1p(-p);
     }

@@ -12,8 +12,6 @@
 
 #include <stdlib.h>
 
-enum { MAX_SWEEPS = 10000 };
-
 static double alpha_of(const struct asx_member *b)
 {
     return lin_param(b->config, "alpha", 0.01);
@@ -32,7 +30,9 @@ struct descent {
     double *w;         /* [p] */
     uint32_t *strong;  /* [p] columns swept */
     size_t n_strong;
-    double scale;      /* standard deviation of y: what a change is judged against */
+    double scale;      /* standard deviation of y */
+    double tolerance;  /* a point is done when no coordinate moved the fit by more than this */
+    int sweeps_left;
 };
 
 /* Adds `move` to a coordinate and to the gradient. Q is symmetric: its row serves as its column. */
@@ -58,9 +58,9 @@ static double update(struct descent *d, size_t j, double l1, double l2)
     return fabs(move) * sqrt(q);
 }
 
-static asx_st sweep_strong(struct descent *d, double l1, double l2, int *sweeps)
+static asx_st sweep_strong(struct descent *d, double l1, double l2)
 {
-    double tolerance = 1e-8 * d->scale, most;
+    double most;
     do {
         most = 0;
         for (size_t k = 0; k < d->n_strong; k++) {
@@ -69,7 +69,7 @@ static asx_st sweep_strong(struct descent *d, double l1, double l2, int *sweeps)
         }
         if (d->exec->stop(d->exec))
             return ASX_STOPPED;
-    } while (most > tolerance && ++*sweeps < MAX_SWEEPS);
+    } while (most > d->tolerance && --d->sweeps_left > 0);
     return ASX_OK;
 }
 
@@ -89,7 +89,6 @@ static size_t violations(struct descent *d, double l1, bool *in)
 /* One point of the path: sequential strong rule |grad_j| >= 2 l1 - previous l1 (Tibshirani 2012), then the check. */
 static asx_st path_point(struct descent *d, double l1, double previous, double l2, bool *in)
 {
-    int sweeps = 0;
     d->n_strong = 0;
     for (size_t j = 0; j < d->o->p; j++) {
         in[j] = d->w[j] != 0 || fabs(d->grad[j]) >= 2 * l1 - previous;
@@ -98,8 +97,8 @@ static asx_st path_point(struct descent *d, double l1, double previous, double l
     }
     asx_st st;
     do
-        st = sweep_strong(d, l1, l2, &sweeps);
-    while (!st && violations(d, l1, in) && sweeps < MAX_SWEEPS);
+        st = sweep_strong(d, l1, l2);
+    while (!st && violations(d, l1, in) && d->sweeps_left > 0);
     return st;
 }
 
@@ -162,6 +161,8 @@ static asx_st solve_cd(struct lin_group *g, struct asx_err *err)
             }
         }
         double l1 = order[i].alpha * order[i].ratio * d.scale;
+        d.tolerance = lin_param(g->member[k]->config, "tolerance", 1e-6) * d.scale;
+        d.sweeps_left = (int)lin_param(g->member[k]->config, "max_iter", 1000);
         asx_st st = solve_one(&d, l1, order[i].alpha * (1 - order[i].ratio), previous, in);
         if (st)
             return st;
@@ -238,6 +239,10 @@ static const struct asx_param params[] = {
      .help = "weight of the penalties beside half the mean squared error of y / sd(y)"},
     {.name = "l1_ratio", .kind = ASX_REAL, .low = 0.05, .high = 1, .min = 0, .max = 1, .def = 0.5,
      .help = "share of the l1 penalty: 1 is the lasso"},
+    {.name = "max_iter", .kind = ASX_INT, .low = 100, .high = 10000, .min = 1, .max = 1e8, .log = true, .def = 1000, .fixed = true,
+     .help = "most sweeps over the columns"},
+    {.name = "tolerance", .kind = ASX_REAL, .low = 1e-9, .high = 1e-3, .min = 1e-14, .max = 1, .log = true, .def = 1e-6, .fixed = true,
+     .help = "done when no coordinate moves the fit by more, in standard deviations of y"},
 };
 static const char *const first[] = {"{}", "{\"alpha\":0.001,\"l1_ratio\":0.9}", "{\"alpha\":0.1,\"l1_ratio\":0.9}", NULL};
 
