@@ -57,7 +57,7 @@ static void put_field(const json_t *v, struct text *out)
             report_csv_cell(out, s);
         else
             out->failed = true;
-        free(s);
+        json_text_free(s);
     }
 }
 

@@ -437,5 +437,5 @@ void report_html_chart_data(const struct board *b, struct text *out)
             text_puts(out, "\\u003c");
         else
             text_put(out, c, 1);
-    free(s);
+    json_text_free(s);
 }

@@ -17,7 +17,7 @@ static void put_json(const json_t *j, struct text *out)
         text_puts(out, "\n");
     } else
         out->failed = true;
-    free(s);
+    json_text_free(s);
 }
 
 static asx_st finish(const struct text *out, struct asx_err *err)
