@@ -172,11 +172,11 @@ asx_st run_open(struct run *r, struct session *s, const struct run_options *opt,
     r->temperature = 1;
     pthread_mutex_init(&r->lock, NULL);
     __atomic_store_n(&s->cancelled, 0, __ATOMIC_RELAXED);
-    asx_st st = session_catalog(s, false, err);
+    asx_st st = r->planning_only ? ASX_OK : session_catalog(s, false, err);
     if (st != ASX_OK)
         return st;
-    r->cat = s->cat;
-    if (!r->id) /* the row first: a run that is killed in its first second must be known */
+    r->cat = r->planning_only ? NULL : s->cat;
+    if (r->cat && !r->id) /* the row first: a run that is killed in its first second must be known */
         st = begin_row(r, err);
     set_clock(r);
     if (st == ASX_OK)

@@ -130,7 +130,8 @@ struct run {
     int64_t id;
     double started, deadline, search_end; /**< clock_now() times; deadline INFINITY without a limit */
     double active_before;    /**< seconds of earlier processes of this run */
-    bool resumed;
+    bool resumed, planning_only; /**< planning_only: explain; no row in the catalog, nothing is fitted */
+    int threads_asked;
     pthread_mutex_t lock;    /**< guards books written from workers: configs, timeline, warnings, catalog order */
     bool stop_asked;
     const char *phase, *stop_reason;
@@ -161,6 +162,7 @@ struct run {
     struct trial_run *wave;  /**< trials of the plan under way, by index */
     struct node_result *result; /**< of the plan under way */
     bool keep_models, committing;
+    bool replay_differs;     /**< a resumed run's strategy asked for something else than was recorded */
     int trials_finished, trials_failed, trials_pruned, configs_asked, waves;
     double best;             /**< best full-fidelity validation so far; NaN */
     const char *best_learner;

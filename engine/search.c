@@ -60,9 +60,9 @@ static void trim_models(struct run *r)
         config_drop_models(r, worst);
 }
 
-static void note_best(struct run *r, const struct config_run *c, const struct trial_run *t)
+void search_note_best(struct run *r, const struct config_run *c, double seconds)
 {
-    if (t->ask.to.folds < r->splits->folds || !better(r, c->validation, r->best))
+    if (c->fidelity.folds < r->splits->folds || !better(r, c->validation, r->best))
         return;
     r->best = c->validation;
     r->best_learner = c->config.learner->head.name;
@@ -70,7 +70,7 @@ static void note_best(struct run *r, const struct config_run *c, const struct tr
     if (!line)
         return;
     r->timeline = line;
-    r->timeline[r->timelines].seconds = run_elapsed(r);
+    r->timeline[r->timelines].seconds = seconds;
     r->timeline[r->timelines++].score = r->best;
 }
 
@@ -98,7 +98,7 @@ static void update_config(struct run *r, const struct opt_plan *plan, const stru
     c->peak_predicted = plan->trial_bytes ? plan->trial_bytes[t->index] : NAN;
     if (!r->problem.repeatable)
         t->seconds = measured;
-    note_best(r, c, t);
+    search_note_best(r, c, run_elapsed(r));
     trim_models(r);
 }
 
@@ -284,15 +284,28 @@ static double wave_target(const struct run *r)
     return s < most ? s : most;
 }
 
-/* Asks until the wave is as long as wanted. Returns how many, or -1 on failure. */
-static int ask_wave(struct run *r, struct opt_pricer *pricer, struct trial_run *trial, struct asx_err *err)
+enum { NOMINAL_THREADS = 2 };
+
+static int search_threads(const struct run *r)
 {
-    struct asx_prices prices = {.self = pricer, .begin = price_begin, .add = price_add, .commit = price_commit};
-    double left = r->search_end - clock_now(), target = wave_target(r), sum = 0;
-    enum { NOMINAL_THREADS = 2 };
-    int threads = r->problem.repeatable ? NOMINAL_THREADS : r->ctx.threads;
-    prices.seconds_left = r->problem.repeatable || isinf(left) ? 3600 : left * threads;
-    prices.wave_seconds = target;
+    return r->problem.repeatable ? NOMINAL_THREADS : r->ctx.threads;
+}
+
+void search_prices(struct run *r, struct opt_pricer *pricer, struct asx_prices *out)
+{
+    double left = r->search_end - clock_now();
+    *out = (struct asx_prices){.self = pricer, .begin = price_begin, .add = price_add, .commit = price_commit};
+    out->seconds_left = r->problem.repeatable || isinf(left) ? 3600 : left * search_threads(r);
+    out->wave_seconds = wave_target(r);
+}
+
+/* Asks until the wave is as long as wanted. Returns how many, or -1 on failure. */
+int search_ask_wave(struct run *r, struct opt_pricer *pricer, struct trial_run *trial, struct asx_err *err)
+{
+    struct asx_prices prices;
+    search_prices(r, pricer, &prices);
+    double target = wave_target(r), sum = 0;
+    int threads = search_threads(r);
     opt_pricer_begin(pricer);
     int n = 0;
     while (n < WAVE_TRIALS && (n == 0 || sum < target * threads)) {
@@ -380,7 +393,7 @@ asx_st run_search(struct run *r, struct asx_err *err)
         run_tick(r);
         if (run_should_stop(r))
             break;
-        int n = ask_wave(r, pricer, trial, err);
+        int n = search_ask_wave(r, pricer, trial, err);
         if (n < 0)
             st = ASX_E_NOMEM;
         if (n <= 0) {

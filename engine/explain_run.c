@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Explain: the prelude runs (the data must be known), everything after it is only planned. */
+#include "engine/explain_run.h"
+#include "engine/search.h"
+#include "engine/session.h"
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "catalog/catalog.h"
+#include "optimizer/explain.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { EXPLAIN_TRIALS = 16, SUMMARIES = 8 };
+
+static asx_st what_if_machine(struct run *r, const struct assay_explain_options *o, struct opt_machine **other, struct asx_err *err)
+{
+    if (o->machine && o->topology)
+        return err_set(err, ASX_E_INVAL, "--machine and --topology are both given; give one");
+    asx_st st = ASX_OK;
+    if (o->machine)
+        st = opt_machine_read(o->machine, r->mem, other, err);
+    else if (o->topology)
+        st = opt_machine_from_topology(o->topology, r->mem, other, err);
+    if (st != ASX_OK || !*other)
+        return st;
+    opt_model_clear(&r->model);
+    opt_model_init(&r->model, *other, r->opt.trials > 0, r->mem);
+    r->machine = *other;
+    r->ctx.threads = r->threads_asked > 0 ? r->threads_asked : opt_machine_threads(*other);
+    return ASX_OK;
+}
+
+/* The first wave as the search would ask for it. */
+static asx_st first_wave(struct run *r, struct opt_plan **plan, struct trial_run *trial, int *n, struct asx_err *err)
+{
+    struct opt_pricer *pricer = opt_pricer_create(&r->ctx);
+    if (!pricer)
+        return err_set(err, ASX_E_NOMEM, "no memory to plan");
+    *n = search_ask_wave(r, pricer, trial, err);
+    opt_pricer_destroy(pricer);
+    if (*n < 0)
+        return ASX_E_NOMEM;
+    if (*n == 0)
+        return err_set(err, ASX_E_LIMIT, "no trial fits the time limit; raise it");
+    for (int i = 0; i < *n; i++) {
+        trial[i].run = r;
+        trial[i].index = i;
+    }
+    return run_plan_wave(r, trial, *n, plan, err);
+}
+
+static void add_summary(struct opt_summary *s, int *n, const char *step, double seconds, double spread, uint64_t bytes, int trials)
+{
+    struct opt_summary *o = &s[(*n)++];
+    *o = (struct opt_summary){.seconds = seconds, .low = seconds / spread, .high = seconds * spread, .host_bytes = bytes, .trials = trials};
+    snprintf(o->step, sizeof o->step, "%s", step);
+}
+
+/* Later waves and final steps: what is left of the budget, and what the last steps take of it. */
+static int summarise(const struct run *r, const struct opt_plan *first, int n, struct opt_summary *s)
+{
+    int count = 0;
+    double budget = r->opt.time_s > 0 ? r->search_end - r->started - r->prelude->seconds - first->seconds : NAN;
+    double per_trial = first->seconds / (n > 0 ? n : 1);
+    if (r->opt.trials) {
+        int left = r->opt.trials - n > 0 ? r->opt.trials - n : 0;
+        add_summary(s, &count, "later waves", per_trial * left, 3, first->host_peak, left);
+    } else if (budget > 0) {
+        add_summary(s, &count, "later waves", budget, 1.05, first->host_peak, (int)(budget / (per_trial > 1e-4 ? per_trial : 1e-4)));
+    }
+    double cells = (double)r->problem.rows * r->problem.outputs;
+    add_summary(s, &count, "select ensemble", 40 * 60 * cells * 1e-9 + 0.01, 2, (uint64_t)(60 * cells * 4), 0);
+    if (r->problem.repeatable || r->opt.refit == REFIT_FULL)
+        add_summary(s, &count, "refit chosen configs", 5 * per_trial, 3, first->host_peak, 5);
+    if (r->opt.test)
+        add_summary(s, &count, "read and score test data", 0.2 * r->prelude->seconds + 0.02, 3, 0, 0);
+    add_summary(s, &count, "save model and report", 0.02, 2, 0, 0);
+    return count;
+}
+
+static asx_st render(struct run *r, const struct assay_explain_options *o, const struct opt_plan *first, int n, char **out, struct asx_err *err)
+{
+    struct opt_summary summary[SUMMARIES];
+    const struct opt_plan *plans[] = {r->prelude, first};
+    struct opt_explained e = {.machine = r->machine,
+                              .budget_s = r->opt.time_s > 0 ? r->opt.time_s : NAN,
+                              .plan = plans,
+                              .plans = 2,
+                              .summary = summary,
+                              .summaries = summarise(r, first, n, summary),
+                              .costs = o->costs != 2};
+    struct text text;
+    text_init(&text, NULL);
+    asx_st st = ASX_OK;
+    if (!o->format || strcmp(o->format, "text") == 0 || strcmp(o->format, "table") == 0) {
+        opt_explain_text(&e, &text);
+    } else if (strcmp(o->format, "dot") == 0) {
+        opt_explain_dot(&e, &text);
+    } else if (strcmp(o->format, "json") == 0) {
+        json_t *json = opt_explain_json(&e);
+        char *s = json ? json_text(json) : NULL;
+        json_decref(json);
+        if (s)
+            text_puts(&text, s), text_puts(&text, "\n");
+        free(s);
+    } else {
+        st = err_set(err, ASX_E_INVAL, "format '%s' is not known; give text, json or dot", o->format);
+    }
+    if (st == ASX_OK && (text.failed || !text.s))
+        st = err_set(err, ASX_E_NOMEM, "no memory to show the plan");
+    *out = st == ASX_OK ? mem_strdup(NULL, text.s) : NULL;
+    text_clear(&text);
+    return st;
+}
+
+static asx_st explain(struct run *r, const struct assay_explain_options *o, char **text, struct asx_err *err)
+{
+    struct opt_machine *other = NULL;
+    struct opt_plan *plan = NULL;
+    struct trial_run *trial = mem_calloc(r->mem, EXPLAIN_TRIALS, sizeof *trial);
+    int n = 0;
+    asx_st st = trial ? run_prelude(r, err) : ASX_E_NOMEM;
+    if (st == ASX_STOPPED)
+        st = err_set(err, ASX_E_LIMIT, "the time limit ends before the data is read; raise it");
+    if (st == ASX_OK)
+        st = what_if_machine(r, o, &other, err);
+    if (st == ASX_OK)
+        st = run_open_planning(r, err);
+    if (st == ASX_OK) {
+        r->phase = "searching";
+        r->waves = 3; /* show a wave of ordinary length, not the short first ones */
+        st = first_wave(r, &plan, trial, &n, err);
+    }
+    if (st == ASX_OK)
+        st = render(r, o, plan, n, text, err);
+    if (plan)
+        opt_plan_free(plan);
+    mem_free(trial);
+    r->machine = r->session->machine;
+    if (other)
+        opt_machine_free(other);
+    return st;
+}
+
+asx_st run_explain(struct session *s, const struct run_options *opt, const struct assay_explain_options *o, char **text, struct asx_err *err)
+{
+    struct run *r = mem_calloc(NULL, 1, sizeof *r);
+    if (!r)
+        return err_set(err, ASX_E_NOMEM, "no memory to plan");
+    r->planning_only = true;
+    r->threads_asked = opt->threads;
+    asx_st st = run_open(r, s, opt, err);
+    if (st == ASX_OK)
+        st = explain(r, o, text, err);
+    run_close(r);
+    return st;
+}
