@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Files in, predictions out: CSV, all or nothing. */
+#include "engine/api.h"
+
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/pool.h"
+#include "data/frame.h"
+#include "data/matrix.h"
+#include "data/read.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- reading as the training data was read ------------------------------------- */
+
+static asx_st read_data(struct session *s, const struct model *m, const char *path, const struct asx_frame **out, struct asx_err *err)
+{
+    struct data_type *types = mem_calloc(m->mem, (size_t)m->columns + 1, sizeof *types);
+    const char **keep = mem_calloc(m->mem, (size_t)m->columns + 1, sizeof *keep);
+    asx_st st = types && keep ? ASX_OK : err_set(err, ASX_E_NOMEM, "no memory to read the data");
+    for (int i = 0; st == ASX_OK && i < m->columns; i++) {
+        const struct model_column *c = &m->column[i];
+        types[i] = (struct data_type){c->name, c->type, c->type == ASX_DATETIME ? (c->day_first ? 2 : 1) : 0};
+        keep[i] = c->name;
+    }
+    struct data_options o = {.types = types, .n_types = (size_t)m->columns, .lenient = true, .keep = m->columns ? keep : NULL, .par = data_par_pool(s->pool)};
+    struct asx_frame *frame = NULL;
+    if (st == ASX_OK)
+        st = data_read(&o, path, NULL, &s->sink, &frame, err);
+    mem_free(types);
+    mem_free(keep);
+    *out = frame;
+    return st;
+}
+
+/* ---- CSV -------------------------------------------------------------------------- */
+
+static void put_cell(struct text *t, const char *s)
+{
+    if (!strpbrk(s, ",\"\r\n")) {
+        text_puts(t, s);
+        return;
+    }
+    text_puts(t, "\"");
+    for (; *s; s++) {
+        if (*s == '"')
+            text_puts(t, "\"");
+        text_put(t, s, 1);
+    }
+    text_puts(t, "\"");
+}
+
+static void put_header(const struct model *m, int proba, int explain, struct text *t)
+{
+    if (!proba) {
+        text_puts(t, "prediction");
+    } else {
+        for (int c = 0; c < m->classes; c++) {
+            struct text name;
+            text_init(&name, m->mem);
+            text_printf(&name, "proba_%s", m->class_name[c]);
+            if (c)
+                text_puts(t, ",");
+            put_cell(t, name.s ? name.s : "");
+            t->failed |= name.failed;
+            text_clear(&name);
+        }
+    }
+    for (int i = 0; i < explain; i++)
+        text_printf(t, ",feature_%d,contribution_%d", i + 1, i + 1);
+    text_puts(t, "\n");
+}
+
+static void put_row(const struct model *m, const double *p, int proba, struct text *t)
+{
+    if (!m->classes) {
+        text_number(t, p[0], "");
+        return;
+    }
+    if (!proba) {
+        put_cell(t, m->class_name[model_decide(m, p)]);
+        return;
+    }
+    for (int c = 0; c < m->classes; c++) {
+        if (c)
+            text_puts(t, ",");
+        text_number(t, p[c], "");
+    }
+}
+
+/* ---- contributions ------------------------------------------------------------------- */
+
+struct contribution {
+    int column; /* schema column */
+    double value;
+};
+
+static int larger(const void *a, const void *b)
+{
+    const struct contribution *x = a, *y = b;
+    double u = fabs(x->value), v = fabs(y->value);
+    return u != v ? (u < v ? 1 : -1) : (x->column > y->column) - (x->column < y->column);
+}
+
+/* The output explained: the predicted class's (the positive one's for two classes), or the value. */
+static int explained_output(const struct model *m, const double *p)
+{
+    return !m->classes ? 0 : m->classes == 2 ? m->positive : model_decide(m, p);
+}
+
+/* Schema column of raw column `at` of a block of `part`. */
+static int source_column(const struct model_part *part, const struct asx_block *b, size_t at)
+{
+    if (b->source && b->source[at] >= 0)
+        for (int i = 0; i < part->columns; i++)
+            if (part->column[i] == b->source[at])
+                return part->column[i];
+    return part->columns == 1 ? part->column[0] : -1;
+}
+
+/* Adds one member's contributions for a row, in units of its raw score, weighted. */
+static asx_st add_contributions(const struct model *m, int member, const struct asx_matrix *raw, size_t row, const double *p, double *all,
+                                struct contribution *sum, struct asx_err *err)
+{
+    const struct model_member *mm = &m->member[member];
+    asx_st st = mm->learner->explain(mm->model, raw, row, all, err);
+    if (st != ASX_OK)
+        return st;
+    const double *mine = all + (size_t)explained_output(m, p) * (raw->cols + 1);
+    size_t j = 0;
+    for (int b = 0; b < raw->blocks; b++)
+        for (size_t at = 0; at < raw->block[b]->cols; at++, j++) {
+            int c = source_column(&m->part[mm->part[b]], raw->block[b], at);
+            if (c >= 0)
+                sum[c].value += mm->weight * mine[j];
+        }
+    return ASX_OK;
+}
+
+static void put_contributions(const struct model *m, const struct contribution *sum, int explain, struct text *t)
+{
+    for (int i = 0; i < explain; i++) {
+        text_puts(t, ",");
+        if (i < m->columns) {
+            put_cell(t, m->column[sum[i].column].name);
+            text_puts(t, ",");
+            text_number(t, sum[i].value, "");
+        } else {
+            text_puts(t, ",");
+        }
+    }
+}
+
+struct explainer {
+    struct model_matrix **matrix;
+    double *all;
+    struct contribution *sum;
+};
+
+static void explainer_clear(const struct model *m, struct explainer *x)
+{
+    for (int i = 0; x->matrix && i < m->members; i++)
+        model_matrix_free(x->matrix[i]);
+    mem_free(x->matrix);
+    mem_free(x->all);
+    mem_free(x->sum);
+}
+
+static asx_st explainer_init(const struct model *m, const struct asx_frame *bound, struct pool *pool, struct explainer *x, struct asx_err *err)
+{
+    size_t most = 0;
+    int able = 0;
+    x->matrix = mem_calloc(m->mem, (size_t)m->members, sizeof(void *));
+    x->sum = mem_calloc(m->mem, (size_t)m->columns + 1, sizeof *x->sum);
+    asx_st st = x->matrix && x->sum ? ASX_OK : err_set(err, ASX_E_NOMEM, "no memory to explain");
+    for (int i = 0; i < m->members && st == ASX_OK; i++) {
+        if (!m->member[i].learner->explain)
+            continue;
+        able++;
+        st = model_matrix_make(m, i, bound, pool, &x->matrix[i], err);
+        if (st == ASX_OK && model_matrix_raw(x->matrix[i])->cols > most)
+            most = model_matrix_raw(x->matrix[i])->cols;
+    }
+    if (st == ASX_OK && !able)
+        st = err_set(err, ASX_E_UNSUPPORTED, "no learner of this model can explain its predictions; tree learners can (--learners gbdt,forest)");
+    if (st == ASX_OK && !(x->all = mem_array(m->mem, (most + 1) * (size_t)m->outputs, sizeof(double))))
+        st = err_set(err, ASX_E_NOMEM, "no memory to explain");
+    return st;
+}
+
+static asx_st explain_row(const struct model *m, struct explainer *x, size_t row, const double *p, int explain, struct text *t, struct asx_err *err)
+{
+    for (int c = 0; c < m->columns; c++)
+        x->sum[c] = (struct contribution){c, 0};
+    asx_st st = ASX_OK;
+    for (int i = 0; i < m->members && st == ASX_OK; i++)
+        if (x->matrix[i])
+            st = add_contributions(m, i, model_matrix_raw(x->matrix[i]), row, p, x->all, x->sum, err);
+    qsort(x->sum, (size_t)m->columns, sizeof *x->sum, larger);
+    put_contributions(m, x->sum, explain, t);
+    return st;
+}
+
+/* ---- the whole ------------------------------------------------------------------------- */
+
+static asx_st write_rows(struct session *s, const struct model *m, const struct asx_frame *bound, const double *p, int proba, int explain,
+                         struct text *t, struct asx_err *err)
+{
+    struct explainer x = {0};
+    asx_st st = explain > 0 ? explainer_init(m, bound, s->pool, &x, err) : ASX_OK;
+    if (st == ASX_OK)
+        put_header(m, proba, explain, t);
+    for (size_t i = 0; i < bound->rows && st == ASX_OK; i++) {
+        put_row(m, p + i * (size_t)m->outputs, proba, t);
+        if (explain > 0)
+            st = explain_row(m, &x, i, p + i * (size_t)m->outputs, explain, t, err);
+        text_puts(t, "\n");
+        if (__atomic_load_n(&s->cancelled, __ATOMIC_RELAXED))
+            st = ASX_STOPPED;
+    }
+    explainer_clear(m, &x);
+    if (st == ASX_OK && t->failed)
+        st = err_set(err, ASX_E_NOMEM, "no memory for the predictions; predict fewer rows at once");
+    return st;
+}
+
+static bool stop_asked(void *arg)
+{
+    return __atomic_load_n(&((struct session *)arg)->cancelled, __ATOMIC_RELAXED);
+}
+
+static asx_st predict(struct session *s, const struct model *m, const char *data, const char *out, int proba, int explain, struct asx_err *err)
+{
+    const struct asx_frame *frame = NULL, *bound = NULL;
+    double *p = NULL;
+    struct text t;
+    text_init(&t, m->mem);
+    asx_st st = ASX_OK;
+    if (proba && !m->classes)
+        st = err_set(err, ASX_E_INVAL, "the model predicts values and has no probabilities; leave --proba out");
+    if (st == ASX_OK)
+        st = session_machine(s, err);
+    if (st == ASX_OK)
+        st = session_pool(s, s->options.threads > 0 ? s->options.threads : opt_machine_threads(s->machine), err);
+    if (st == ASX_OK)
+        st = read_data(s, m, data, &frame, err);
+    if (st == ASX_OK)
+        st = model_bind(m, frame, &bound, err);
+    if (st == ASX_OK && !(p = mem_array(m->mem, bound->rows * (size_t)m->outputs + 1, sizeof *p)))
+        st = err_set(err, ASX_E_NOMEM, "no memory for the predictions; predict fewer rows at once");
+    if (st == ASX_OK)
+        st = model_predict(m, bound, s->pool, stop_asked, s, p, err);
+    if (st < 0)
+        err_place(err, data, 0, 0);
+    if (st == ASX_OK)
+        st = write_rows(s, m, bound, p, proba, explain, &t, err);
+    if (st == ASX_OK)
+        st = file_write(out ? out : "-", t.s, t.n, err);
+    text_clear(&t);
+    mem_free(p);
+    frame_put(bound);
+    frame_put(frame);
+    return st;
+}
+
+assay_status assay_predict_file(assay_session *session, const assay_model *m, const char *data, const char *out, int proba, int explain)
+{
+    struct session *s = (struct session *)session;
+    if (!s || !m || !data)
+        return ASSAY_E_INVAL;
+    struct asx_err err = {0};
+    __atomic_store_n(&s->cancelled, 0, __ATOMIC_RELAXED);
+    return session_fail(s, predict(s, m->model, data, out, proba, explain, &err), &err);
+}

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Text for faces: leaderboards, runs, profiles, specs, machines, learners, metrics. */
+#include "engine/api.h"
+
+#include "backends/opencl/opencl.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "catalog/catalog.h"
+#include "catalog/run.h"
+#include "data/frame.h"
+#include "data/profile.h"
+#include "data/read.h"
+#include "engine/registry.h"
+#include "engine/retest.h"
+#include "tasks/report/report.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Hands the text over and clears the buffer. */
+static asx_st give(struct text *t, asx_st st, char **out, struct asx_err *err)
+{
+    if (st == ASX_OK && (t->failed || !(*out = mem_strdup(NULL, t->s ? t->s : ""))))
+        st = err_set(err, ASX_E_NOMEM, "no memory for the text");
+    text_clear(t);
+    return st;
+}
+
+static void put_json(struct text *t, json_t *json)
+{
+    char *s = json ? json_text(json) : NULL;
+    json_decref(json);
+    t->failed |= !s;
+    if (s)
+        text_puts(t, s), text_puts(t, "\n");
+    free(s);
+}
+
+/* ---- leaderboards ------------------------------------------------------------------ */
+
+static asx_st find_run(struct session *s, const char *what, struct arena *a, struct cat_run *run, struct asx_err *err)
+{
+    int64_t id;
+    asx_st st;
+    if (!what || strcmp(what, "latest") == 0) {
+        st = cat_run_latest(s->cat, true, &id, err);
+        if (st == ASX_NONE)
+            return err_set(err, ASX_E_INVAL, "the catalog has no finished run yet; run a task first");
+    } else if (cat_id_parse(what, 'r', &id)) {
+        st = ASX_OK;
+    } else {
+        return err_set(err, ASX_E_INVAL, "'%s' is no run id (r7) or 'latest'; 'assay runs' lists them", what);
+    }
+    if (st == ASX_OK)
+        st = cat_run_get(s->cat, id, a, run, err);
+    return st == ASX_NONE ? err_set(err, ASX_E_INVAL, "run '%s' is not in the catalog; 'assay runs' lists what there is", what) : st;
+}
+
+static asx_st board_text(struct session *s, const char *what, const char *test, const char *format, int failed, struct text *t, struct asx_err *err)
+{
+    struct arena *a = arena_create(s->mem);
+    struct cat_run run;
+    asx_st st = a ? find_run(s, what, a, &run, err) : ASX_E_NOMEM;
+    json_t *json = NULL;
+    char id[CAT_ID];
+    if (st == ASX_OK && !run.report_json)
+        st = err_set(err, ASX_E_INVAL, "run '%s' has no leaderboard (it is %s%s%s); 'assay resume' may finish it", cat_id_format('r', run.id, id), run.state,
+                     run.error ? ": " : "", run.error ? run.error : "");
+    if (st == ASX_OK)
+        st = json_parse(run.report_json, strlen(run.report_json), NULL, &json, err);
+    if (st == ASX_OK && test)
+        st = retest_board(s, &run, test, json, err);
+    if (st == ASX_OK)
+        st = failed ? report_failed(json, format ? format : "table", NULL, t, err) : report_make(json, format ? format : "table", NULL, t, err);
+    json_decref(json);
+    if (a)
+        arena_destroy(a);
+    return st;
+}
+
+assay_status assay_leaderboard(assay_session *session, const char *run, const char *test, const char *format, int failed, char **out)
+{
+    struct session *s = (struct session *)session;
+    if (!s || !out)
+        return ASSAY_E_INVAL;
+    *out = NULL;
+    struct asx_err err = {0};
+    struct text t;
+    text_init(&t, NULL);
+    asx_st st = session_catalog(s, true, &err);
+    if (st == ASX_OK)
+        st = board_text(s, run, test, format, failed, &t, &err);
+    return session_fail(s, give(&t, st, out, &err), &err);
+}
+
+assay_status assay_report(assay_session *session, const char *board, const char *format, char **out)
+{
+    struct session *s = (struct session *)session;
+    if (!s || !board || !out)
+        return ASSAY_E_INVAL;
+    *out = NULL;
+    struct asx_err err = {0};
+    json_t *json = NULL;
+    struct text t;
+    text_init(&t, NULL);
+    asx_st st = json_parse(board, strlen(board), NULL, &json, &err);
+    if (st == ASX_OK)
+        st = report_make(json, format ? format : "table", NULL, &t, &err);
+    json_decref(json);
+    return session_fail(s, give(&t, st, out, &err), &err);
+}
+
+/* ---- runs ------------------------------------------------------------------------------ */
+
+static const char *shown_state(const struct cat_run *r)
+{
+    return strcmp(r->state, CAT_FAILED) == 0 ? CAT_FINISHED : r->state;
+}
+
+static json_t *run_json(const struct cat_run *r)
+{
+    char id[CAT_ID], when[24];
+    json_t *o = json_object();
+    json_object_set_new(o, "run", json_string(cat_id_format('r', r->id, id)));
+    json_object_set_new(o, "task", r->task ? json_string(r->task) : json_null());
+    json_object_set_new(o, "data", r->data ? json_string(r->data) : json_null());
+    json_object_set_new(o, "target", r->target ? json_string(r->target) : json_null());
+    json_object_set_new(o, "started", json_string(clock_iso(r->started, when)));
+    json_object_set_new(o, "state", json_string(shown_state(r)));
+    json_object_set_new(o, "trials", json_integer(r->trials));
+    json_object_set_new(o, "best", json_number(r->best));
+    json_object_set_new(o, "metric", r->metric ? json_string(r->metric) : json_null());
+    json_object_set_new(o, "failed", json_boolean(strcmp(r->state, CAT_FAILED) == 0));
+    return o;
+}
+
+static void runs_table(const struct cat_run *r, size_t n, struct text *t)
+{
+    if (n == 0)
+        text_puts(t, "no runs yet\n");
+    else
+        text_printf(t, "%-6s %-9s %-20s %-12s %7s %12s %-10s %s\n", "run", "task", "started", "state", "trials", "best", "metric", "data");
+    for (size_t i = 0; i < n; i++) {
+        char id[CAT_ID], when[24], best[32] = "-";
+        if (r[i].best == r[i].best)
+            snprintf(best, sizeof best, "%.6g", r[i].best);
+        text_printf(t, "%-6s %-9s %-20s %-12s %7d %12s %-10s %s\n", cat_id_format('r', r[i].id, id), r[i].task ? r[i].task : "-", clock_iso(r[i].started, when),
+                    r[i].state, r[i].trials, best, r[i].metric ? r[i].metric : "-", r[i].data ? r[i].data : "(table in memory)");
+    }
+}
+
+assay_status assay_runs(assay_session *session, int json, char **out)
+{
+    struct session *s = (struct session *)session;
+    if (!s || !out)
+        return ASSAY_E_INVAL;
+    *out = NULL;
+    struct asx_err err = {0};
+    struct text t;
+    text_init(&t, NULL);
+    struct cat_run *list = NULL;
+    size_t n = 0;
+    asx_st st = session_catalog(s, true, &err);
+    struct arena *a = st == ASX_OK ? arena_create(s->mem) : NULL;
+    if (st == ASX_OK)
+        st = a ? cat_run_list(s->cat, a, &list, &n, &err) : ASX_E_NOMEM;
+    if (st == ASX_NONE)
+        st = ASX_OK;
+    if (st == ASX_OK && json) {
+        json_t *rows = json_array();
+        for (size_t i = 0; i < n; i++)
+            json_array_append_new(rows, run_json(&list[i]));
+        put_json(&t, json_pack("{s:o}", "runs", rows));
+    } else if (st == ASX_OK) {
+        runs_table(list, n, &t);
+    }
+    if (a)
+        arena_destroy(a);
+    return session_fail(s, give(&t, st, out, &err), &err);
+}
+
+/* ---- data ------------------------------------------------------------------------------- */
+
+static asx_st profile_file(struct session *s, const char *data, const char *target, struct asx_frame **frame, struct profile **profile, struct asx_err *err)
+{
+    asx_st st = session_machine(s, err);
+    if (st == ASX_OK)
+        st = session_pool(s, opt_machine_threads(s->machine), err);
+    struct data_options o = {.par = data_par_pool(s->pool)};
+    if (st == ASX_OK)
+        st = data_read(&o, data, NULL, &s->sink, frame, err);
+    int at = -1;
+    if (st == ASX_OK && target)
+        st = frame_require(*frame, target, &at, err);
+    if (st == ASX_OK)
+        st = profile_make(*frame, at, &o.par, 0, NULL, profile, err);
+    if (st < 0)
+        err_place(err, data, 0, 0);
+    return st;
+}
+
+assay_status assay_profile(assay_session *session, const char *data, const char *target, int json, char **out)
+{
+    struct session *s = (struct session *)session;
+    if (!s || !data || !out)
+        return ASSAY_E_INVAL;
+    *out = NULL;
+    struct asx_err err = {0};
+    struct text t;
+    text_init(&t, NULL);
+    struct asx_frame *frame = NULL;
+    struct profile *profile = NULL;
+    asx_st st = profile_file(s, data, target, &frame, &profile, &err);
+    if (st == ASX_OK && json)
+        put_json(&t, profile_json(profile, frame));
+    else if (st == ASX_OK)
+        profile_text(profile, frame, &t);
+    profile_free(profile);
+    frame_put(frame);
+    return session_fail(s, give(&t, st, out, &err), &err);
+}
+
+assay_status assay_init(assay_session *session, const char *data, const char *target, char **out)
+{
+    struct session *s = (struct session *)session;
+    if (!s || !data || !target || !out)
+        return ASSAY_E_INVAL;
+    *out = NULL;
+    struct asx_err err = {0};
+    struct text t;
+    text_init(&t, NULL);
+    struct asx_frame *frame = NULL;
+    struct profile *profile = NULL;
+    struct task *task = NULL;
+    asx_st st = profile_file(s, data, target, &frame, &profile, &err);
+    if (st == ASX_OK)
+        st = task_create(s, NULL, &task, &err);
+    if (st == ASX_OK)
+        st = spec_write_commented(&task->spec->context, &(struct spec_init){.data = data, .target = target, .frame = frame, .profile = profile}, &t, &err);
+    task_free(task);
+    profile_free(profile);
+    frame_put(frame);
+    return session_fail(s, give(&t, st, out, &err), &err);
+}
+
+/* ---- the catalog, and files ------------------------------------------------------------------ */
+
+assay_status assay_gc(assay_session *session, int json, char **out)
+{
+    struct session *s = (struct session *)session;
+    if (!s || !out)
+        return ASSAY_E_INVAL;
+    *out = NULL;
+    struct asx_err err = {0};
+    struct text t;
+    text_init(&t, NULL);
+    struct cat_gc_result r = {0};
+    asx_st st = session_catalog(s, false, &err);
+    if (st == ASX_OK)
+        st = cat_gc(s->cat, &(struct cat_gc_options){0}, &r, &err);
+    char before[32], after[32];
+    if (st == ASX_OK && json)
+        put_json(&t, json_pack("{s:I, s:I, s:I, s:I}", "bytes_before", (json_int_t)r.bytes_before, "bytes_after", (json_int_t)r.bytes_after, "blobs",
+                               (json_int_t)r.blobs, "runs", (json_int_t)r.runs));
+    else if (st == ASX_OK)
+        text_printf(&t, "%s: %s before, %s now; %lld blobs and %lld runs dropped\n", cat_path(s->cat), clock_format_bytes((double)r.bytes_before, before),
+                    clock_format_bytes((double)r.bytes_after, after), (long long)r.blobs, (long long)r.runs);
+    return session_fail(s, give(&t, st, out, &err), &err);
+}
+
+assay_status assay_write(assay_session *session, const char *path, const char *text)
+{
+    struct session *s = (struct session *)session;
+    struct asx_err err = {0};
+    if (!s || !path || !text)
+        return ASSAY_E_INVAL;
+    return session_fail(s, file_write(path, text, strlen(text), &err), &err);
+}
+
+assay_status assay_opencl_list(char **out)
+{
+    struct text t;
+    struct asx_err err = {0};
+    if (!out)
+        return ASSAY_E_INVAL;
+    *out = NULL;
+    text_init(&t, NULL);
+    opencl_list(&t);
+    return (assay_status)give(&t, ASX_OK, out, &err);
+}
+
+const char *const *assay_task_kinds(void)
+{
+    enum { MOST = 32 };
+    static const char *names[MOST + 1];
+    const struct asx_kind *const *kind = registry_builtin()->kind;
+    for (int i = 0; kind[i] && i < MOST; i++)
+        __atomic_store_n(&names[i], kind[i]->head.name, __ATOMIC_RELAXED);
+    return names;
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/retest.h"
+#include "engine/api.h"
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "data/frame.h"
+#include "data/read.h"
+#include "tasks/target.h"
+
+#include <assay/ext/kind.h>
+#include <stdlib.h>
+#include <string.h>
+
+static asx_st read_test(struct session *s, const struct model *m, const char *path, struct asx_frame **frame, struct asx_err *err)
+{
+    struct data_type *types = mem_calloc(m->mem, (size_t)m->columns + 1, sizeof *types);
+    if (!types)
+        return err_set(err, ASX_E_NOMEM, "no memory to read the test data");
+    for (int i = 0; i < m->columns; i++)
+        types[i] = (struct data_type){m->column[i].name, m->column[i].type, m->column[i].type == ASX_DATETIME ? (m->column[i].day_first ? 2 : 1) : 0};
+    asx_st st = data_read(&(struct data_options){.types = types, .n_types = (size_t)m->columns, .lenient = true}, path, NULL, &s->sink, frame, err);
+    mem_free(types);
+    return st;
+}
+
+static const struct asx_kind *find_kind(const struct asx_registry *r, const char *name)
+{
+    for (int i = 0; name && r->kind[i]; i++)
+        if (strcmp(r->kind[i]->head.name, name) == 0)
+            return r->kind[i];
+    return NULL;
+}
+
+static const struct asx_metric *find_metric(const struct asx_registry *r, const char *name)
+{
+    for (int i = 0; name && r->metric[i]; i++)
+        if (strcmp(r->metric[i]->head.name, name) == 0)
+            return r->metric[i];
+    return NULL;
+}
+
+static asx_st score(struct session *s, const struct model *m, const struct asx_frame *frame, double *out, struct asx_err *err)
+{
+    const struct asx_kind *kind = find_kind(s->registry, m->kind);
+    const struct asx_metric *metric = find_metric(s->registry, m->metric);
+    int column;
+    if (!kind || !metric)
+        return err_set(err, ASX_E_DATA, "the model names a task or metric that this build does not have");
+    asx_st st = frame_require(frame, m->target ? m->target : "target", &column, err);
+    struct asx_target known = {.task = m->task, .classes = m->classes, .positive = m->positive, .class_name = (const char **)m->class_name};
+    struct asx_target target = {0};
+    if (st == ASX_OK)
+        st = kind->target_again(frame, column, &known, m->mem, &target, err);
+    const struct asx_frame *bound = NULL;
+    struct asx_frame *kept = NULL;
+    double *p = NULL;
+    if (st == ASX_OK)
+        st = frame_take_rows(frame, target.row, target.rows, m->mem, &kept, err);
+    if (st == ASX_OK)
+        st = model_bind(m, kept, &bound, err);
+    if (st == ASX_OK && !(p = mem_array(m->mem, target.rows * (size_t)m->outputs + 1, sizeof *p)))
+        st = err_set(err, ASX_E_NOMEM, "no memory to predict the test data");
+    if (st == ASX_OK)
+        st = model_predict(m, bound, NULL, NULL, NULL, p, err);
+    if (st == ASX_OK)
+        *out = metric->score(&(struct asx_scored){
+            .n = target.rows, .outputs = m->outputs, .y = target.y, .pred64 = p, .positive = m->positive, .threshold = m->threshold});
+    mem_free(p);
+    frame_put(bound);
+    frame_put(kept);
+    target_clear(&target);
+    return st;
+}
+
+asx_st retest_board(struct session *s, const struct cat_run *run, const char *test, json_t *board, struct asx_err *err)
+{
+    char id[CAT_ID];
+    assay_model *wrapped = NULL;
+    if (assay_model_open(&wrapped, (assay_session *)s, cat_id_format('r', run->id, id)) != ASSAY_OK)
+        return err_set(err, ASX_E_INVAL, "%s", assay_session_error((assay_session *)s));
+    struct asx_frame *frame = NULL;
+    double value = NAN;
+    asx_st st = read_test(s, wrapped->model, test, &frame, err);
+    if (st == ASX_OK)
+        st = score(s, wrapped->model, frame, &value, err);
+    if (st < 0)
+        err_place(err, test, 0, 0);
+    if (st == ASX_OK) {
+        json_object_set_new(json_object_get(board, "best"), "test", json_number(value));
+        json_t *first = json_array_get(json_object_get(board, "leaderboard"), 0);
+        if (first)
+            json_object_set_new(first, "test", json_number(value));
+    }
+    frame_put(frame);
+    assay_model_free(wrapped);
+    return st;
+}
