@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/hash.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/pool.h"
@@ -305,6 +306,14 @@ static void end_row(struct run *r, asx_st st, const struct asx_err *err)
     json_text_free(text);
 }
 
+static asx_st check_same_data(struct run *r, struct asx_err *err)
+{
+    bool same = key_is_zero(r->opt.expect_data) || key_equal(r->opt.expect_data, r->file_frame->key);
+    if (same && (key_is_zero(r->opt.expect_problem) || key_equal(r->opt.expect_problem, r->problem.key)))
+        return ASX_OK;
+    return err_set(err, ASX_E_INVAL, "the data in '%s' has changed since the run began; start a new run", r->opt.train ? r->opt.train : "memory");
+}
+
 static asx_st run_phases(struct run *r, struct asx_err *err)
 {
     asx_st st = run_prelude(r, err);
@@ -312,6 +321,8 @@ static asx_st run_phases(struct run *r, struct asx_err *err)
         return __atomic_load_n(&r->session->cancelled, __ATOMIC_RELAXED)
                    ? ASX_STOPPED
                    : err_set(err, ASX_E_LIMIT, "the time limit ended before the target was read; raise the time limit");
+    if (st == ASX_OK)
+        st = check_same_data(r, err);
     if (st == ASX_OK)
         st = record_facts(r, err);
     if (st == ASX_OK)

@@ -68,6 +68,7 @@ struct run_options {
     const char *const *disabled;
     const char *model_path, *report_path, *board_path;
     const char *task_json, *spec_text, *spec_path; /**< for the catalog */
+    struct asx_key expect_data, expect_problem; /**< a resumed run's, as recorded; zero: not known */
     const struct asx_frame *frame;      /**< table in memory instead of `train`; borrowed */
 };
 

@@ -152,8 +152,8 @@ ASSAY_API assay_status assay_run_spec(assay_session *, const char *path, assay_m
 /** Options of assay_resume; zero = as the run had them. */
 struct assay_resume_options {
     size_t size;
-    double time_s; /**< a new total limit, to extend a finished run */
-    int trials;
+    const char *time;   /**< a new total limit, to extend a finished run: "120s" */
+    const char *trials; /**< a new limit on configs */
     const char *model, *report;
 };
 /** run: "r7", or "latest". */

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Going on with a run of the catalog. */
+#include "engine/api.h"
+#include "engine/explain_run.h"
+
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "catalog/run.h"
+
+#include <string.h>
+
+static asx_st find_run(struct session *s, const char *what, struct arena *a, struct cat_run *run, struct asx_err *err)
+{
+    int64_t id;
+    asx_st st = ASX_OK;
+    if (strcmp(what, "latest") == 0)
+        st = cat_run_latest(s->cat, false, &id, err);
+    else if (!cat_id_parse(what, 'r', &id))
+        return err_set(err, ASX_E_INVAL, "'%s' is no run id (r7) or 'latest'; 'assay runs' lists them", what);
+    if (st == ASX_OK)
+        st = cat_run_get(s->cat, id, a, run, err);
+    return st == ASX_NONE ? err_set(err, ASX_E_INVAL, "run '%s' is not in the catalog; 'assay runs' lists what there is", what) : st;
+}
+
+static asx_st restate(struct task *t, const struct cat_run *run, const struct assay_resume_options *o, struct asx_err *err)
+{
+    json_t *json = NULL;
+    char id[CAT_ID];
+    if (!run->task_json)
+        return err_set(err, ASX_E_INVAL, "run '%s' was killed before its task was written down; start it anew", cat_id_format('r', run->id, id));
+    if (!run->data)
+        return err_set(err, ASX_E_INVAL, "run '%s' used tables in memory, which are gone; start it anew", cat_id_format('r', run->id, id));
+    asx_st st = json_parse(run->task_json, strlen(run->task_json), NULL, &json, err);
+    if (st == ASX_OK)
+        st = spec_read_json(t->spec, json, err);
+    json_decref(json);
+    const char *const set[][3] = {{"objective.subject_to.time", o->time, "--time"}, {"search.trials", o->trials, "--trials"}, {"output.model", o->model, "--model"},
+                                  {"output.report", o->report, "--report"}};
+    for (size_t i = 0; i < sizeof set / sizeof *set && st == ASX_OK; i++)
+        if (set[i][1])
+            st = spec_set(t->spec, set[i][0], set[i][1], set[i][2], err);
+    return st;
+}
+
+/* A finished run that nothing extends: its model as it is. */
+static asx_st finished(struct session *s, const struct cat_run *run, assay_model **out, struct asx_err *err)
+{
+    char id[CAT_ID];
+    if (run->model <= 0)
+        return ASX_OK;
+    if (assay_model_open(out, (assay_session *)s, cat_id_format('r', run->id, id)) != ASSAY_OK)
+        return err_set(err, ASX_E_INVAL, "%s", assay_session_error((assay_session *)s));
+    struct model *m = (*out)->model;
+    if (run->report_json) { /* the board with the final times */
+        mem_free(m->board);
+        m->board = mem_strdup(m->mem, run->report_json);
+    }
+    return ASX_OK;
+}
+
+static asx_st go_on(struct session *s, const struct cat_run *run, const struct assay_resume_options *o, assay_model **out, struct asx_err *err)
+{
+    struct task *t = NULL;
+    struct model *m = NULL;
+    struct run_options opt;
+    asx_st st = task_create(s, NULL, &t, err);
+    struct arena *a = st == ASX_OK ? arena_create(t->mem) : NULL;
+    if (st == ASX_OK)
+        st = a ? restate(t, run, o, err) : ASX_E_NOMEM;
+    if (st == ASX_OK)
+        st = task_ready(t, a, &opt, err);
+    if (st == ASX_OK) {
+        opt.expect_data = run->data_key;
+        opt.expect_problem = run->problem_key;
+        st = cat_run_take(s->cat, run->id, err);
+    }
+    if (st == ASX_OK)
+        st = run_resume(s, &opt, run->id, run->active_s == run->active_s ? run->active_s : 0, &m, err);
+    if (m) {
+        asx_st wrapped = api_wrap_model(m, out, err);
+        st = wrapped < 0 ? wrapped : st;
+    }
+    if (a)
+        arena_destroy(a);
+    task_free(t);
+    return st;
+}
+
+assay_status assay_resume(assay_session *session, const char *what, const struct assay_resume_options *options, assay_model **out)
+{
+    struct session *s = (struct session *)session;
+    if (!s || !what || !out)
+        return ASSAY_E_INVAL;
+    *out = NULL;
+    struct assay_resume_options o = {0};
+    if (options)
+        memcpy(&o, options, options->size && options->size < sizeof o ? options->size : sizeof o);
+    struct asx_err err = {0};
+    struct cat_run run;
+    asx_st st = session_catalog(s, false, &err);
+    struct arena *a = st == ASX_OK ? arena_create(s->mem) : NULL;
+    if (st == ASX_OK)
+        st = a ? find_run(s, what, a, &run, &err) : ASX_E_NOMEM;
+    char id[CAT_ID];
+    if (st == ASX_OK && run.alive && strcmp(run.state, CAT_RUNNING) == 0)
+        st = err_set(&err, ASX_E_BUSY, "run '%s' is still running; wait for it, or stop it first", cat_id_format('r', run.id, id));
+    bool done = st == ASX_OK && strcmp(run.state, CAT_FINISHED) == 0;
+    if (st == ASX_OK && done && !o.time && !o.trials)
+        st = finished(s, &run, out, &err);
+    else if (st == ASX_OK)
+        st = go_on(s, &run, &o, out, &err);
+    if (a)
+        arena_destroy(a);
+    return session_fail(s, st, &err);
+}
