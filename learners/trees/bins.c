@@ -279,7 +279,7 @@ static void column_codes(struct build *b, size_t col, size_t first, size_t n, ui
     int edges = f->n_bins - 1;
     for (int i = 0; i < BINS_MAX; i++)
         edge[i] = i < edges ? f->edge[i] : INFINITY;
-    source_column(&b->source, col, first, n, x);
+    bins_source_column(&b->source, col, first, n, x);
     struct asx_bin_args a = {.x = x, .n = n, .edge = edge, .edges = edges, .missing = f->missing, .code = out};
     b->kernel[ASX_K_BIN](NULL, &a);
 }
@@ -392,7 +392,7 @@ static asx_st adopt(struct build *b, bool sparse, struct asx_err *err)
 
 static asx_st build_all(struct build *b, struct asx_err *err)
 {
-    asx_st st = source_open(&b->source, b->exec, b->raw, err);
+    asx_st st = bins_source_open(&b->source, b->exec, b->raw, err);
     if (st)
         return st;
     b->exec->split(b->exec, b->bins->cols, edges_chunk, b);
@@ -427,7 +427,7 @@ asx_st bins_build(struct asx_exec *exec, const struct asx_block *raw, int max_bi
     } else {
         err_set(err, st, "out of memory for bins; raise the memory limit");
     }
-    source_close(&b.source);
+    bins_source_close(&b.source);
     for (size_t j = 0; b.edge && b.level && j < raw->cols; j++) {
         mem_free(b.edge[j]);
         mem_free(b.level[j]);

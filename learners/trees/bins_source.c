@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-asx_st source_open(struct source *s, struct asx_exec *exec, const struct asx_block *raw, struct asx_err *err)
+asx_st bins_source_open(struct source *s, struct asx_exec *exec, const struct asx_block *raw, struct asx_err *err)
 {
     *s = (struct source){.raw = raw, .rows = raw->rows};
     if (raw->layout == ASX_LAYOUT_OPAQUE)
@@ -36,13 +36,13 @@ asx_st source_open(struct source *s, struct asx_exec *exec, const struct asx_blo
     return ASX_OK;
 }
 
-void source_close(struct source *s)
+void bins_source_close(struct source *s)
 {
     mem_free(s->start);
     mem_free(s->value);
 }
 
-void source_column(const struct source *s, size_t col, size_t first, size_t n, float *out)
+void bins_source_column(const struct source *s, size_t col, size_t first, size_t n, float *out)
 {
     const struct asx_block *raw = s->raw;
     if (raw->layout == ASX_LAYOUT_ROWS) {
@@ -82,7 +82,7 @@ void source_cells_of(const struct source *s, size_t col, size_t first, size_t n,
     if (s->start)
         memcpy(out, s->value + s->start[col] + first, n * sizeof *out);
     else
-        source_column(s, col, first, n, out);
+        bins_source_column(s, col, first, n, out);
 }
 
 size_t source_sample(const struct source *s, size_t col, size_t want, float *out)

@@ -13,11 +13,11 @@ struct source {
     float *value;   /**< CSR: stored values by column */
 };
 
-asx_st source_open(struct source *, struct asx_exec *, const struct asx_block *, struct asx_err *);
-void source_close(struct source *);
+asx_st bins_source_open(struct source *, struct asx_exec *, const struct asx_block *, struct asx_err *);
+void bins_source_close(struct source *);
 
 /** Cells of a number column from row `first`, as f32. Dense layouts. */
-void source_column(const struct source *, size_t col, size_t first, size_t n, float *out);
+void bins_source_column(const struct source *, size_t col, size_t first, size_t n, float *out);
 /** Stored cells of a column (all rows when dense), and a range of them. */
 size_t source_cells(const struct source *, size_t col);
 void source_cells_of(const struct source *, size_t col, size_t first, size_t n, float *out);
