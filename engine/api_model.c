@@ -30,7 +30,7 @@ assay_status assay_model_load(assay_model **out, const char *path)
     *out = NULL;
     struct asx_err err = {0};
     struct model *m = NULL;
-    asx_st st = model_load(registry_builtin(), path, &m, &err);
+    asx_st st = eng_model_load(registry_builtin(), path, &m, &err);
     return (assay_status)(st == ASX_OK ? api_wrap_model(m, out, &err) : st);
 }
 
@@ -45,10 +45,10 @@ static asx_st open_row(struct session *s, const struct cat_model *row, struct mo
     if (row->blob > 0) {
         st = cat_blob_get(s->cat, row->blob, s->mem, &data, &size, err);
         if (st == ASX_OK)
-            st = model_load_bytes(s->registry, data, size, cat_id_format('m', row->id, id), m, err);
+            st = eng_model_load_bytes(s->registry, data, size, cat_id_format('m', row->id, id), m, err);
         mem_free(data);
     } else if (row->path) {
-        st = model_load(s->registry, row->path, m, err);
+        st = eng_model_load(s->registry, row->path, m, err);
     } else {
         st = err_set(err, ASX_E_INVAL, "model '%s' is a line of a leaderboard that was not kept by itself; use its run's best model",
                      cat_id_format('m', row->id, id));
@@ -94,7 +94,7 @@ assay_status assay_model_open(assay_model **out, assay_session *session, const c
     int64_t id;
     bool is_id = strcmp(what, "latest") == 0 || cat_id_parse(what, 'm', &id) || cat_id_parse(what, 'r', &id);
     if (!is_id || access(what, F_OK) == 0) {
-        st = model_load(s->registry, what, &m, &err);
+        st = eng_model_load(s->registry, what, &m, &err);
     } else {
         st = session_catalog(s, true, &err);
         struct arena *a = st == ASX_OK ? arena_create(s->mem) : NULL;
@@ -114,14 +114,14 @@ assay_status assay_model_open(assay_model **out, assay_session *session, const c
 assay_status assay_model_save(const assay_model *m, const char *path)
 {
     struct asx_err err = {0};
-    return m && path ? fail(m, model_save(m->model, path, &err), &err) : ASSAY_E_INVAL;
+    return m && path ? fail(m, eng_model_save(m->model, path, &err), &err) : ASSAY_E_INVAL;
 }
 
 void assay_model_free(assay_model *m)
 {
     if (!m)
         return;
-    model_free(m->model);
+    eng_model_free(m->model);
     mem_free(m);
 }
 
@@ -164,9 +164,9 @@ static asx_st proba(const assay_model *m, const assay_table *table, double *out,
     const struct asx_frame *frame = NULL, *bound = NULL;
     asx_st st = table_frame(table, &frame, err);
     if (st == ASX_OK)
-        st = model_bind(m->model, frame, &bound, err);
+        st = eng_model_bind(m->model, frame, &bound, err);
     if (st == ASX_OK)
-        st = model_predict(m->model, bound, NULL, NULL, NULL, out, err);
+        st = eng_model_predict(m->model, bound, NULL, NULL, NULL, out, err);
     frame_put(bound);
     return st;
 }
@@ -196,7 +196,7 @@ assay_status assay_predict(const assay_model *m, const assay_table *t, double *o
     double *p = mem_array(NULL, t->rows * k + 1, sizeof *p);
     asx_st st = p ? proba(m, t, p, &err) : err_set(&err, ASX_E_NOMEM, "no memory to predict");
     for (size_t i = 0; st == ASX_OK && i < t->rows; i++)
-        out[i] = model_decide(m->model, p + i * k);
+        out[i] = eng_model_decide(m->model, p + i * k);
     mem_free(p);
     return fail(m, st, &err);
 }

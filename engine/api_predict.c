@@ -81,7 +81,7 @@ static void put_row(const struct model *m, const double *p, int proba, struct te
         return;
     }
     if (!proba) {
-        put_cell(t, m->class_name[model_decide(m, p)]);
+        put_cell(t, m->class_name[eng_model_decide(m, p)]);
         return;
     }
     for (int c = 0; c < m->classes; c++) {
@@ -108,7 +108,7 @@ static int larger(const void *a, const void *b)
 /* The output explained: the predicted class's (the positive one's for two classes), or the value. */
 static int explained_output(const struct model *m, const double *p)
 {
-    return !m->classes ? 0 : m->classes == 2 ? m->positive : model_decide(m, p);
+    return !m->classes ? 0 : m->classes == 2 ? m->positive : eng_model_decide(m, p);
 }
 
 /* Schema column of raw column `at` of a block of `part`. */
@@ -163,7 +163,7 @@ struct explainer {
 static void explainer_clear(const struct model *m, struct explainer *x)
 {
     for (int i = 0; x->matrix && i < m->members; i++)
-        model_matrix_free(x->matrix[i]);
+        eng_model_matrix_free(x->matrix[i]);
     mem_free(x->matrix);
     mem_free(x->all);
     mem_free(x->sum);
@@ -180,9 +180,9 @@ static asx_st explainer_init(const struct model *m, const struct asx_frame *boun
         if (!m->member[i].learner->explain)
             continue;
         able++;
-        st = model_matrix_make(m, i, bound, pool, &x->matrix[i], err);
-        if (st == ASX_OK && model_matrix_raw(x->matrix[i])->cols > most)
-            most = model_matrix_raw(x->matrix[i])->cols;
+        st = eng_model_matrix_make(m, i, bound, pool, &x->matrix[i], err);
+        if (st == ASX_OK && eng_model_matrix_raw(x->matrix[i])->cols > most)
+            most = eng_model_matrix_raw(x->matrix[i])->cols;
     }
     if (st == ASX_OK && !able)
         st = err_set(err, ASX_E_UNSUPPORTED, "no learner of this model can explain its predictions; tree learners can (--learners gbdt,forest)");
@@ -198,7 +198,7 @@ static asx_st explain_row(const struct model *m, struct explainer *x, size_t row
     asx_st st = ASX_OK;
     for (int i = 0; i < m->members && st == ASX_OK; i++)
         if (x->matrix[i])
-            st = add_contributions(m, i, model_matrix_raw(x->matrix[i]), row, p, x->all, x->sum, err);
+            st = add_contributions(m, i, eng_model_matrix_raw(x->matrix[i]), row, p, x->all, x->sum, err);
     qsort(x->sum, (size_t)m->columns, sizeof *x->sum, larger);
     put_contributions(m, x->sum, explain, t);
     return st;
@@ -248,11 +248,11 @@ static asx_st predict(struct session *s, const struct model *m, const char *data
     if (st == ASX_OK)
         st = read_data(s, m, data, &frame, err);
     if (st == ASX_OK)
-        st = model_bind(m, frame, &bound, err);
+        st = eng_model_bind(m, frame, &bound, err);
     if (st == ASX_OK && !(p = mem_array(m->mem, bound->rows * (size_t)m->outputs + 1, sizeof *p)))
         st = err_set(err, ASX_E_NOMEM, "no memory for the predictions; predict fewer rows at once");
     if (st == ASX_OK)
-        st = model_predict(m, bound, s->pool, stop_asked, s, p, err);
+        st = eng_model_predict(m, bound, s->pool, stop_asked, s, p, err);
     if (st < 0)
         err_place(err, data, 0, 0);
     if (st == ASX_OK)

@@ -152,7 +152,7 @@ asx_st api_wrap_model(struct model *m, assay_model **out, struct asx_err *err)
 {
     struct assay_model *w = mem_calloc(NULL, 1, sizeof *w);
     if (!w) {
-        model_free(m);
+        eng_model_free(m);
         return err_set(err, ASX_E_NOMEM, "no memory for the model");
     }
     w->model = m;

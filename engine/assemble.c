@@ -32,12 +32,12 @@ static asx_st copy_schema(struct run *r, struct model *m, struct asx_err *err)
 
 asx_st final_new_model(struct run *r, struct model **out, struct asx_err *err)
 {
-    struct model *m = model_create();
+    struct model *m = eng_model_create();
     if (!m)
         return err_set(err, ASX_E_NOMEM, "no memory for the model; raise the memory limit");
     asx_st st = copy_schema(r, m, err);
     if (st != ASX_OK)
-        model_free(m);
+        eng_model_free(m);
     else
         *out = m;
     return st;
@@ -65,7 +65,7 @@ static int add_part(struct run *r, struct model *m, const struct opt_part *part,
         column[i] = schema_column(r, m, part->column[i]);
         good = column[i] >= 0;
     }
-    int at = good ? model_add_part(m, f, column, part->columns) : -1;
+    int at = good ? eng_model_add_part(m, f, column, part->columns) : -1;
     mem_free(column);
     return at;
 }
@@ -84,7 +84,7 @@ static asx_st add_fold(struct run *r, struct model *m, struct config_run *c, int
         if (part[p] < 0)
             return err_set(err, ASX_E_NOMEM, "no memory for the model; raise the memory limit");
     }
-    return model_add_member(m, c->config.learner, c->fold[fold].model, part, parts, weight, err);
+    return eng_model_add_member(m, c->config.learner, c->fold[fold].model, part, parts, weight, err);
 }
 
 asx_st final_add_config(struct run *r, struct model *m, struct config_run *c, double weight, struct asx_err *err)
@@ -105,7 +105,7 @@ void final_free_borrowed(struct model *m)
 {
     for (int i = 0; m && i < m->members; i++)
         m->member[i].model = NULL;
-    model_free(m);
+    eng_model_free(m);
 }
 
 /* ---- refits ------------------------------------------------------------------------ */

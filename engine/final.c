@@ -139,7 +139,7 @@ static asx_st keep_blob(struct run *r, struct cat_model *row, struct asx_err *er
 {
     void *data = NULL;
     size_t size = 0;
-    asx_st st = model_bytes(r->made, &data, &size, err);
+    asx_st st = eng_model_bytes(r->made, &data, &size, err);
     if (st == ASX_OK)
         st = cat_blob_put(r->cat, data, size, &row->blob, err);
     mem_free(data);
@@ -183,7 +183,7 @@ static asx_st save(struct run *r, struct asx_err *err)
     struct cat_model row = {.id = r->made_id, .run = r->id, .board_json = NULL, .validation = r->ensemble_validation, .learner = r->made->learner, .rank = 1};
     char *absolute = NULL;
     if (r->opt.model_path) {
-        st = model_save(r->made, r->opt.model_path, err);
+        st = eng_model_save(r->made, r->opt.model_path, err);
         absolute = st == ASX_OK ? file_absolute(r->opt.model_path, NULL) : NULL;
         row.path = absolute;
         if (st == ASX_OK)

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-struct model *model_create(void)
+struct model *eng_model_create(void)
 {
     struct mem *mem = mem_create(NULL, 0);
     struct model *m = mem ? mem_calloc(mem, 1, sizeof *m) : NULL;
@@ -32,7 +32,7 @@ static void free_schema(struct model *m)
     mem_free(m->class_name);
 }
 
-void model_free(struct model *m)
+void eng_model_free(struct model *m)
 {
     if (!m)
         return;
@@ -65,7 +65,7 @@ static int find_part(const struct model *m, const struct prep_fitted *f, const i
     return -1;
 }
 
-int model_add_part(struct model *m, struct prep_fitted *f, const int32_t *column, int columns)
+int eng_model_add_part(struct model *m, struct prep_fitted *f, const int32_t *column, int columns)
 {
     int at = find_part(m, f, column, columns);
     if (at >= 0)
@@ -83,7 +83,7 @@ int model_add_part(struct model *m, struct prep_fitted *f, const int32_t *column
     return m->parts++;
 }
 
-asx_st model_add_member(struct model *m, const struct asx_learner *learner, struct asx_model *fitted, const int *part, int parts,
+asx_st eng_model_add_member(struct model *m, const struct asx_learner *learner, struct asx_model *fitted, const int *part, int parts,
                         double weight, struct asx_err *err)
 {
     struct model_member *member = mem_realloc(m->mem, m->member, (size_t)(m->members + 1) * sizeof *member);
@@ -100,7 +100,7 @@ asx_st model_add_member(struct model *m, const struct asx_learner *learner, stru
     return ASX_OK;
 }
 
-asx_st model_bind(const struct model *m, const struct asx_frame *frame, const struct asx_frame **out, struct asx_err *err)
+asx_st eng_model_bind(const struct model *m, const struct asx_frame *frame, const struct asx_frame **out, struct asx_err *err)
 {
     int32_t *column = mem_array(m->mem, (size_t)m->columns + 1, sizeof *column);
     if (!column)
@@ -121,7 +121,7 @@ asx_st model_bind(const struct model *m, const struct asx_frame *frame, const st
     return st;
 }
 
-int model_decide(const struct model *m, const double *proba)
+int eng_model_decide(const struct model *m, const double *proba)
 {
     if (m->classes == 2 && m->threshold > 0)
         return proba[m->positive] >= m->threshold ? m->positive : 1 - m->positive;

@@ -57,43 +57,43 @@ struct model {
     char *id, *path;      /**< not saved */
 };
 
-struct model *model_create(void); /**< NULL when out of memory; own account under the root */
-void model_free(struct model *);
+struct model *eng_model_create(void); /**< NULL when out of memory; own account under the root */
+void eng_model_free(struct model *);
 /** Index of the part with this fitted step and these columns, added when new; -1 when out of memory. */
-int model_add_part(struct model *, struct prep_fitted *, const int32_t *column, int columns);
+int eng_model_add_part(struct model *, struct prep_fitted *, const int32_t *column, int columns);
 /** Takes over `fitted_model` (freed with the model; on failure too). `part` is copied. */
-asx_st model_add_member(struct model *, const struct asx_learner *, struct asx_model *fitted_model, const int *part, int parts,
+asx_st eng_model_add_member(struct model *, const struct asx_learner *, struct asx_model *fitted_model, const int *part, int parts,
                         double weight, struct asx_err *);
 
 /**
  * Brings a frame into the model's column order. E_DATA for a missing column.
  * *out is a view that holds a reference to `frame`.
  */
-asx_st model_bind(const struct model *, const struct asx_frame *frame, const struct asx_frame **out, struct asx_err *);
+asx_st eng_model_bind(const struct model *, const struct asx_frame *frame, const struct asx_frame **out, struct asx_err *);
 
 /**
  * Predicts all rows of a bound frame.
  * @shape out [rows * outputs]: probabilities in class order, or values
  * @thread pool may be NULL; the same result for any thread count
  */
-asx_st model_predict(const struct model *, const struct asx_frame *bound, struct pool *, bool (*stop)(void *), void *stop_arg, double *out,
+asx_st eng_model_predict(const struct model *, const struct asx_frame *bound, struct pool *, bool (*stop)(void *), void *stop_arg, double *out,
                      struct asx_err *);
 /** Class of a row of probabilities, threshold applied. */
-int model_decide(const struct model *, const double *proba);
+int eng_model_decide(const struct model *, const double *proba);
 
 /** Raw matrix of one member on a bound frame, for explanations. Free with model_matrix_free. */
 struct model_matrix;
-asx_st model_matrix_make(const struct model *, int member, const struct asx_frame *bound, struct pool *, struct model_matrix **,
+asx_st eng_model_matrix_make(const struct model *, int member, const struct asx_frame *bound, struct pool *, struct model_matrix **,
                          struct asx_err *);
-const struct asx_matrix *model_matrix_raw(const struct model_matrix *);
-void model_matrix_free(struct model_matrix *);
+const struct asx_matrix *eng_model_matrix_raw(const struct model_matrix *);
+void eng_model_matrix_free(struct model_matrix *);
 
 /** All or nothing. "-" is refused. */
-asx_st model_save(const struct model *, const char *path, struct asx_err *);
+asx_st eng_model_save(const struct model *, const char *path, struct asx_err *);
 /** Bytes as saved, for the catalog; free with mem_free. */
-asx_st model_bytes(const struct model *, void **data, size_t *size, struct asx_err *);
+asx_st eng_model_bytes(const struct model *, void **data, size_t *size, struct asx_err *);
 /** `where` names the source in errors. A damaged file is E_DATA. */
-asx_st model_load_bytes(const struct asx_registry *, const void *data, size_t size, const char *where, struct model **, struct asx_err *);
-asx_st model_load(const struct asx_registry *, const char *path, struct model **, struct asx_err *);
+asx_st eng_model_load_bytes(const struct asx_registry *, const void *data, size_t size, const char *where, struct model **, struct asx_err *);
+asx_st eng_model_load(const struct asx_registry *, const char *path, struct model **, struct asx_err *);
 
 #endif

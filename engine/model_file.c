@@ -87,7 +87,7 @@ static asx_st put_members(const struct model *m, struct asx_writer *w)
     return ASX_OK;
 }
 
-asx_st model_bytes(const struct model *m, void **data, size_t *size, struct asx_err *err)
+asx_st eng_model_bytes(const struct model *m, void **data, size_t *size, struct asx_err *err)
 {
     struct asx_writer w;
     codec_writer_init(&w, m->mem);
@@ -115,11 +115,11 @@ asx_st model_bytes(const struct model *m, void **data, size_t *size, struct asx_
     return ASX_OK;
 }
 
-asx_st model_save(const struct model *m, const char *path, struct asx_err *err)
+asx_st eng_model_save(const struct model *m, const char *path, struct asx_err *err)
 {
     void *data = NULL;
     size_t size = 0;
-    asx_st st = model_bytes(m, &data, &size, err);
+    asx_st st = eng_model_bytes(m, &data, &size, err);
     if (st == ASX_OK)
         st = file_write(path, data, size, err);
     mem_free(data);
@@ -211,7 +211,7 @@ static asx_st get_part(struct model *m, const struct asx_registry *reg, struct a
         *f = (struct prep_fitted){.refs = 1, .prep = prep};
         if (prep->load)
             st = prep->load(r, m->mem, &f->state, err);
-        if (st == ASX_OK && model_add_part(m, f, column, (int)columns) < 0)
+        if (st == ASX_OK && eng_model_add_part(m, f, column, (int)columns) < 0)
             st = err_set(err, ASX_E_NOMEM, "no memory for the model");
         prep_fitted_put(f);
     }
@@ -246,7 +246,7 @@ static asx_st get_member(struct model *m, const struct asx_registry *reg, struct
         return asx_reader_error(r, err);
     struct asx_model *fitted = NULL;
     asx_st st = learner->load(r, m->mem, &fitted, err);
-    return st == ASX_OK ? model_add_member(m, learner, fitted, part, (int)parts, weight, err) : st;
+    return st == ASX_OK ? eng_model_add_member(m, learner, fitted, part, (int)parts, weight, err) : st;
 }
 
 static asx_st get_all(struct model *m, const struct asx_registry *reg, struct asx_reader *r, struct asx_err *err)
@@ -281,13 +281,13 @@ static asx_st check_header(const unsigned char *data, size_t size, const char *w
     return ASX_OK;
 }
 
-asx_st model_load_bytes(const struct asx_registry *reg, const void *data, size_t size, const char *where, struct model **out,
+asx_st eng_model_load_bytes(const struct asx_registry *reg, const void *data, size_t size, const char *where, struct model **out,
                         struct asx_err *err)
 {
     asx_st st = check_header(data, size, where, err);
     if (st != ASX_OK)
         return st;
-    struct model *m = model_create();
+    struct model *m = eng_model_create();
     if (!m)
         return err_set(err, ASX_E_NOMEM, "no memory for the model");
     struct asx_reader r;
@@ -295,21 +295,21 @@ asx_st model_load_bytes(const struct asx_registry *reg, const void *data, size_t
     st = get_all(m, reg, &r, err);
     if (st != ASX_OK) {
         err_place(err, where, 0, 0);
-        model_free(m);
+        eng_model_free(m);
         return st;
     }
     *out = m;
     return ASX_OK;
 }
 
-asx_st model_load(const struct asx_registry *reg, const char *path, struct model **out, struct asx_err *err)
+asx_st eng_model_load(const struct asx_registry *reg, const char *path, struct model **out, struct asx_err *err)
 {
     char *data = NULL;
     size_t size = 0;
     asx_st st = file_read(path, most_bytes, NULL, &data, &size, err);
     if (st != ASX_OK)
         return st;
-    st = model_load_bytes(reg, data, size, path, out, err);
+    st = eng_model_load_bytes(reg, data, size, path, out, err);
     mem_free(data);
     if (st == ASX_OK)
         (*out)->path = mem_strdup((*out)->mem, path);

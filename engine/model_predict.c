@@ -158,7 +158,7 @@ static asx_st run_members(const struct model *m, struct host *h, const struct as
     return st;
 }
 
-asx_st model_predict(const struct model *m, const struct asx_frame *bound, struct pool *pool, bool (*stop)(void *), void *stop_arg, double *out,
+asx_st eng_model_predict(const struct model *m, const struct asx_frame *bound, struct pool *pool, bool (*stop)(void *), void *stop_arg, double *out,
                      struct asx_err *err)
 {
     struct host h;
@@ -185,7 +185,7 @@ struct model_matrix {
     struct asx_matrix *matrix;
 };
 
-void model_matrix_free(struct model_matrix *x)
+void eng_model_matrix_free(struct model_matrix *x)
 {
     if (!x)
         return;
@@ -196,12 +196,12 @@ void model_matrix_free(struct model_matrix *x)
     mem_free(x);
 }
 
-const struct asx_matrix *model_matrix_raw(const struct model_matrix *x)
+const struct asx_matrix *eng_model_matrix_raw(const struct model_matrix *x)
 {
     return x->matrix;
 }
 
-asx_st model_matrix_make(const struct model *m, int member, const struct asx_frame *bound, struct pool *pool, struct model_matrix **out,
+asx_st eng_model_matrix_make(const struct model *m, int member, const struct asx_frame *bound, struct pool *pool, struct model_matrix **out,
                          struct asx_err *err)
 {
     const struct model_member *mm = &m->member[member];
@@ -225,7 +225,7 @@ asx_st model_matrix_make(const struct model *m, int member, const struct asx_fra
     if (st == ASX_OK)
         st = matrix_make(list, mm->parts, m->mem, &x->matrix, err);
     if (st != ASX_OK) {
-        model_matrix_free(x);
+        eng_model_matrix_free(x);
         return st;
     }
     *out = x;

@@ -59,11 +59,11 @@ static asx_st score(struct session *s, const struct model *m, const struct asx_f
     if (st == ASX_OK)
         st = frame_take_rows(frame, target.row, target.rows, m->mem, &kept, err);
     if (st == ASX_OK)
-        st = model_bind(m, kept, &bound, err);
+        st = eng_model_bind(m, kept, &bound, err);
     if (st == ASX_OK && !(p = mem_array(m->mem, target.rows * (size_t)m->outputs + 1, sizeof *p)))
         st = err_set(err, ASX_E_NOMEM, "no memory to predict the test data");
     if (st == ASX_OK)
-        st = model_predict(m, bound, NULL, NULL, NULL, p, err);
+        st = eng_model_predict(m, bound, NULL, NULL, NULL, p, err);
     if (st == ASX_OK)
         *out = metric->score(&(struct asx_scored){
             .n = target.rows, .outputs = m->outputs, .y = target.y, .pred64 = p, .positive = m->positive, .threshold = m->threshold});

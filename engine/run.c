@@ -419,7 +419,7 @@ void run_close(struct run *r)
     json_decref(r->op_rows);
     json_decref(r->summary);
     json_decref(r->importance);
-    model_free(r->made);
+    eng_model_free(r->made);
     if (r->mem) {
         opt_model_clear(&r->model);
         mem_destroy(r->mem);

@@ -169,10 +169,10 @@ static asx_st predict_config(struct run *r, struct config_run *c, double *out, s
     st = final_add_config(r, m, c, 1, err);
     const struct asx_frame *bound = NULL;
     if (st == ASX_OK)
-        st = model_bind(m, r->test_frame, &bound, err);
+        st = eng_model_bind(m, r->test_frame, &bound, err);
     double t = clock_now();
     if (st == ASX_OK)
-        st = model_predict(m, bound, NULL, run_should_stop, r, out, err);
+        st = eng_model_predict(m, bound, NULL, run_should_stop, r, out, err);
     if (st == ASX_OK && r->test_frame->rows)
         c->predict_us = (clock_now() - t) / (double)r->test_frame->rows * 1e6;
     if (bound)
