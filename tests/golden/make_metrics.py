@@ -125,6 +125,7 @@ def row(a):
 
 print("/* SPDX-License-Identifier: Apache-2.0 */")
 print(f"/* Written by tests/golden/make_metrics.py with scikit-learn {sklearn.__version__}; do not edit. */")
+print("/* clang-format off */")
 print("struct metrics_case {\n    const char *name;\n    int outputs, positive;\n    size_t n;")
 print("    const double *y, *pred, *weight;\n    struct {\n        const char *metric;\n        double score;\n    } expect[12];\n};\n")
 seen = {}

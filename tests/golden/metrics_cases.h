@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Written by tests/golden/make_metrics.py with scikit-learn 1.2.1; do not edit. */
+/* clang-format off */
 struct metrics_case {
     const char *name;
     int outputs, positive;
