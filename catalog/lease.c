@@ -28,7 +28,10 @@ static size_t slurp(const char *path, char *out, size_t size)
     return n;
 }
 
-/* Start time of a process, 0 when there is none (a zombie has ended too). */
+/* Flag of a process that is being taken down (PF_EXITING of the kernel's sched.h). */
+enum { EXITING = 4 };
+
+/* Start time of a process, 0 when there is none (one on its way out and a zombie have ended too). */
 static int64_t process_start(int64_t pid)
 {
     char path[64], text[1024];
@@ -44,6 +47,8 @@ static int64_t process_start(int64_t pid)
         if (!p)
             return 0;
         p++;
+        if (field + 1 == 9 && strtoull(p, NULL, 10) & EXITING)
+            return 0;
     }
     return strtoll(p, NULL, 10);
 }

@@ -231,11 +231,19 @@ bool cat_run_alive(struct cat *cat, int64_t run)
     return st == ASX_OK && alive;
 }
 
+/* A process that was just killed may still be seen for a moment. */
+static void wait_for_end(struct cat *cat, int64_t run)
+{
+    for (int i = 0; i < 15 && cat_run_alive(cat, run); i++)
+        clock_sleep(0.02);
+}
+
 asx_st cat_run_take(struct cat *cat, int64_t run, struct asx_err *err)
 {
     char id[CAT_ID];
     struct lease own;
     lease_own(&own);
+    wait_for_end(cat, run);
     asx_st st = db_begin(cat, DB_NORMAL, err);
     if (st != ASX_OK)
         return st;

@@ -466,7 +466,9 @@ START_TEST(kill_loses_nothing)
         kill(child, SIGKILL);
         while (read(pipe_fd[0], said, sizeof said) == sizeof said)
             last = said[1];
-        close(pipe_fd[0]); /* the end of the pipe: it is dead, though a zombie still */
+        close(pipe_fd[0]);
+        siginfo_t info;
+        ck_assert_int_eq(waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT), 0); /* dead, though a zombie still */
         ck_assert(!cat_run_alive(cat, run));
         struct cat_run r;
         ck_assert_int_eq(cat_run_get(cat, run, arena, &r, &err), ASX_OK);
