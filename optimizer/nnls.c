@@ -109,6 +109,15 @@ void nnls_solve(int n, double a[][NNLS_MAX], const double *b, double *x)
 enum { STARTUP, FLOPS, BYTES, COLUMNS = BYTES + OPT_LEVELS };
 
 /*
+ * Blocked kernels reuse what they load: their bytes stand for the borders of blocks, wherever the data
+ * lie. With a term per level, flops and misses grow alike from sample to sample and extrapolate wildly.
+ */
+static bool compute_bound(enum asx_kernel_class k)
+{
+    return k == ASX_KC_SYRK || k == ASX_KC_CHOLESKY || k == ASX_KC_EIGEN || k == ASX_KC_DIST_TOPK || k == ASX_KC_SORT;
+}
+
+/*
  * Features of a sample: repetitions, flops, and bytes beyond each cache level, so that weights that are
  * non-negative give bandwidths that fall from level to level.
  */
@@ -121,16 +130,19 @@ static void features(const struct asx_use *u, const double *cache, double out[CO
     out[BYTES] = bytes;
     double f = u->footprint > 0 ? u->footprint : bytes / reps;
     for (int l = 1; l < OPT_LEVELS; l++)
-        out[BYTES + l] = f > cache[l - 1] ? bytes * (1 - cache[l - 1] / f) : 0;
+        out[BYTES + l] = f > cache[l - 1] && !compute_bound(u->k) ? bytes * (1 - cache[l - 1] / f) : 0;
 }
 
-static void assign(struct opt_coefficient *c, const double *x)
+/* A level that no sample reached keeps the bandwidth it had, unless a nearer level turned out slower. */
+static void assign(struct opt_coefficient *c, const double *x, const double *seen)
 {
     c->startup_s = x[STARTUP];
     c->flop_rate = x[FLOPS] > 0 ? 1 / x[FLOPS] : 0;
     double spb = 0;
     for (int l = 0; l < OPT_LEVELS; l++) {
         spb += x[BYTES + l];
+        if (seen[BYTES + l] == 0 && c->bandwidth[l] > 0 && !compute_bound(c->kernel))
+            spb = fmax(spb, 1 / c->bandwidth[l]);
         c->bandwidth[l] = spb > 0 ? 1 / spb : 0;
     }
 }
@@ -178,7 +190,7 @@ asx_st opt_fit_coefficient_with(const struct asx_use *use, const double *seconds
         low = fmin(low, size);
         high = fmax(high, size);
     }
-    assign(inout, x);
+    assign(inout, x, scale);
     /* few samples say little about their spread: start from 1.3 as if seen twice */
     double prior = log(1.3), var = (sq + 2 * prior * prior) / (used + 2);
     inout->samples = used;

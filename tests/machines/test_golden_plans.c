@@ -60,7 +60,12 @@ static void compare(const char *name, const struct text *t)
     char *expected = NULL;
     size_t n = 0;
     ck_assert_msg(file_read(path, 1 << 20, NULL, &expected, &n, &err) == ASX_OK, "%s", err.text);
-    ck_assert_msg(n == t->n && memcmp(expected, t->s, n) == 0, "the plan for %s changed:\n%s\nwas:\n%s", name, t->s, expected);
+    size_t at = 0, line = 1, begin = 0;
+    for (; at < n && at < t->n && expected[at] == t->s[at]; at++)
+        if (expected[at] == '\n')
+            line++, begin = at + 1;
+    ck_assert_msg(n == t->n && at == n, "the plan for %s changed at line %zu:\n%.150s\nwas:\n%.150s", name, line, t->s + begin,
+                  expected + begin);
     mem_free(expected);
 }
 
