@@ -116,7 +116,7 @@ static void logistic(size_t rows, size_t cols)
 
 int main(int argc, char **argv)
 {
-    size_t rows = argc > 1 ? (size_t)atol(argv[1]) : 50000, cols = argc > 2 ? (size_t)atol(argv[2]) : 0;
+    size_t rows = argc > 1 ? (size_t)strtoul(argv[1], NULL, 10) : 50000, cols = argc > 2 ? (size_t)strtoul(argv[2], NULL, 10) : 0;
     ridge(rows, cols ? cols : 200);
     logistic(rows, cols ? cols : 100);
     return 0;
