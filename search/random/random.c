@@ -352,7 +352,8 @@ static asx_st propose(struct asx_strategy_state *t, struct climber *c, struct as
     c->state = CLIMB_ASKED;
     c->promotable = false;
     t->pending++;
-    *out = (struct asx_ask){.trial = ++t->trials, .config_id = c->id, .config = c->config, .from = from, .to = to};
+    c->trial = ++t->trials;
+    *out = (struct asx_ask){.trial = c->trial, .config_id = c->id, .config = c->config, .from = from, .to = to};
     return ASX_OK;
 }
 
@@ -508,15 +509,42 @@ static double best_of(const struct asx_strategy_state *t, int i)
     return isnan(best) ? part : best;
 }
 
+/*
+ * A replay may tell of something else than was asked under that number (prices were measured then, and are
+ * others now): what was asked is taken back.
+ */
+static void take_back(struct asx_strategy_state *t, const struct asx_ask *told)
+{
+    struct asx_key key = draw_key(&told->config);
+    for (int i = 0; i < t->n; i++) {
+        struct climber *c = t->all[i];
+        bool mine = c->id == told->config_id && key_equal(c->key, key);
+        bool asked = c->state == CLIMB_ASKED && c->trial == told->trial;
+        if (mine || (!asked && c->id != told->config_id))
+            continue;
+        t->pending -= c->state == CLIMB_ASKED;
+        if (!isnan(c->score) && c->id != told->config_id) { /* a promotion that never was */
+            c->state = CLIMB_IDLE;
+            continue;
+        }
+        mem_free(c);
+        memmove(&t->all[i], &t->all[i + 1], (size_t)(--t->n - i) * sizeof *t->all);
+        i--;
+    }
+}
+
 static void random_tell(struct asx_strategy_state *t, const struct asx_outcome *o)
 {
+    if (o->ask->config_id <= 0)
+        return; /* the baseline */
     if (o->ask->trial > t->trials)
         t->trials = o->ask->trial;
+    take_back(t, o->ask);
     struct climber *c = find(t, o->ask->config_id);
     if (!c)
-        c = o->ask->config_id > 0 ? adopt(t, o->ask) : NULL;
+        c = adopt(t, o->ask);
     if (!c)
-        return; /* the baseline, or a learner that is not searched */
+        return; /* a learner that is not searched, or no memory */
     t->pending -= c->state == CLIMB_ASKED;
     ladder_settle(c, o, t->greater, t->s.folds);
     struct family *f = &t->family[c->learner];

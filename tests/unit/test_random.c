@@ -291,6 +291,45 @@ START_TEST(telling_is_replaying)
 }
 END_TEST
 
+/* A replay that asks under other prices than the recorded run had: what is told counts, nothing stays pending. */
+START_TEST(told_beats_asked)
+{
+    struct price_list then = {.boost_round = 0.002, .other = 0.5, .left = 3600}, now = {.boost_round = 5, .other = 0.01, .left = 3600};
+    struct asx_search s = search_of(40, 11);
+    int n = run(&s, &then, 4, ask_a, told_a, MOST), used = 0;
+    struct asx_strategy_state *t = NULL;
+    struct asx_err err = {0};
+    struct world w = {.seconds = 0.1};
+    struct asx_prices prices = prices_of(&now);
+    ck_assert_int_eq(asx_strategy_random.open(&s, &t, &err), ASX_OK);
+    for (int i = 0; i < n / 2; i++) {
+        struct asx_ask ignored;
+        used += asx_strategy_random.ask(t, &prices, &ignored) == ASX_OK && !same_ask(&ignored, &ask_a[i]);
+        struct asx_outcome o = outcome_of(&w, &ask_a[i]);
+        asx_strategy_random.tell(t, &o);
+    }
+    ck_assert_int_gt(used, 0); /* they did differ */
+    int at = n / 2, highest = 0;
+    for (int i = 0; i < at; i++)
+        highest = ask_a[i].config_id > highest ? ask_a[i].config_id : highest;
+    struct asx_ask ask;
+    prices = prices_of(&then);
+    while (asx_strategy_random.ask(t, &prices, &ask) == ASX_OK) {
+        ck_assert_int_eq(ask.trial, ++at);
+        for (int i = 0; i < n / 2; i++) { /* nothing is tried again */
+            struct asx_key a = draw_key(&ask.config), b = draw_key(&ask_a[i].config);
+            ck_assert((a.hi != b.hi || a.lo != b.lo) || ask.config_id == ask_a[i].config_id);
+        }
+        highest = ask.config_id > highest ? ask.config_id : highest;
+        struct asx_outcome o = outcome_of(&w, &ask);
+        asx_strategy_random.tell(t, &o);
+    }
+    ck_assert(asx_strategy_random.exhausted(t));
+    ck_assert_int_ge(highest, 40);
+    asx_strategy_random.close(t);
+}
+END_TEST
+
 START_TEST(prices_bound_what_is_asked)
 {
     struct price_list p = {.boost_round = 1, .other = 0.01, .left = 10}; /* 100 rounds cost 100 s, on one fold 20 s */
@@ -447,6 +486,7 @@ Suite *suite_random(void)
     tcase_add_test(c, configs_never_repeat);
     tcase_add_test(c, rungs_continue);
     tcase_add_test(c, telling_is_replaying);
+    tcase_add_test(c, told_beats_asked);
     tcase_add_test(c, prices_bound_what_is_asked);
     tcase_add_test(c, finds_what_is_good);
     tcase_add_test(c, warm_configs_come_first);
