@@ -17,7 +17,7 @@ struct bayes_pieces {
     const struct asx_problem *problem;
     bool k_fold;
     int pieces;
-    int *fold;  /**< [pieces] fold whose training rows a piece holds, when not k_fold */
+    int *fold; /**< [pieces] fold whose training rows a piece holds, when not k_fold */
 };
 
 /** Memory from exec->scratch. */

@@ -146,8 +146,12 @@ static void sum_chunk(void *arg, size_t chunk, int worker)
 static asx_st sums_open(struct sums *s, struct asx_exec *exec, const struct bayes_pieces *pieces, struct asx_err *err)
 {
     const struct asx_packed *x = exec->in[0];
-    *s = (struct sums){.pieces = pieces, .x = x, .exec = exec, .classes = (size_t)exec->problem->classes,
-                       .features = x->dense + x->sparse, .groups = (x->dense + COLUMNS - 1) / COLUMNS};
+    *s = (struct sums){.pieces = pieces,
+                       .x = x,
+                       .exec = exec,
+                       .classes = (size_t)exec->problem->classes,
+                       .features = x->dense + x->sparse,
+                       .groups = (x->dense + COLUMNS - 1) / COLUMNS};
     s->size = s->classes * (1 + s->features * SUMS);
     s->sum = arena_calloc(exec->scratch, (size_t)pieces->pieces * s->size, sizeof *s->sum);
     s->mask_col = arena_alloc(exec->scratch, (x->dense + 1) * sizeof *s->mask_col);
@@ -402,14 +406,17 @@ static void work(const struct asx_problem *p, const struct asx_batch *b, struct 
     const struct asx_shape *s = &b->shape;
     double k = p->classes, test = s->test_rows * s->dense;
     asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_STREAM, .t = ASX_F64, .m = 3 * s->rows * s->dense + s->nnz});
-    asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_STREAM, .t = ASX_F64, .m = 2 * test * k + 20 * s->cols * k, .times = b->n});
-    asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_EXP, .t = ASX_F64, .m = (s->test_rows + s->cols) * k, .times = b->n});
+    asx_work_add(w->once, &w->n_once,
+                 (struct asx_use){.k = ASX_KC_STREAM, .t = ASX_F64, .m = 2 * test * k + 20 * s->cols * k, .times = b->n});
+    asx_work_add(w->once, &w->n_once,
+                 (struct asx_use){.k = ASX_KC_EXP, .t = ASX_F64, .m = (s->test_rows + s->cols) * k, .times = b->n});
     w->serial = 0.1;
     w->scratch = (uint64_t)(((p->splits ? p->splits->folds : 5) + 1) * (1 + s->cols * SUMS) * k * 8);
     w->output = (uint64_t)(b->n * (3 * s->cols + 1) * k * 8);
 }
 
-static asx_st model_of(struct asx_exec *exec, const struct asx_member *b, int iterations, struct asx_model **out, struct asx_err *err)
+static asx_st model_of(struct asx_exec *exec, const struct asx_member *b, int iterations, struct asx_model **out,
+                       struct asx_err *err)
 {
     (void)iterations;
     const struct asx_model *s = &b->state->model;
@@ -470,7 +477,14 @@ static asx_st load(struct asx_reader *r, struct mem *mem, struct asx_model **out
 }
 
 static const struct asx_param params[] = {
-    {.name = "var_smoothing", .kind = ASX_REAL, .low = 1e-9, .high = 0.3, .min = 0, .max = 1e3, .log = true, .def = 1e-6,
+    {.name = "var_smoothing",
+     .kind = ASX_REAL,
+     .low = 1e-9,
+     .high = 0.3,
+     .min = 0,
+     .max = 1e3,
+     .log = true,
+     .def = 1e-6,
      .help = "share of a column's variance added to each class's variance"},
 };
 static const char *const first[] = {"{}", "{\"var_smoothing\":0.01}", "{\"var_smoothing\":0.1}", NULL};

@@ -271,8 +271,10 @@ static void work(const struct asx_problem *p, const struct asx_batch *b, struct 
     const struct asx_shape *s = &b->shape;
     double cells = s->rows * s->dense + s->nnz, test = s->rows > 0 ? cells * s->test_rows / s->rows : 0, k = p->classes;
     asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_STREAM, .t = ASX_F64, .m = cells + test});
-    asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_EXP, .t = ASX_F64, .m = (s->cols + s->test_rows) * k, .times = b->n});
-    asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_STREAM, .t = ASX_F64, .m = test * k + 6 * s->cols * k, .times = b->n});
+    asx_work_add(w->once, &w->n_once,
+                 (struct asx_use){.k = ASX_KC_EXP, .t = ASX_F64, .m = (s->cols + s->test_rows) * k, .times = b->n});
+    asx_work_add(w->once, &w->n_once,
+                 (struct asx_use){.k = ASX_KC_STREAM, .t = ASX_F64, .m = test * k + 6 * s->cols * k, .times = b->n});
     w->serial = 0.1;
     w->scratch = (uint64_t)((p->splits ? p->splits->folds : 5) * (s->cols + 1) * k * 8);
     w->output = (uint64_t)(b->n * (s->cols + 1) * k * 8);
@@ -297,7 +299,8 @@ static bool fits(const struct asx_problem *p)
     return false;
 }
 
-static asx_st model_of(struct asx_exec *exec, const struct asx_member *b, int iterations, struct asx_model **out, struct asx_err *err)
+static asx_st model_of(struct asx_exec *exec, const struct asx_member *b, int iterations, struct asx_model **out,
+                       struct asx_err *err)
 {
     (void)iterations;
     const struct asx_model *s = &b->state->model;
@@ -341,7 +344,14 @@ static asx_st load(struct asx_reader *r, struct mem *mem, struct asx_model **out
 }
 
 static const struct asx_param params[] = {
-    {.name = "alpha", .kind = ASX_REAL, .low = 1e-3, .high = 10, .min = 0, .max = 1e9, .log = true, .def = 1,
+    {.name = "alpha",
+     .kind = ASX_REAL,
+     .low = 1e-3,
+     .high = 10,
+     .min = 0,
+     .max = 1e9,
+     .log = true,
+     .def = 1,
      .help = "count added to every feature of every class (Lidstone smoothing)"},
 };
 static const char *const first[] = {"{}", "{\"alpha\":0.1}", "{\"alpha\":0.01}", NULL};

@@ -235,7 +235,12 @@ static asx_st constant_load(struct asx_reader *r, struct mem *mem, struct asx_mo
 
 static const char *const statistics[] = {"auto", "mean", "median"};
 static const struct asx_param params[] = {
-    {.name = "statistic", .kind = ASX_CHOICE, .choices = statistics, .n_choices = 3, .def = 0, .fixed = true,
+    {.name = "statistic",
+     .kind = ASX_CHOICE,
+     .choices = statistics,
+     .n_choices = 3,
+     .def = 0,
+     .fixed = true,
      .help = "regression: mean, median, or the one the metric asks for"},
 };
 static const char *const first[] = {"{}", NULL};

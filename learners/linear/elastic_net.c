@@ -26,12 +26,12 @@ static double ratio_of(const struct asx_member *b)
 struct descent {
     struct asx_exec *exec;
     const struct lin_normal *o;
-    double *grad;      /* [p] q - Q w, kept current */
-    double *w;         /* [p] */
-    uint32_t *strong;  /* [p] columns swept */
+    double *grad;     /* [p] q - Q w, kept current */
+    double *w;        /* [p] */
+    uint32_t *strong; /* [p] columns swept */
     size_t n_strong;
-    double scale;      /* standard deviation of y */
-    double tolerance;  /* a point is done when no coordinate moved the fit by more than this */
+    double scale;     /* standard deviation of y */
+    double tolerance; /* a point is done when no coordinate moved the fit by more than this */
     int sweeps_left;
 };
 
@@ -203,8 +203,9 @@ static void common_work(const struct asx_batch *b, struct asx_work *w)
     double p = s->cols, folds = lin_batch_folds(b);
     asx_work_add(w->once, &w->n_once,
                  (struct asx_use){.k = ASX_KC_COORD, .t = ASX_F64, .m = 60 * p, .n = p, .times = b->n, .footprint = p * p * 8});
-    asx_work_add(w->once, &w->n_once,
-                 (struct asx_use){.k = ASX_KC_GEMM, .t = ASX_F64, .m = s->test_rows, .n = b->n / folds, .p = s->dense, .times = folds});
+    asx_work_add(
+        w->once, &w->n_once,
+        (struct asx_use){.k = ASX_KC_GEMM, .t = ASX_F64, .m = s->test_rows, .n = b->n / folds, .p = s->dense, .times = folds});
     w->serial = 0.8;
     w->scratch = (uint64_t)((3 * p * p + 256 * p) * 8);
     w->output = (uint64_t)(b->n * (p + 1) * 24);
@@ -224,8 +225,10 @@ static void work_direct(const struct asx_problem *pb, const struct asx_batch *b,
     const struct asx_shape *s = &b->shape;
     double p = s->cols, folds = lin_batch_folds(b);
     if (p > LIN_GRAM_COLUMNS) {
-        asx_work_add(w->once, &w->n_once,
-                     (struct asx_use){.k = ASX_KC_GEMV, .t = ASX_F64, .m = (s->rows * s->dense + s->nnz) / 1000, .n = 1000, .times = 400.0 * b->n});
+        asx_work_add(
+            w->once, &w->n_once,
+            (struct asx_use){
+                .k = ASX_KC_GEMV, .t = ASX_F64, .m = (s->rows * s->dense + s->nnz) / 1000, .n = 1000, .times = 400.0 * b->n});
         w->output = (uint64_t)(b->n * (p + 1) * 24);
         return;
     }
@@ -235,13 +238,42 @@ static void work_direct(const struct asx_problem *pb, const struct asx_batch *b,
 }
 
 static const struct asx_param params[] = {
-    {.name = "alpha", .kind = ASX_REAL, .low = 1e-4, .high = 1, .min = 0, .max = 1e12, .log = true, .def = 0.01,
+    {.name = "alpha",
+     .kind = ASX_REAL,
+     .low = 1e-4,
+     .high = 1,
+     .min = 0,
+     .max = 1e12,
+     .log = true,
+     .def = 0.01,
      .help = "weight of the penalties beside half the mean squared error of y / sd(y)"},
-    {.name = "l1_ratio", .kind = ASX_REAL, .low = 0.05, .high = 1, .min = 0, .max = 1, .def = 0.5,
+    {.name = "l1_ratio",
+     .kind = ASX_REAL,
+     .low = 0.05,
+     .high = 1,
+     .min = 0,
+     .max = 1,
+     .def = 0.5,
      .help = "share of the l1 penalty: 1 is the lasso"},
-    {.name = "max_iter", .kind = ASX_INT, .low = 100, .high = 10000, .min = 1, .max = 1e8, .log = true, .def = 1000, .fixed = true,
+    {.name = "max_iter",
+     .kind = ASX_INT,
+     .low = 100,
+     .high = 10000,
+     .min = 1,
+     .max = 1e8,
+     .log = true,
+     .def = 1000,
+     .fixed = true,
      .help = "most sweeps over the columns"},
-    {.name = "tolerance", .kind = ASX_REAL, .low = 1e-9, .high = 1e-3, .min = 1e-14, .max = 1, .log = true, .def = 1e-6, .fixed = true,
+    {.name = "tolerance",
+     .kind = ASX_REAL,
+     .low = 1e-9,
+     .high = 1e-3,
+     .min = 1e-14,
+     .max = 1,
+     .log = true,
+     .def = 1e-6,
+     .fixed = true,
      .help = "done when no coordinate moves the fit by more, in standard deviations of y"},
 };
 static const char *const first[] = {"{}", "{\"alpha\":0.001,\"l1_ratio\":0.9}", "{\"alpha\":0.1,\"l1_ratio\":0.9}", NULL};

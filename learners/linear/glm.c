@@ -112,7 +112,8 @@ static void target_moments(const struct asx_problem *p, const struct asx_fold *f
 }
 
 asx_st glm_open(struct glm *g, struct asx_exec *exec, const struct asx_batch *batch, int affine_at, enum lin_link link,
-                void (*set)(const struct asx_member *, struct glm_fit *, double weight, double sd), double noise, struct asx_err *err)
+                void (*set)(const struct asx_member *, struct glm_fit *, double weight, double sd), double noise,
+                struct asx_err *err)
 {
     *g = (struct glm){.exec = exec, .x = affine_of(exec, 0, affine_at)->packed, .link = link, .fits = batch->n};
     g->p = g->x->dense + g->x->masks + g->x->sparse;

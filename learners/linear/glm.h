@@ -21,7 +21,7 @@ struct glm_fit {
     double l1, l2, tolerance;
     int max_iterations;
     int fold;
-    size_t map;            /**< index into glm.map */
+    size_t map;              /**< index into glm.map */
     double weight, mean, sd; /**< of its training rows: sum of fit weights, target's moments; set by glm_open */
     struct lbfgs solver;
 };
@@ -30,13 +30,13 @@ struct glm {
     struct asx_exec *exec;
     const struct asx_packed *x;
     enum lin_link link;
-    size_t sets, p, width;   /**< width = sets * (p + 1): unknowns of a fit */
+    size_t sets, p, width; /**< width = sets * (p + 1): unknowns of a fit */
     struct glm_fit *fit;
     int fits;
-    struct lin_map *map;     /**< one per distinct affine artefact */
+    struct lin_map *map; /**< one per distinct affine artefact */
     size_t maps;
-    const uint8_t **mask;    /**< [folds + 1] training mask over rows per fold used, NULL where all rows train */
-    const uint32_t *row;     /**< rows visited, NULL = all */
+    const uint8_t **mask; /**< [folds + 1] training mask over rows per fold used, NULL where all rows train */
+    const uint32_t *row;  /**< rows visited, NULL = all */
     size_t rows;
 };
 

@@ -26,16 +26,16 @@ struct pass {
     int k;
     size_t cols, most_cols; /* k * sets */
     size_t chunks, blocks;
-    float *u;               /* [p * cols] */
-    float *constant;        /* [cols] */
-    float *grad;            /* [chunks][p * cols] */
-    double *sum, *loss;     /* [chunks][cols], [chunks][k] */
-    asx_st *status;         /* [chunks] */
+    float *u;           /* [p * cols] */
+    float *constant;    /* [cols] */
+    float *grad;        /* [chunks][p * cols] */
+    double *sum, *loss; /* [chunks][cols], [chunks][k] */
+    asx_st *status;     /* [chunks] */
     /* per worker */
     float *z, *weight, *gather, *value, *partial;
     double *y, *column;
-    int *slot;              /* [fits] which of the distinct training masks a running fit has */
-    const uint8_t **mask;   /* [masks] distinct training masks of the running fits, NULL = all rows */
+    int *slot;            /* [fits] which of the distinct training masks a running fit has */
+    const uint8_t **mask; /* [masks] distinct training masks of the running fits, NULL = all rows */
     size_t masks;
 };
 
@@ -109,9 +109,16 @@ static asx_st sparse_part(const struct pass *s, size_t first, size_t n, bool bac
     size_t nd = g->x->dense + g->x->masks;
     if (!g->x->sparse)
         return ASX_OK;
-    struct asx_spmm_args a = {.n_rows = n, .n = s->cols, .row = g->row ? g->row + first : NULL, .trans = back, .alpha = 1,
-                              .indptr = g->row ? csr->indptr : csr->indptr + first, .indices = csr->indices,
-                              .values = csr->values, .ldb = s->cols, .ldc = s->cols};
+    struct asx_spmm_args a = {.n_rows = n,
+                              .n = s->cols,
+                              .row = g->row ? g->row + first : NULL,
+                              .trans = back,
+                              .alpha = 1,
+                              .indptr = g->row ? csr->indptr : csr->indptr + first,
+                              .indices = csr->indices,
+                              .values = csr->values,
+                              .ldb = s->cols,
+                              .ldc = s->cols};
     a.b = asx_buf_of(back ? z : s->u + nd * s->cols);
     a.c = asx_buf_of(back ? grad + nd * s->cols : z);
     return asx_run_kernel(g->exec->device, ASX_K_SPMM_F32, &a);
@@ -136,18 +143,43 @@ static asx_st eval_block(const struct pass *s, size_t block, size_t chunk, int w
     }
     block_targets(s, first, n, y, s->value + (size_t)worker * BLOCK * (size_t)g->fits, weight);
     glm_fill_rows(z, n, s->constant, s->cols);
-    struct asx_gemm_args f = {.m = n, .n = s->cols, .p = nd, .alpha = 1, .beta = 1, .a = asx_buf_of(x), .b = asx_buf_of(s->u),
-                              .c = asx_buf_of(z), .lda = ld, .ldb = s->cols, .ldc = s->cols};
+    struct asx_gemm_args f = {.m = n,
+                              .n = s->cols,
+                              .p = nd,
+                              .alpha = 1,
+                              .beta = 1,
+                              .a = asx_buf_of(x),
+                              .b = asx_buf_of(s->u),
+                              .c = asx_buf_of(z),
+                              .lda = ld,
+                              .ldb = s->cols,
+                              .ldc = s->cols};
     asx_st st = nd ? asx_run_kernel(dev, ASX_K_GEMM_F32, &f) : ASX_OK;
     if (!st)
         st = sparse_part(s, first, n, false, z, grad);
-    struct asx_glm_args loss = {.rows = n, .k = (size_t)s->k, .outputs = (int)g->sets, .z = asx_buf_of(z), .ldz = s->cols,
-                                .y = y, .weight = weight, .loss = s->loss + chunk * (size_t)g->fits};
+    struct asx_glm_args loss = {.rows = n,
+                                .k = (size_t)s->k,
+                                .outputs = (int)g->sets,
+                                .z = asx_buf_of(z),
+                                .ldz = s->cols,
+                                .y = y,
+                                .weight = weight,
+                                .loss = s->loss + chunk * (size_t)g->fits};
     if (!st)
         st = asx_run_kernel(dev, ASX_K_GLM_STEP, &loss);
     glm_column_sums(z, n, s->cols, s->partial + (size_t)worker * s->most_cols, sum);
-    struct asx_gemm_args b = {.m = nd, .n = s->cols, .p = n, .trans_a = true, .alpha = 1, .beta = 1, .a = asx_buf_of(x),
-                              .b = asx_buf_of(z), .c = asx_buf_of(grad), .lda = ld, .ldb = s->cols, .ldc = s->cols};
+    struct asx_gemm_args b = {.m = nd,
+                              .n = s->cols,
+                              .p = n,
+                              .trans_a = true,
+                              .alpha = 1,
+                              .beta = 1,
+                              .a = asx_buf_of(x),
+                              .b = asx_buf_of(z),
+                              .c = asx_buf_of(grad),
+                              .lda = ld,
+                              .ldb = s->cols,
+                              .ldc = s->cols};
     if (!st && nd)
         st = asx_run_kernel(dev, ASX_K_GEMM_F32, &b);
     return st ? st : sparse_part(s, first, n, true, z, grad);
@@ -222,8 +254,9 @@ asx_st glm_run_batch(struct glm *g, struct asx_err *err)
         g->exec->split(g->exec, s.chunks, eval_chunk, &s);
         for (size_t c = 0; c < s.chunks; c++)
             if (s.status[c])
-                return s.status[c] > 0 ? s.status[c]
-                                       : err_set(err, s.status[c], "a kernel of the linear batch failed; report this fault of Assay");
+                return s.status[c] > 0
+                           ? s.status[c]
+                           : err_set(err, s.status[c], "a kernel of the linear batch failed; report this fault of Assay");
         g->exec->split(g->exec, (size_t)s.k, tell_chunk, &s);
     }
 }

@@ -13,12 +13,12 @@ enum { CHUNKS = 8 };
 struct pass {
     struct glm *g;
     struct glm_fit *fit;
-    bool split;             /* chunks on several threads; else in a loop, the same numbers */
+    bool split; /* chunks on several threads; else in a loop, the same numbers */
     const struct asx_fold *fold;
-    double *u, *constant;   /* [sets][p], [sets] */
-    double *grad, *sum;     /* [CHUNKS][sets * p], [CHUNKS][sets] */
+    double *u, *constant; /* [sets][p], [sets] */
+    double *grad, *sum;   /* [CHUNKS][sets * p], [CHUNKS][sets] */
     double loss[CHUNKS];
-    double *score;          /* [CHUNKS][2 * sets + 2] */
+    double *score; /* [CHUNKS][2 * sets + 2] */
     bool stopped[CHUNKS];
 };
 
@@ -137,7 +137,7 @@ static bool pass_open(struct pass *s, struct glm *g)
 struct fits {
     struct pass *pass; /* per worker */
     struct glm *g;
-    asx_st *status;    /* per fit */
+    asx_st *status; /* per fit */
 };
 
 static void fit_chunk(void *arg, size_t at, int worker)
@@ -152,8 +152,8 @@ asx_st glm_run_rows(struct glm *g, struct asx_err *err)
 {
     struct arena *a = g->exec->scratch;
     size_t threads = g->fits > 1 && g->exec->threads > 1 ? (size_t)g->exec->threads : 1;
-    struct fits f = {.g = g, .pass = arena_alloc(a, threads * sizeof *f.pass),
-                     .status = arena_calloc(a, (size_t)g->fits, sizeof *f.status)};
+    struct fits f = {
+        .g = g, .pass = arena_alloc(a, threads * sizeof *f.pass), .status = arena_calloc(a, (size_t)g->fits, sizeof *f.status)};
     bool good = f.pass && f.status;
     for (size_t w = 0; good && w < threads; w++)
         good = pass_open(&f.pass[w], g);

@@ -22,9 +22,9 @@ struct build {
     struct asx_exec *exec;
     struct lin_gram *gram;
     struct piece *piece;
-    int parts;         /* sums a piece is made of, added in order; by the data's size alone */
-    double **part;     /* [pieces * parts] -> [m * m]; part 0 is the piece's own */
-    double *rows;      /* per worker [LIN_ROWS * m] */
+    int parts;     /* sums a piece is made of, added in order; by the data's size alone */
+    double **part; /* [pieces * parts] -> [m * m]; part 0 is the piece's own */
+    double *rows;  /* per worker [LIN_ROWS * m] */
     asx_st *status;
 };
 
@@ -252,7 +252,8 @@ static void gram_work(const struct asx_problem *p, const struct asx_batch *b, st
 {
     double m = b->shape.cols + 2, rows = p->rows > 0 ? (double)p->rows : b->shape.rows, pieces = p->splits ? p->splits->folds : 5;
     pieces = pieces < 2 ? 2 : pieces;
-    asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_STREAM, .t = ASX_F64, .m = rows * m, .footprint = LIN_ROWS * m * 8});
+    asx_work_add(w->once, &w->n_once,
+                 (struct asx_use){.k = ASX_KC_STREAM, .t = ASX_F64, .m = rows * m, .footprint = LIN_ROWS * m * 8});
     asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_SYRK, .t = ASX_F64, .m = rows, .n = m, .footprint = m * m * 8});
     double parts = m - 2 <= PARTS_COLUMNS ? PARTS : 0;
     w->scratch = (uint64_t)(parts * m * m * 8 + LIN_ROWS * m * 8 * 4 + rows * 8);

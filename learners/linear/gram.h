@@ -24,19 +24,19 @@
 
 struct lin_gram {
     const struct asx_packed *packed;
-    size_t p, m;      /**< packed columns; order of the sums = p + 2 */
+    size_t p, m; /**< packed columns; order of the sums = p + 2 */
     int pieces, folds;
-    double **sum;     /**< [pieces] -> [m * m], lower triangle */
-    int8_t *sign;     /**< [(folds + 1) * pieces] how a fold's training rows are made of pieces: -1, 0, 1 */
+    double **sum; /**< [pieces] -> [m * m], lower triangle */
+    int8_t *sign; /**< [(folds + 1) * pieces] how a fold's training rows are made of pieces: -1, 0, 1 */
 };
 
 /** Centred normal equations of one fold, in features: (A + penalty) w = c, w0 = ybar - zbar'w. */
 struct lin_normal {
     size_t p;
-    double *A;        /**< [p * p] symmetric, both triangles */
-    double *c, *zbar; /**< [p] */
+    double *A;          /**< [p * p] symmetric, both triangles */
+    double *c, *zbar;   /**< [p] */
     double ybar, n, yy; /**< yy = sum v (y - ybar)^2 */
-    bool direct;      /**< came from the rows: the Gram had lost too many digits */
+    bool direct;        /**< came from the rows: the Gram had lost too many digits */
 };
 
 /**

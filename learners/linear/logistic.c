@@ -94,18 +94,27 @@ static void work_of(const struct asx_problem *p, const struct asx_batch *b, stru
     if (batched) {
         /* fits retire one by one: the mean number of columns over the longest fit's passes */
         double cols = sum / most * sets;
-        asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_GLM_STEP, .t = ASX_F32, .m = rows, .n = cols, .p = s->dense,
-                                                           .times = most, .footprint = 512 * (s->dense + cols) * 4});
+        asx_work_add(w->once, &w->n_once,
+                     (struct asx_use){.k = ASX_KC_GLM_STEP,
+                                      .t = ASX_F32,
+                                      .m = rows,
+                                      .n = cols,
+                                      .p = s->dense,
+                                      .times = most,
+                                      .footprint = 512 * (s->dense + cols) * 4});
         if (s->nnz > 0)
             asx_work_add(w->once, &w->n_once,
-                         (struct asx_use){.k = ASX_KC_SPMM, .t = ASX_F32, .m = rows, .n = cols, .p = sparse, .nnz = s->nnz, .times = 2 * most});
+                         (struct asx_use){
+                             .k = ASX_KC_SPMM, .t = ASX_F32, .m = rows, .n = cols, .p = sparse, .nnz = s->nnz, .times = 2 * most});
         w->scratch = (uint64_t)(64e6 + (s->cols + 1) * sets * b->n * 8 * (6 + 2 * LBFGS_HISTORY) + rows * (folds + 1));
     } else {
-        asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_GEMV, .t = ASX_F64, .m = rows, .n = s->dense, .times = 2 * sets * sum});
+        asx_work_add(w->once, &w->n_once,
+                     (struct asx_use){.k = ASX_KC_GEMV, .t = ASX_F64, .m = rows, .n = s->dense, .times = 2 * sets * sum});
         asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_EXP, .t = ASX_F64, .m = rows * sets, .times = sum});
         if (s->nnz > 0)
             asx_work_add(w->once, &w->n_once,
-                         (struct asx_use){.k = ASX_KC_SPMM, .t = ASX_F64, .m = rows, .n = sets, .p = sparse, .nnz = s->nnz, .times = 2 * sum});
+                         (struct asx_use){
+                             .k = ASX_KC_SPMM, .t = ASX_F64, .m = rows, .n = sets, .p = sparse, .nnz = s->nnz, .times = 2 * sum});
         w->scratch = (uint64_t)((s->cols + 1) * sets * 8 * (6 + 2 * LBFGS_HISTORY + 10) * b->n);
     }
     asx_work_add(w->once, &w->n_once,
@@ -127,24 +136,54 @@ static void work_rows(const struct asx_problem *p, const struct asx_batch *b, st
 
 static const char *const penalties[] = {"l2", "elastic_net"};
 static const struct asx_param params[] = {
-    {.name = "penalty", .kind = ASX_CHOICE, .choices = penalties, .n_choices = 2, .def = 0,
+    {.name = "penalty",
+     .kind = ASX_CHOICE,
+     .choices = penalties,
+     .n_choices = 2,
+     .def = 0,
      .help = "l2 alone, or l2 and l1 together"},
-    {.name = "l2", .kind = ASX_REAL, .low = 1e-3, .high = 33, .min = 0, .max = 1e9, .log = true, .def = 1,
+    {.name = "l2",
+     .kind = ASX_REAL,
+     .low = 1e-3,
+     .high = 33,
+     .min = 0,
+     .max = 1e9,
+     .log = true,
+     .def = 1,
      .help = "weight of |w|^2 / 2 beside the summed log loss: 1 / C of scikit-learn"},
-    {.name = "l1", .kind = ASX_REAL, .low = 1e-2, .high = 33, .min = 0, .max = 1e9, .log = true, .def = 1,
-     .only_if = "penalty=elastic_net", .help = "weight of |w|_1 beside the summed log loss"},
-    {.name = "max_iter", .kind = ASX_INT, .low = 50, .high = 1000, .min = 1, .max = 100000, .log = true, .def = 300, .fixed = true,
+    {.name = "l1",
+     .kind = ASX_REAL,
+     .low = 1e-2,
+     .high = 33,
+     .min = 0,
+     .max = 1e9,
+     .log = true,
+     .def = 1,
+     .only_if = "penalty=elastic_net",
+     .help = "weight of |w|_1 beside the summed log loss"},
+    {.name = "max_iter",
+     .kind = ASX_INT,
+     .low = 50,
+     .high = 1000,
+     .min = 1,
+     .max = 100000,
+     .log = true,
+     .def = 300,
+     .fixed = true,
      .help = "most steps of the solver"},
-    {.name = "tolerance", .kind = ASX_REAL, .low = 1e-7, .high = 1e-3, .min = 1e-12, .max = 1, .log = true, .def = 1e-6, .fixed = true,
+    {.name = "tolerance",
+     .kind = ASX_REAL,
+     .low = 1e-7,
+     .high = 1e-3,
+     .min = 1e-12,
+     .max = 1,
+     .log = true,
+     .def = 1e-6,
+     .fixed = true,
      .help = "done when no component of the mean gradient exceeds it"},
 };
 static const char *const first[] = {
-    "{}",
-    "{\"l2\":0.03}",
-    "{\"l2\":10}",
-    "{\"penalty\":\"elastic_net\",\"l1\":1,\"l2\":0.1}",
-    "{\"l2\":0.003}",
-    NULL,
+    "{}", "{\"l2\":0.03}", "{\"l2\":10}", "{\"penalty\":\"elastic_net\",\"l1\":1,\"l2\":0.1}", "{\"l2\":0.003}", NULL,
 };
 
 /* f64, one fit at a time: what the batched way is compared with. */

@@ -24,10 +24,10 @@ struct arena;
 struct lin_map {
     const struct asx_packed *packed;
     const struct asx_affine *affine;
-    size_t p;           /**< features */
-    double *a, *c;      /**< [p] */
-    double *b;          /**< [dense]; 0 without a mask */
-    int32_t *mask_col;  /**< [dense] packed column of the mask, -1 = none */
+    size_t p;          /**< features */
+    double *a, *c;     /**< [p] */
+    double *b;         /**< [dense]; 0 without a mask */
+    int32_t *mask_col; /**< [dense] packed column of the mask, -1 = none */
 };
 
 /** Memory from the arena; E_NOMEM. */

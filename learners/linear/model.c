@@ -119,8 +119,7 @@ asx_st lin_member_set(struct asx_member *b, const struct lin_map *map, const dou
     return ASX_OK;
 }
 
-asx_st lin_model_of(struct asx_exec *exec, const struct asx_member *b, int iterations, struct asx_model **out,
-                    struct asx_err *err)
+asx_st lin_model_of(struct asx_exec *exec, const struct asx_member *b, int iterations, struct asx_model **out, struct asx_err *err)
 {
     (void)iterations;
     const struct asx_model *s = &b->state->model;
@@ -195,8 +194,9 @@ static void add_block(const struct asx_model *m, const struct asx_block *b, size
 static asx_st check_matrix(const struct asx_model *m, const struct asx_matrix *x, struct asx_err *err)
 {
     if (x->cols < m->cols)
-        return err_set(err, ASX_E_INVAL, "the matrix has %zu columns where the linear model wants %zu; use the data it was made for",
-                       x->cols, m->cols);
+        return err_set(err, ASX_E_INVAL,
+                       "the matrix has %zu columns where the linear model wants %zu; use the data it was made for", x->cols,
+                       m->cols);
     for (int b = 0; b < x->blocks; b++)
         if (x->block[b]->layout == ASX_LAYOUT_OPAQUE)
             return err_set(err, ASX_E_INTERNAL, "a linear model was given an opaque block; give it the raw matrix");

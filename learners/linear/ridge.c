@@ -97,8 +97,9 @@ static void common_work(const struct asx_batch *b, struct asx_work *w)
 {
     const struct asx_shape *s = &b->shape;
     double p = s->cols, folds = lin_batch_folds(b);
-    asx_work_add(w->once, &w->n_once,
-                 (struct asx_use){.k = ASX_KC_GEMM, .t = ASX_F64, .m = s->test_rows, .n = b->n / folds, .p = s->dense, .times = folds});
+    asx_work_add(
+        w->once, &w->n_once,
+        (struct asx_use){.k = ASX_KC_GEMM, .t = ASX_F64, .m = s->test_rows, .n = b->n / folds, .p = s->dense, .times = folds});
     w->serial = 0.5;
     w->scratch = (uint64_t)(folds * (3 * p * p + 256 * p) * 8);
     w->output = (uint64_t)(b->n * (p + 1) * 24);
@@ -130,17 +131,26 @@ static void work_direct(const struct asx_problem *pb, const struct asx_batch *b,
     double p = s->cols, folds = lin_batch_folds(b);
     if (p > LIN_GRAM_COLUMNS) {
         double stored = s->rows * s->dense + s->nnz, steps = s->rows < 200 ? s->rows : 200;
-        asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_GEMV, .t = ASX_F64, .m = stored / 1000, .n = 1000, .times = 2 * steps * b->n});
+        asx_work_add(w->once, &w->n_once,
+                     (struct asx_use){.k = ASX_KC_GEMV, .t = ASX_F64, .m = stored / 1000, .n = 1000, .times = 2 * steps * b->n});
     } else {
         asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_STREAM, .t = ASX_F64, .m = s->rows * p, .times = 2 * folds});
-        asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_SYRK, .t = ASX_F64, .m = s->rows, .n = p + 1, .times = folds});
+        asx_work_add(w->once, &w->n_once,
+                     (struct asx_use){.k = ASX_KC_SYRK, .t = ASX_F64, .m = s->rows, .n = p + 1, .times = folds});
         asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_CHOLESKY, .t = ASX_F64, .n = p, .m = 1, .times = b->n});
     }
     common_work(b, w);
 }
 
 static const struct asx_param params[] = {
-    {.name = "l2", .kind = ASX_REAL, .low = 1e-3, .high = 1e4, .min = 0, .max = 1e15, .log = true, .def = 1,
+    {.name = "l2",
+     .kind = ASX_REAL,
+     .low = 1e-3,
+     .high = 1e4,
+     .min = 0,
+     .max = 1e15,
+     .log = true,
+     .def = 1,
      .help = "weight of |w|^2 beside the summed squared error: alpha of scikit-learn's Ridge"},
 };
 static const char *const first[] = {"{}", "{\"l2\":30}", "{\"l2\":0.03}", "{\"l2\":1000}", NULL};

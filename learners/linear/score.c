@@ -76,8 +76,17 @@ static void score_chunk(void *arg, size_t chunk, int worker)
         for (size_t c = 0; c < nd; c++)
             rows[i * nd + c] = (double)x->x[row[i] * x->ld + c];
     }
-    struct asx_gemm_args g = {.m = n, .n = j->cols, .p = nd, .alpha = 1, .beta = 1, .a = asx_buf_of(rows), .b = asx_buf_of(j->u),
-                              .c = asx_buf_of(z), .lda = nd, .ldb = j->cols, .ldc = j->cols};
+    struct asx_gemm_args g = {.m = n,
+                              .n = j->cols,
+                              .p = nd,
+                              .alpha = 1,
+                              .beta = 1,
+                              .a = asx_buf_of(rows),
+                              .b = asx_buf_of(j->u),
+                              .c = asx_buf_of(z),
+                              .lda = nd,
+                              .ldb = j->cols,
+                              .ldc = j->cols};
     j->status[chunk] = nd ? asx_run_kernel(j->exec->device, ASX_K_GEMM_F64, &g) : ASX_OK;
     add_sparse(j, row, n, z);
     write_pred(j, first, n, z, z + LIN_ROWS * j->cols);
@@ -95,8 +104,8 @@ static void weights_of(struct job *j, const double *const *weight, double *one)
         }
 }
 
-asx_st lin_held_out(struct asx_exec *exec, const struct lin_map *map, struct asx_member *const *member,
-                    const double *const *weight, int n, size_t sets, enum lin_link link, struct asx_err *err)
+asx_st lin_held_out(struct asx_exec *exec, const struct lin_map *map, struct asx_member *const *member, const double *const *weight,
+                    int n, size_t sets, enum lin_link link, struct asx_err *err)
 {
     struct arena *a = exec->scratch;
     struct job j = {.exec = exec, .map = map, .sets = sets, .link = link};

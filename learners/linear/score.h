@@ -15,7 +15,7 @@ void lin_rows_f64(const struct asx_packed *, const uint32_t *row, size_t n, doub
  * Writes member[k]->pred for every k that wants one: X_test W by f64 GEMM over row blocks.
  * @shape weight[k] [sets * (p + 1)] feature weights of member k; all members have the map's fold
  */
-asx_st lin_held_out(struct asx_exec *, const struct lin_map *, struct asx_member *const *member, const double *const *weight,
-                    int n, size_t sets, enum lin_link, struct asx_err *);
+asx_st lin_held_out(struct asx_exec *, const struct lin_map *, struct asx_member *const *member, const double *const *weight, int n,
+                    size_t sets, enum lin_link, struct asx_err *);
 
 #endif

@@ -98,8 +98,15 @@ START_TEST(agrees_with_sklearn)
     float *s = NULL;
     make_table(k, x, y, w);
     const struct asx_learner *learner = fit_make_learner(k->learner);
-    struct fit_data data = {.rows = n, .dense = d, .x = x, .y = y, .classes = k->classes, .folds = 3,
-                            .task = k->classes == 0 ? ASX_REGRESSION : k->classes == 2 ? ASX_BINARY : ASX_MULTICLASS,
+    struct fit_data data = {.rows = n,
+                            .dense = d,
+                            .x = x,
+                            .y = y,
+                            .classes = k->classes,
+                            .folds = 3,
+                            .task = k->classes == 0   ? ASX_REGRESSION
+                                    : k->classes == 2 ? ASX_BINARY
+                                                      : ASX_MULTICLASS,
                             .weight = k->weighted ? w : NULL};
     if (strcmp(k->learner, "multinomial_nb") == 0) {
         s = calloc(n * d, sizeof *s);

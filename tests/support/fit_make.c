@@ -64,7 +64,11 @@ static void make_sparse(struct fit_make *m, const struct fit_data *d)
         indptr[i + 1] = at;
     }
     memset(kind, d->indicator ? ASX_COL_INDICATOR : ASX_COL_NUMBER, d->sparse);
-    m->sparse = (struct asx_block){.key = {1, 2}, .layout = ASX_LAYOUT_CSR, .rows = d->rows, .cols = d->sparse, .kind = kind,
+    m->sparse = (struct asx_block){.key = {1, 2},
+                                   .layout = ASX_LAYOUT_CSR,
+                                   .rows = d->rows,
+                                   .cols = d->sparse,
+                                   .kind = kind,
                                    .csr = {d->rows, d->sparse, indptr, indices, values}};
 }
 
@@ -162,9 +166,12 @@ asx_st fit_make_run_some(struct fit_make *m, const struct asx_op *op, int first,
             if (!in[i * needs + k])
                 return err->code ? err->code : ASX_STOPPED;
         }
-    struct asx_batch batch = {.member = m->member + first, .n = n,
-                              .shape = {.rows = (double)m->problem->splits->fold[0].n_train, .cols = (double)packed_cols(m->packed),
-                                        .dense = (double)m->packed->dense, .test_rows = (double)m->problem->splits->fold[0].n_test}};
+    struct asx_batch batch = {.member = m->member + first,
+                              .n = n,
+                              .shape = {.rows = (double)m->problem->splits->fold[0].n_train,
+                                        .cols = (double)packed_cols(m->packed),
+                                        .dense = (double)m->packed->dense,
+                                        .test_rows = (double)m->problem->splits->fold[0].n_test}};
     m->e.exec.in = in;
     m->e.exec.n_needs = needs;
     asx_st st = op->run(&m->e.exec, &batch, err);

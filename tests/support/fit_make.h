@@ -23,9 +23,9 @@ enum { FIT_MEMBERS = 64, FIT_FOLDS = 16 };
 
 struct fit_data {
     size_t rows, dense, sparse;
-    const double *x;      /**< [rows * dense] row-major, NaN missing */
-    const float *s;       /**< [rows * sparse] row-major; zeros are absent; NULL without */
-    bool indicator;       /**< sparse columns are indicators (unscaled) */
+    const double *x; /**< [rows * dense] row-major, NaN missing */
+    const float *s;  /**< [rows * sparse] row-major; zeros are absent; NULL without */
+    bool indicator;  /**< sparse columns are indicators (unscaled) */
     enum asx_task task;
     const double *y;
     int classes, folds;

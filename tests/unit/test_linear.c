@@ -45,8 +45,16 @@ static void make_table(struct table *t, enum asx_task task, int classes, uint64_
         t->y[i] = classes ? best : 50 + score[0];
         t->w[i] = 1 + (i % 4 == 1);
     }
-    t->data = (struct fit_data){.rows = ROWS, .dense = DENSE, .sparse = SPARSE, .x = t->x, .s = t->s, .indicator = true,
-                                .task = task, .y = t->y, .classes = classes, .folds = FOLDS};
+    t->data = (struct fit_data){.rows = ROWS,
+                                .dense = DENSE,
+                                .sparse = SPARSE,
+                                .x = t->x,
+                                .s = t->s,
+                                .indicator = true,
+                                .task = task,
+                                .y = t->y,
+                                .classes = classes,
+                                .folds = FOLDS};
 }
 
 static void run(struct fit_make *m, const struct asx_op *op, int first, int n)
@@ -106,9 +114,9 @@ struct learner_case {
 };
 
 static const struct learner_case cases[] = {
-    {"ridge", ASX_REGRESSION, 0},        {"elastic_net", ASX_REGRESSION, 0},      {"constant", ASX_REGRESSION, 0},
-    {"logistic", ASX_BINARY, 2},         {"logistic", ASX_MULTICLASS, 4},         {"gaussian_nb", ASX_BINARY, 2},
-    {"gaussian_nb", ASX_MULTICLASS, 4},  {"multinomial_nb", ASX_MULTICLASS, 4},   {"constant", ASX_MULTICLASS, 4},
+    {"ridge", ASX_REGRESSION, 0},       {"elastic_net", ASX_REGRESSION, 0},    {"constant", ASX_REGRESSION, 0},
+    {"logistic", ASX_BINARY, 2},        {"logistic", ASX_MULTICLASS, 4},       {"gaussian_nb", ASX_BINARY, 2},
+    {"gaussian_nb", ASX_MULTICLASS, 4}, {"multinomial_nb", ASX_MULTICLASS, 4}, {"constant", ASX_MULTICLASS, 4},
 };
 enum { CASES = sizeof cases / sizeof *cases };
 
@@ -307,7 +315,8 @@ START_TEST(weights_are_repetitions)
             fit_make_clear(&m);
         }
         for (int c = 0; c < (k->classes ? k->classes : 1); c++)
-            ck_assert_double_eq_tol(out[0][c], out[1][c], strstr(l->fit[way]->head.name, "batch_gemm") ? 2e-4 : 2e-5 * (1 + fabs(out[0][c])));
+            ck_assert_double_eq_tol(out[0][c], out[1][c],
+                                    strstr(l->fit[way]->head.name, "batch_gemm") ? 2e-4 : 2e-5 * (1 + fabs(out[0][c])));
         free(out[0]);
         free(out[1]);
     }
@@ -580,7 +589,8 @@ START_TEST(work_grows_with_the_batch)
     for (int way = 0; l->fit[way]; way++) {
         double before = 0;
         for (int n = 1; n <= 6; n++) {
-            struct asx_batch b = {.member = m.member, .n = n, .shape = {.rows = 80, .cols = 11, .dense = 6, .nnz = 200, .test_rows = 40}};
+            struct asx_batch b = {
+                .member = m.member, .n = n, .shape = {.rows = 80, .cols = 11, .dense = 6, .nnz = 200, .test_rows = 40}};
             struct asx_work w = {0};
             double sum = 0;
             l->fit[way]->work(m.problem, &b, &w);
