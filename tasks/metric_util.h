@@ -61,20 +61,28 @@ void metric_counts_clear(struct metric_counts *);
 /** F1 of one class: 2 hit / (truth + pred), 0 where that is 0/0 (scikit-learn's zero_division). */
 double metric_f1_of(const struct metric_counts *, int k);
 
-/** Rows by descending score of class k. */
-struct metric_ranked {
-    uint64_t key; /**< order-preserving bits of the score, inverted: ascending keys = descending scores */
-    uint32_t i;
+/** Rows by descending score of one class, with whether they are of that class. */
+struct metric_ranking {
+    size_t n;
+    uint64_t *packed;         /**< of f32 scores: inverted order-preserving bits << 32 | row << 1 | is of the class */
+    struct metric_wide *wide; /**< of f64 scores; NULL when packed is set */
+};
+
+/** An item of a ranking of f64 scores: ascending keys are descending scores. */
+struct metric_wide {
+    uint64_t key;
+    uint32_t row, positive;
 };
 
 /**
  * Ranks the rows by the probability of class k: LSD radix sort, O(n), stable.
- * NULL when memory is out or a score is NaN; free with mem_free.
+ * False when memory is out or a score is NaN (nothing is held then).
  */
-struct metric_ranked *metric_rank(const struct asx_scored *, int k);
+bool metric_rank(struct metric_ranking *, const struct asx_scored *, int k);
+void metric_rank_clear(struct metric_ranking *);
 
 /** Weights of positives and negatives among the rows that tie with item `at`; returns the item after them. */
-size_t metric_tie(const struct asx_scored *, const struct metric_ranked *, size_t at, int k, double *pos, double *neg);
+size_t metric_tie(const struct asx_scored *, const struct metric_ranking *, size_t at, double *pos, double *neg);
 
 /**
  * Area under the ROC curve of class k against the rest, trapezoids over ties; NaN when

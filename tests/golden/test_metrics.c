@@ -292,6 +292,24 @@ START_TEST(many_rows)
     ck_assert_double_eq(find("average_precision")->score(&s), 1);
     s.positive = 0;
     ck_assert_double_eq(find("roc_auc")->score(&s), 1);
+
+    /* ties, weights, both signs: floats and doubles are ranked by different code and must agree */
+    double *wide = malloc(2 * n * sizeof(*wide)), *w = malloc(n * sizeof(*w));
+    ck_assert(wide && w);
+    for (size_t i = 0; i < n; i++) {
+        w[i] = (double)rng_below(&r, 3);
+        p[2 * i] = p[2 * i + 1] = (float)rng_below(&r, 3000) / 7 - 100 + (float)y[i];
+        wide[2 * i] = wide[2 * i + 1] = (double)p[2 * i];
+    }
+    s.weight = w;
+    double narrow = find("roc_auc")->score(&s), precision = find("average_precision")->score(&s);
+    ck_assert(narrow > 0.01 && narrow < 0.99);
+    s.pred = NULL;
+    s.pred64 = wide;
+    ck_assert_double_eq(find("roc_auc")->score(&s), narrow);
+    ck_assert_double_eq(find("average_precision")->score(&s), precision);
+    free(wide);
+    free(w);
     free(p);
     free(y);
 }
