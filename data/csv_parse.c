@@ -35,9 +35,6 @@ static double odd_number(const struct csv_parse *c, struct csv_piece *piece, siz
         return NAN;
     if (number_parse(cell->text, cell->size, &v, flags))
         return v;
-    const char *t = cell->text + (cell->size == 4 && (cell->text[0] == '-' || cell->text[0] == '+'));
-    if (cell->size - (size_t)(t - cell->text) == 3 && (t[0] | 32) == 'n' && (t[1] | 32) == 'a' && (t[2] | 32) == 'n')
-        return NAN;
     if (spec->must) {
         int shown = cell->size < 60 ? (int)cell->size : 60;
         fault(piece, cell->text, "cell '%.*s' of numeric column '%.100s' is no number; correct it or change the column's type", shown,

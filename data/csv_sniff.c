@@ -318,7 +318,8 @@ asx_st csv_sniff(const struct data_options *o, const char *file, const char *sam
         goto out;
     l->columns = s.columns;
     l->header = o->header == DATA_HEADER_YES || (o->header == DATA_HEADER_AUTO && s.rows && find_header(&s, &missing, mem));
-    *enough = s.rows > (size_t)l->header;
+    bool more = s.rows && skip_blank_lines(s.stop, s.end) < s.end; /* a broken record: parsing will tell */
+    *enough = s.rows > (size_t)l->header || (whole && more);
     if (!*enough && !whole)
         goto out;
     l->name = mem_calloc(mem, l->columns, sizeof *l->name);

@@ -114,8 +114,8 @@ static const char *pair(struct svm *s, const char *line, const char *p, int32_t 
     uint32_t flags;
     int64_t index = 0;
     const char *start = p;
-    for (; *p >= '0' && *p <= '9' && index <= INT32_MAX; p++)
-        index = index * 10 + (*p - '0');
+    for (; *p >= '0' && *p <= '9'; p++)
+        index = index <= INT32_MAX ? index * 10 + (*p - '0') : index;
     if (p == start || *p != ':') {
         fault(s, line, start, err, "here an 'index:value' is expected; correct the line");
         return NULL;

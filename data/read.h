@@ -59,7 +59,7 @@ struct data_options {
     struct data_read_facts *facts; /**< out; NULL: not wanted */
 };
 
-/** Missing words every format knows: empty, NA, N/A, NaN, nan, NULL, null, ? (NULL-terminated). */
+/** Missing words every format knows: empty, NA, N/A, NaN, nan, NULL, null, ? (NULL-terminated); nan also signed and in any case. */
 extern const char *const data_missing_words[];
 
 /**

@@ -16,10 +16,25 @@ void missing_words_init(struct missing_words *m, const char *const *added)
             m->first[(unsigned char)(*w)[0]] = true;
         }
     }
+    for (const char *c = "nN+-"; *c; c++)
+        m->first[(unsigned char)*c] = true;
+    m->longest = m->longest < 4 ? 4 : m->longest;
+}
+
+/* nan in any case, with or without a sign: what printf writes. */
+static bool is_nan(const char *t, size_t size)
+{
+    if (size == 4 && (t[0] == '-' || t[0] == '+')) {
+        t++;
+        size--;
+    }
+    return size == 3 && (t[0] | 32) == 'n' && (t[1] | 32) == 'a' && (t[2] | 32) == 'n';
 }
 
 bool missing_words_has_slow(const struct missing_words *m, const char *text, size_t size)
 {
+    if (is_nan(text, size))
+        return true;
     for (int k = 0; k < 2; k++) {
         for (const char *const *w = m->list[k]; w && *w; w++) {
             if (strncmp(*w, text, size) == 0 && (*w)[size] == '\0')

@@ -208,11 +208,17 @@ static void append_column(void *arg, size_t j, int worker)
 
 /* ---- budget ---------------------------------------------------------------------- */
 
+/* Words end up as codes (4 bytes), dates (8), or text (an offset of 8 beside its bytes): the larger counts. */
+static size_t final_width(const struct store_column *c)
+{
+    return c->mode == CSV_WORDS ? 8 : width(c);
+}
+
 uint64_t store_bytes(const struct store *s)
 {
     uint64_t bytes = 0;
     for (size_t j = 0; j < s->columns; j++)
-        bytes += s->column[j].capacity * width(&s->column[j]) + dict_bytes(&s->column[j].dict);
+        bytes += s->column[j].capacity * final_width(&s->column[j]) + dict_bytes(&s->column[j].dict);
     return bytes;
 }
 
@@ -223,7 +229,7 @@ static double projected(const struct store *s)
     double share = s->seen ? (double)s->kept / (double)s->seen : 1;
     for (size_t j = 0; j < s->columns; j++) {
         const struct store_column *c = &s->column[j];
-        bytes += rows * share * (double)width(c);
+        bytes += rows * share * (double)final_width(c);
         if (c->mode != CSV_WORDS || c->n == 0)
             continue;
         double each = (double)dict_bytes(&c->dict) / (double)c->n; /* unlike cells go on being unlike; like ones do not grow */

@@ -57,7 +57,7 @@ START_TEST(build_and_ask)
     ck_assert_str_eq(f->column[7].level[0], "a");
     ck_assert_int_eq(f->column[7].code[0], 1);
     ck_assert_int_eq(frame_find(f, "note"), 3);
-    ck_assert_int_eq(frame_find(f, "note"), -1);
+    ck_assert_int_eq(frame_find(f, "nothing"), -1);
     int at;
     ck_assert_int_eq(frame_require(f, "citi", &at, &err), ASX_E_INVAL);
     ck_assert_ptr_nonnull(strstr(err.text, "'city'"));

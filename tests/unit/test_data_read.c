@@ -302,7 +302,8 @@ static char *mixed(size_t rows, size_t *size)
     char *text = malloc(rows * 90 + 100), *p = text + sprintf(text, "id,x,y,w,q,d\n");
     struct rng rng = rng_stream(3, 1, 2, 3);
     for (size_t i = 0; i < rows; i++) {
-        p += sprintf(p, "%zu,%.17g,%.4f,level %d,", i, rng_normal(&rng), rng_normal(&rng), (int)rng_below(&rng, 50));
+        double x = rng_normal(&rng), y = rng_normal(&rng);
+        p += sprintf(p, "%zu,%.17g,%.4f,level %d,", i, x, y, (int)rng_below(&rng, 50));
         p += rng_below(&rng, 4) ? sprintf(p, "plain") : sprintf(p, "\"a \"\"b\"\"\nline %d, more\"", (int)rng_below(&rng, 9));
         p += sprintf(p, ",2020-%02d-%02d\n", 1 + (int)(i % 12), 1 + (int)(i % 28));
     }
@@ -387,19 +388,21 @@ START_TEST(out_of_memory)
                        "@attribute b {x, y}\n@data\n1,x\n?,y\n", *svm = "1 1:2 3:4\n0 2:1\n";
     const char *name[] = {"t.csv", "t.arff", "t.svm"}, *body[] = {text, arff, svm};
     for (int k = 0; k < 3; k++) {
-        long n = 1;
-        for (;; n++) {
+        asx_st last = ASX_E_NOMEM;
+        int failures = 0;
+        for (long n = 1; n < 160; n++) { /* a failure to shrink a block is no failure, so some of these succeed */
             mem_fault_after(n);
             asx_st st = read_with((struct data_options){0}, name[k], body[k], strlen(body[k]));
             mem_fault_after(0);
             frame_put(frame);
             frame = NULL;
             ck_assert_uint_eq(mem_used(mem), 0);
-            if (st == ASX_OK)
-                break;
-            ck_assert_msg(st == ASX_E_NOMEM, "%s allocation %ld: %d %s", name[k], n, st, err.text);
+            ck_assert_msg(st == ASX_OK || st == ASX_E_NOMEM, "%s allocation %ld: %d %s", name[k], n, st, err.text);
+            failures += st != ASX_OK;
+            last = st;
         }
-        ck_assert_int_gt(n, 10);
+        ck_assert_int_eq(last, ASX_OK);
+        ck_assert_int_gt(failures, 5);
     }
 }
 END_TEST
