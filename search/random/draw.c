@@ -198,6 +198,14 @@ static double step(const struct asx_param *p, double v, struct rng *rng)
     return moved;
 }
 
+int draw_dimensions(const struct asx_space *s)
+{
+    int n = 0;
+    for (int i = 0; i < s->n; i++)
+        n += is_searched(&s->param[i]);
+    return n;
+}
+
 void draw_near(const struct asx_config *near, struct rng *rng, struct asx_config *out)
 {
     const struct asx_space *s = near->space;

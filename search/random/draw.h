@@ -15,6 +15,8 @@ bool draw_json(const char *text, const struct asx_learner *, const struct asx_sp
 void draw_random(const struct asx_learner *, const struct asx_space *, struct rng *, struct asx_config *);
 /** About 1.5 parameters of `near` changed: a normal step of a fifth of the range, or another choice. */
 void draw_near(const struct asx_config *near, struct rng *, struct asx_config *);
+/** Parameters that are searched. */
+int draw_dimensions(const struct asx_space *);
 /** Equal exactly for configs that mean the same: learner and active parameters. */
 struct asx_key draw_key(const struct asx_config *);
 

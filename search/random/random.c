@@ -21,7 +21,7 @@ struct family {
     const struct asx_learner *learner;
     const struct asx_space *space;
     bool usable, started, drained; /* drained: draws give nothing new */
-    int failed, told;
+    int failed, told, dimensions;
     double best;                   /* best potential, greater is better; NaN = none */
     double seconds;                /* mean of first trials, as told */
 };
@@ -65,7 +65,7 @@ static asx_st random_open(const struct asx_search *s, struct asx_strategy_state 
     t->greater = s->problem->metric ? s->problem->metric->greater_is_better : true;
     for (int i = 0; i < s->learners; i++)
         family[i] = (struct family){.learner = s->learner[i], .space = s->space[i], .usable = suits(s, s->learner[i]), .best = NAN,
-                                    .seconds = NAN};
+                                    .seconds = NAN, .dimensions = draw_dimensions(s->space[i])};
     *out = t;
     return ASX_OK;
 }
@@ -203,23 +203,42 @@ static double gap_of(const struct asx_strategy_state *t, int i)
     return fmin((best - mine) / (best - median), 3);
 }
 
+/* Configs of a learner with an outcome since its best one. */
+static int since_best(const struct asx_strategy_state *t, int i)
+{
+    double best = NAN;
+    int since = 0;
+    for (int k = 0; k < t->n; k++) {
+        const struct climber *c = t->all[k];
+        if (c->learner != i || isnan(c->potential))
+            continue;
+        since = c->potential > best || isnan(best) ? 0 : since + 1;
+        best = fmax(best, c->potential);
+    }
+    return since;
+}
+
 static double weight_of(const struct asx_strategy_state *t, int i, double cheapest)
 {
     const struct family *f = &t->family[i];
     double w = exp(-0.3 * rank_of(t, i) - 0.7 * gap_of(t, i));
+    w *= (1 + f->dimensions) / (1 + f->dimensions + 0.5 * since_best(t, i)); /* few parameters are soon explored */
     if (f->seconds > 0 && cheapest > 0)
-        w *= pow(cheapest / f->seconds, 0.3); /* gain per second, damped: cheap is not good */
+        w *= pow(fmin(cheapest / f->seconds, 1), 0.3); /* gain per second, damped: cheap is not good */
     return w;
 }
 
 /* Draws a learner in proportion to its weight, an `explore` share evenly; -1: none is left. */
 static int pick_learner(const struct asx_strategy_state *t, const bool *out_of_reach, struct rng *rng)
 {
-    double cheapest = INFINITY, sum = 0;
+    double cheapest = INFINITY, dearest = 0, sum = 0;
     int n = 0;
     for (int i = 0; i < t->s.learners; i++)
-        if (t->family[i].seconds > 0)
+        if (t->family[i].seconds > 0) {
             cheapest = fmin(cheapest, t->family[i].seconds);
+            dearest = fmax(dearest, t->family[i].seconds);
+        }
+    cheapest = fmax(cheapest, dearest / 100); /* what takes microseconds gains nothing by it */
     for (int i = 0; i < t->s.learners; i++)
         if (alive(t, i) && !out_of_reach[i]) {
             sum += weight_of(t, i, cheapest);
@@ -393,12 +412,15 @@ static int next_start(const struct asx_strategy_state *t, struct asx_prices *p, 
     return best;
 }
 
-static asx_st ask_start(struct asx_strategy_state *t, struct asx_prices *p, bool force, struct asx_ask *out)
+/* `later`: there is one, but it is longer than a wave that has something in it already. */
+static asx_st ask_start(struct asx_strategy_state *t, struct asx_prices *p, bool force, struct asx_ask *out, bool *later)
 {
     struct asx_config config;
     struct asx_fidelity to;
     int i = next_start(t, p, &config, &to, force);
-    return i < 0 ? ASX_NONE : propose_new(t, i, &config, to, out);
+    *later = i >= 0 && p && t->pending > 0 && p->wave_seconds > 0 &&
+             price(p, &config, (struct asx_fidelity){.rows = 1}, to) > p->wave_seconds;
+    return i < 0 || *later ? ASX_NONE : propose_new(t, i, &config, to, out);
 }
 
 /* Half of the learners, two at least, may climb whatever it costs within the rest. */
@@ -464,15 +486,16 @@ static asx_st random_ask(struct asx_strategy_state *t, struct asx_prices *p, str
 {
     if (t->pending >= LOOK_AHEAD)
         return ASX_NONE;
-    asx_st st = may_add(t) ? ask_start(t, p, false, out) : ASX_NONE;
-    if (st == ASX_NONE && t->told == 0 && t->pending > 0)
-        return ASX_NONE; /* guessing on would be blind */
+    bool later = false;
+    asx_st st = may_add(t) ? ask_start(t, p, false, out, &later) : ASX_NONE;
+    if (later || (st == ASX_NONE && t->told == 0 && t->pending > 0))
+        return ASX_NONE; /* its turn comes with the next wave; before any result guessing on would be blind */
     if (st == ASX_NONE)
         st = ask_promotion(t, p, out);
     if (st == ASX_NONE && may_add(t))
         st = ask_new(t, p, out);
     if (st == ASX_NONE && t->n == 0)
-        st = ask_start(t, p, true, out); /* nothing fits: the cheapest, so that something is tried */
+        st = ask_start(t, p, true, out, &later); /* nothing fits: the cheapest, so that something is tried */
     return st;
 }
 
