@@ -83,7 +83,7 @@ static void put_columns(struct text *out, const struct spec_init *in)
         text_printf(out, ": %s, %zu distinct", type[in->frame->column[j].type], f->distinct);
         if (f->missing)
             text_printf(out, ", %zu missing", f->missing);
-        if (isfinite(f->min) && isfinite(f->max))
+        if (in->frame->column[j].type == ASX_NUMERIC && isfinite(f->min) && isfinite(f->max))
             text_printf(out, ", from %.6g to %.6g", f->min, f->max);
         if (f->role == ASX_ROLE_CONSTANT || f->role == ASX_ROLE_DUPLICATE || f->role == ASX_ROLE_ID)
             text_printf(out, "; left out: %s",
