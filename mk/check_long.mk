@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+# make fuzz, make check-long: the quick suite, fuzz corpora and mutations, ThreadSanitizer, the optimized build.
+ROUNDS ?= 20000
+FUZZ_OBJ := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/fuzz/*.c))
+TSAN := -fsanitize=thread -fno-omit-frame-pointer
+.PHONY: fuzz tsan check-long
+$(B)/fuzz_tests: $(FUZZ_OBJ) $(B)/libassay.a
+	$(CC) $(SAN) -o $@ $^ $(LIBS)
+fuzz:
+	$(MAKE) B=build/asan OPT="-O1 -g" SAN="$(ASAN)" build/asan/fuzz_tests
+	LSAN_OPTIONS=suppressions=tests/lsan.supp build/asan/fuzz_tests $(ROUNDS) $(TARGET)
+tsan:
+	$(MAKE) B=build/tsan OPT="-O1 -g" SAN="$(TSAN)" build/tsan/unit_tests
+	CK_TIMEOUT_MULTIPLIER=10 build/tsan/unit_tests $(SUITE)
+check-long: check fuzz tsan
+	$(MAKE) B=build/o3 OPT="-O3 -g" build/o3/unit_tests
+	build/o3/unit_tests
