@@ -27,7 +27,7 @@ static void put_json(struct text *t, json_t *json)
     t->failed |= !s;
     if (s)
         text_puts(t, s), text_puts(t, "\n");
-    free(s);
+    json_text_free(s);
 }
 
 /* ---- the machine -------------------------------------------------------------------- */
@@ -172,8 +172,8 @@ static void learner_table(const json_t *l, bool whole, struct text *t)
             text_printf(t, "%.6g..%.6g%s ", json_double(json_object_get(v, "low")), json_double(json_object_get(v, "high")),
                         json_is_true(json_object_get(v, "log")) ? " log" : "");
         text_printf(t, " %s\n", json_string_value(json_object_get(v, "help")));
-        free(def);
-        free(list);
+        json_text_free(def);
+        json_text_free(list);
     }
 }
 

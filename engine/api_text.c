@@ -36,7 +36,7 @@ static void put_json(struct text *t, json_t *json)
     t->failed |= !s;
     if (s)
         text_puts(t, s), text_puts(t, "\n");
-    free(s);
+    json_text_free(s);
 }
 
 /* ---- leaderboards ------------------------------------------------------------------ */

@@ -107,7 +107,7 @@ static asx_st render(struct run *r, const struct assay_explain_options *o, const
         json_decref(json);
         if (s)
             text_puts(&text, s), text_puts(&text, "\n");
-        free(s);
+        json_text_free(s);
     } else {
         st = err_set(err, ASX_E_INVAL, "format '%s' is not known; give text, json or dot", o->format);
     }
