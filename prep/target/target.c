@@ -7,14 +7,13 @@ extern const struct asx_prep asx_prep_target;
 static const struct asx_param params[] = {
     {.name = "smoothing",
      .kind = ASX_REAL,
-     .low = 1,
-     .high = 100,
+     .low = 0,
+     .high = 20,
      .min = 0,
      .max = 1e9,
-     .log = true,
-     .def = 10,
+     .def = 0,
      .fixed = true,
-     .help = "weight of the overall mean against a level's own, in rows"},
+     .help = "weight of the overall mean against a level's own, in rows; 0: from the variances"},
     {.name = "folds",
      .kind = ASX_INT,
      .low = 2,
@@ -203,7 +202,7 @@ static asx_st fit(struct asx_exec *x, const struct asx_prep_input *in, struct ta
         st = target_block(x, s, in->frame, in->column, out);
     if (st != ASX_OK)
         return st;
-    target_priors(x, &t, s);
+    st = target_priors(x, &t, s);
     for (int j = 0; j < in->columns && st == ASX_OK; j++) {
         const struct asx_column *c = &in->frame->column[in->column[j]];
         struct target_sums sums = {.memory = NULL};

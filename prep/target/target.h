@@ -29,6 +29,11 @@ struct target_state {
     struct target_column *column; /**< [columns] */
 };
 
+/** Weight, mean and summed squared deviations of some values. */
+struct target_tally {
+    double w, mean, m2;
+};
+
 /** The training rows and what is learned from. Position i of n is frame row `rows[i]`, or i. */
 struct target_work_set {
     const uint32_t *rows;
@@ -37,8 +42,9 @@ struct target_work_set {
     const double *y, *weight;
     uint8_t *fold; /**< [n] inner fold; NULL when nothing is cross-fitted */
     int folds;
-    double smoothing;
-    double *fold_prior; /**< [folds * outputs] mean without the fold */
+    double smoothing;            /**< rows; 0: by the variances */
+    struct target_tally *all;    /**< [outputs] all training rows */
+    struct target_tally *others; /**< [folds * outputs] all but an inner fold's; NULL when nothing is cross-fitted */
 };
 
 static inline size_t target_row(const struct target_work_set *t, size_t i)
@@ -48,8 +54,10 @@ static inline size_t target_row(const struct target_work_set *t, size_t i)
 
 /**
  * Encodings of one column by its own dictionary; entry 0 is the missing cell, 1 + code a level.
- * @formula value = (sum_i w_i y_i + smoothing * prior) / (sum_i w_i + smoothing), over the
- *          training rows of the level; `without` the same over the rows outside an inner fold
+ * @formula value = share * mean(level) + (1 - share) * mean(all), over training rows, with
+ *          share = w / (w + smoothing), or with smoothing 0: s w / (s w + v), s the variance of the
+ *          target over all rows and v within the level; `without`: rows outside an inner fold only
+ * @source  Micci-Barreca, SIGKDD Explorations 3:1 (2001), equations 3 to 5; scikit-learn's TargetEncoder
  */
 struct target_sums {
     void *memory;
@@ -58,8 +66,8 @@ struct target_sums {
     double *without; /**< [(levels + 1) * folds * outputs]; NULL when not cross-fitted */
 };
 
-/** Fills s->prior and, when folds are dealt, t->fold_prior (from the scratch arena; NULL on failure is seen by target_sums_make). */
-void target_priors(struct asx_exec *, struct target_work_set *, struct target_state *);
+/** Fills t->all, t->others (when folds are dealt) and s->prior, in the scratch arena. */
+asx_st target_priors(struct asx_exec *, struct target_work_set *, struct target_state *);
 asx_st target_sums_make(struct asx_exec *, const struct target_work_set *, const struct target_state *, const struct asx_column *,
                         bool cross, struct target_sums *);
 void target_sums_clear(struct target_sums *);

@@ -84,11 +84,11 @@ ys = {"binary": [random.randint(0, 1) for _ in cells], "multiclass": [random.ran
 rows = []
 for i, (kind, y) in enumerate(ys.items()):
     array("double", "target_y%d" % i, y, num)
-    for k, smooth in enumerate([10.0, 0.5]):
+    for k, smooth in enumerate([10.0, 0.5, "auto"]):
         e = TargetEncoder(smooth=smooth, target_type=kind).fit(np.array(cells, dtype=object).reshape(-1, 1), y)
         enc = [list(v) for v in e.encodings_]  # [outputs][levels], levels sorted
         array("double", "target_value%d_%d" % (i, k), [v for o in enc for v in o], num)
-        rows.append('{"%s", %r, %d, %d, target_y%d, target_value%d_%d}' % (kind, smooth, len(enc), len(e.categories_[0]), i, i, k))
+        rows.append('{"%s", %r, %d, %d, target_y%d, target_value%d_%d}' % (kind, 0 if smooth == "auto" else smooth, len(enc), len(e.categories_[0]), i, i, k))
 out.append("""static const struct target_case {
     const char *kind;
     double smoothing;
