@@ -65,8 +65,8 @@ static void counts(const struct asx_use *u, double *flops, double *bytes)
     case ASX_KC_EIGEN: f = 9 * n * n * n, b = size * 3 * n * n; break;
     case ASX_KC_SPMM: f = 2 * u->nnz * at_least_one(n), b = u->nnz * (8 + size * at_least_one(n)); break;
     case ASX_KC_COORD: f = 4 * m * n, b = size * m * n; break;
-    case ASX_KC_GLM_STEP: f = m * n * (4 * p + 100), b = size * (m * p + m * n); break;
-    case ASX_KC_DIST_TOPK: f = m * n * (2 * p + 140), b = size * (m + n) * p; break;
+    case ASX_KC_GLM_STEP: f = m * (n * (4 * p + 100) + 400), b = size * (m * p + m * n); break; /* 400: a row's share of its block's calls */
+    case ASX_KC_DIST_TOPK: f = m * (n * (2 * p + 110) + 4e5), b = size * (m + n) * p; break; /* 4e5: the first candidates of a query */
     case ASX_KC_BIN: f = m * lg(n), b = m * (size + 1); break;
     case ASX_KC_HIST: f = m * n, b = 16 * m * n; break;
     case ASX_KC_SPLIT: f = m; break;
