@@ -53,8 +53,8 @@ asx_st cat_open(struct cat **, const struct cat_options *, struct asx_err *);
 /** Folds the log into the file and closes it; NULL is fine. */
 void cat_close(struct cat *);
 
-const char *cat_path(const struct cat *);      /**< file in use; ":memory:" when there is none */
-bool cat_in_memory(const struct cat *);        /**< nothing outlives the process */
+const char *cat_path(const struct cat *); /**< file in use; ":memory:" when there is none */
+bool cat_in_memory(const struct cat *);   /**< nothing outlives the process */
 
 /** Where the catalog would be: path, or the default place. Owned by the caller (mem_free). */
 asx_st cat_resolve_path(const char *path, struct mem *, char **out, struct asx_err *);

@@ -80,10 +80,12 @@ static asx_st run_sql(struct cat *cat, const char *sql, int64_t arg, int64_t *ch
 /* Unlinks the files of blobs about to be dropped; see blob.c for why that is done inside the transaction. */
 static asx_st drop_blobs(struct cat *cat, int64_t before, int64_t *dropped, struct asx_err *err)
 {
-    static const char find[] = "SELECT hash FROM blobs WHERE encoding = 2 AND created <= ? AND id NOT IN"
-                               " (SELECT oof FROM trials WHERE oof IS NOT NULL UNION SELECT blob FROM models WHERE blob IS NOT NULL)";
-    static const char drop[] = "DELETE FROM blobs WHERE created <= ? AND id NOT IN"
-                               " (SELECT oof FROM trials WHERE oof IS NOT NULL UNION SELECT blob FROM models WHERE blob IS NOT NULL)";
+    static const char find[] =
+        "SELECT hash FROM blobs WHERE encoding = 2 AND created <= ? AND id NOT IN"
+        " (SELECT oof FROM trials WHERE oof IS NOT NULL UNION SELECT blob FROM models WHERE blob IS NOT NULL)";
+    static const char drop[] =
+        "DELETE FROM blobs WHERE created <= ? AND id NOT IN"
+        " (SELECT oof FROM trials WHERE oof IS NOT NULL UNION SELECT blob FROM models WHERE blob IS NOT NULL)";
     struct query q = db_query(cat, find);
     q_i64(&q, before);
     while (cat->blob_dir && q_row(&q)) {

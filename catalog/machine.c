@@ -65,8 +65,9 @@ asx_st cat_coefficients_get(struct cat *cat, const char *machine, struct arena *
     void *items = NULL;
     size_t count = 0, capacity = 0;
     db_lock(cat);
-    struct query q = db_query(cat, "SELECT device, kernel, dtype, startup_s, rate, bandwidth, spread, valid_low, valid_high, samples,"
-                                   " json FROM coefficients WHERE machine = ? ORDER BY device, kernel, dtype");
+    struct query q =
+        db_query(cat, "SELECT device, kernel, dtype, startup_s, rate, bandwidth, spread, valid_low, valid_high, samples,"
+                      " json FROM coefficients WHERE machine = ? ORDER BY device, kernel, dtype");
     q_text(&q, machine);
     while (q_row(&q)) {
         struct cat_coefficient *c = list_more(&q, a, &items, &count, &capacity, sizeof *c);

@@ -19,19 +19,20 @@ asx_st cat_machine_get(struct cat *, const char *key, struct arena *, const char
 /** Speed of a device for one kernel class and dtype. Units are the optimizer's. */
 struct cat_coefficient {
     const char *device, *kernel, *dtype;
-    double startup_s;     /**< seconds a call */
-    double rate;          /**< work a second */
-    double bandwidth;     /**< bytes a second; NaN = not separated */
-    double spread;        /**< sd of ln(measured / fitted) */
+    double startup_s;             /**< seconds a call */
+    double rate;                  /**< work a second */
+    double bandwidth;             /**< bytes a second; NaN = not separated */
+    double spread;                /**< sd of ln(measured / fitted) */
     double valid_low, valid_high; /**< sizes seen */
     int64_t samples;
-    const char *json;     /**< anything more the model keeps; NULL = nothing */
+    const char *json; /**< anything more the model keeps; NULL = nothing */
 };
 
 /** Replaces rows of the same device, kernel and dtype; one transaction, synced. */
 asx_st cat_coefficients_put(struct cat *, const char *machine, const struct cat_coefficient *, size_t n, struct asx_err *);
 /** Sorted by device, kernel, dtype. */
-asx_st cat_coefficients_get(struct cat *, const char *machine, struct arena *, struct cat_coefficient **, size_t *n, struct asx_err *);
+asx_st cat_coefficients_get(struct cat *, const char *machine, struct arena *, struct cat_coefficient **, size_t *n,
+                            struct asx_err *);
 
 /** A small text under a name ("opencl.probe"); NULL value forgets it. */
 asx_st cat_note_put(struct cat *, const char *name, const char *value, struct asx_err *);

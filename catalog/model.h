@@ -12,14 +12,14 @@
 #include "catalog/catalog.h"
 
 struct cat_model {
-    int64_t id;              /**< 0 in put: a new row */
+    int64_t id; /**< 0 in put: a new row */
     int64_t run;
-    int trial;               /**< last trial of its config; 0 = ensemble */
-    int rank;                /**< on the run's leaderboard; 0 = not ranked */
-    const char *learner;     /**< "ensemble" too */
-    const char *path;        /**< absolute; NULL = none */
-    int64_t blob;            /**< 0 = none */
-    const char *board_json;  /**< its line of the leaderboard */
+    int trial;              /**< last trial of its config; 0 = ensemble */
+    int rank;               /**< on the run's leaderboard; 0 = not ranked */
+    const char *learner;    /**< "ensemble" too */
+    const char *path;       /**< absolute; NULL = none */
+    int64_t blob;           /**< 0 = none */
+    const char *board_json; /**< its line of the leaderboard */
     double validation;
 };
 

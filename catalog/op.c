@@ -114,7 +114,8 @@ asx_st cat_ops_get(struct cat *cat, int64_t run, struct arena *a, struct cat_op 
     return st;
 }
 
-asx_st cat_residuals(struct cat *cat, const char *machine, struct arena *a, struct cat_residual **out, size_t *n, struct asx_err *err)
+asx_st cat_residuals(struct cat *cat, const char *machine, struct arena *a, struct cat_residual **out, size_t *n,
+                     struct asx_err *err)
 {
     void *items = NULL;
     size_t count = 0, capacity = 0;

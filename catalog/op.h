@@ -11,17 +11,17 @@
 
 /** One execution of an op. Times in seconds, sizes in bytes; NaN = unknown. */
 struct cat_op {
-    int64_t id;           /**< out of cat_wave_put; 0 = not recorded */
-    int trial;            /**< trial it was planned for; 0 = shared by several, or none */
-    const char *name;     /**< "step/way" */
-    const char *device;   /**< "cpu" */
-    int threads, batch;   /**< granted threads; members run together */
+    int64_t id;         /**< out of cat_wave_put; 0 = not recorded */
+    int trial;          /**< trial it was planned for; 0 = shared by several, or none */
+    const char *name;   /**< "step/way" */
+    const char *device; /**< "cpu" */
+    int threads, batch; /**< granted threads; members run together */
     struct asx_key lineage;
     double predicted_s, predicted_bytes;
     /* after it ran */
     double measured_s, measured_bytes;
-    int hits;             /**< further uses of its result that cost nothing */
-    double saved_s;       /**< predicted seconds those uses saved */
+    int hits;       /**< further uses of its result that cost nothing */
+    double saved_s; /**< predicted seconds those uses saved */
 };
 
 /** Records the predictions of ops about to start (ids are written back); one transaction, about 5 us an op. */

@@ -45,8 +45,9 @@ asx_st cat_run_set_facts(struct cat *cat, int64_t run, const struct cat_run_fact
     asx_st st = db_begin(cat, DB_NORMAL, err);
     if (st != ASX_OK)
         return st;
-    struct query q = db_query(cat, "UPDATE runs SET data_key = ?, problem_key = ?, dataset = ?, machine = ?, metric = ?, greater = ?,"
-                                   " rows = ?, columns = ?, task_json = coalesce(?, task_json), updated = ? WHERE id = ?");
+    struct query q =
+        db_query(cat, "UPDATE runs SET data_key = ?, problem_key = ?, dataset = ?, machine = ?, metric = ?, greater = ?,"
+                      " rows = ?, columns = ?, task_json = coalesce(?, task_json), updated = ? WHERE id = ?");
     q_key(&q, f->data);
     q_key(&q, f->problem);
     q_id(&q, f->dataset);
@@ -101,10 +102,10 @@ asx_st cat_run_end(struct cat *cat, int64_t run, const struct cat_run_end *e, st
 
 /* ---- reading ----------------------------------------------------------------- */
 
-#define RUN_SHORT                                                                                                              \
-    "SELECT id, task, data, target, build, metric, greater, state, stop_reason, error, machine, seed, memory_limit,"           \
-    " time_limit_s, trial_limit, repeatable, data_key, problem_key, dataset, rows, columns, model, active_s, best, started,"   \
-    " updated, lease_pid, lease_start, lease_host,"                                                                            \
+#define RUN_SHORT                                                                                                                  \
+    "SELECT id, task, data, target, build, metric, greater, state, stop_reason, error, machine, seed, memory_limit,"               \
+    " time_limit_s, trial_limit, repeatable, data_key, problem_key, dataset, rows, columns, model, active_s, best, started,"       \
+    " updated, lease_pid, lease_start, lease_host,"                                                                                \
     " (SELECT count(DISTINCT config_id) FROM trials WHERE trials.run = runs.id AND config_id > 0)"
 enum { RUN_LEASE = 26, RUN_TRIALS = 29, RUN_LONG = 30 };
 
@@ -252,10 +253,12 @@ asx_st cat_run_take(struct cat *cat, int64_t run, struct asx_err *err)
     if (st == ASX_OK && !found)
         st = err_set(err, ASX_E_INVAL, "there is no run '%s'; see 'assay runs'", cat_id_format('r', run, id));
     if (st == ASX_OK && alive)
-        st = err_set(err, ASX_E_BUSY, "run '%s' is still running in another process; wait for it or stop it", cat_id_format('r', run, id));
+        st = err_set(err, ASX_E_BUSY, "run '%s' is still running in another process; wait for it or stop it",
+                     cat_id_format('r', run, id));
     if (st == ASX_OK) {
-        struct query q = db_query(cat, "UPDATE runs SET state = 'running', lease_pid = ?, lease_start = ?, lease_host = ?, updated = ?"
-                                       " WHERE id = ?");
+        struct query q =
+            db_query(cat, "UPDATE runs SET state = 'running', lease_pid = ?, lease_start = ?, lease_host = ?, updated = ?"
+                          " WHERE id = ?");
         q_i64(&q, own.pid);
         q_i64(&q, own.start);
         q_text(&q, own.host);

@@ -26,7 +26,7 @@ struct cat_run_new {
     const char *spec_path; /**< where it was; relative paths in it start there */
     const char *task_json; /**< canonical task, defaults filled in */
     const char *data, *target;
-    const char *build;     /**< version and build of Assay */
+    const char *build; /**< version and build of Assay */
     uint64_t seed;
     double time_limit_s;   /**< 0 = none */
     int trial_limit;       /**< 0 = none */
@@ -46,7 +46,7 @@ struct cat_run_facts {
     const char *metric;
     bool greater_is_better;
     int64_t rows, columns;
-    const char *task_json;  /**< replaces the one given at the start when set */
+    const char *task_json; /**< replaces the one given at the start when set */
 };
 
 asx_st cat_run_set_facts(struct cat *, int64_t run, const struct cat_run_facts *, struct asx_err *);

@@ -14,7 +14,8 @@ asx_st db_error(struct cat *cat, int rc, struct asx_err *err)
     const char *path = cat->path;
     switch (rc & 0xff) {
     case SQLITE_NOMEM: return err_set(err, ASX_E_NOMEM, "out of memory in the catalog '%s'; raise the memory limit", path);
-    case SQLITE_FULL: return err_set(err, ASX_E_IO, "no space left for the catalog '%s'; free some space or pass another --catalog", path);
+    case SQLITE_FULL:
+        return err_set(err, ASX_E_IO, "no space left for the catalog '%s'; free some space or pass another --catalog", path);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
         return err_set(err, ASX_E_BUSY, "the catalog '%s' is locked by another process; try again when that one has ended", path);
@@ -23,12 +24,15 @@ asx_st db_error(struct cat *cat, int rc, struct asx_err *err)
         return err_set(err, ASX_E_IO, "the catalog '%s' cannot be written; make it writable or pass another --catalog", path);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-        return err_set(err, ASX_E_DATA, "the catalog '%s' is damaged; move it away and start again, or pass another --catalog", path);
+        return err_set(err, ASX_E_DATA, "the catalog '%s' is damaged; move it away and start again, or pass another --catalog",
+                       path);
     case SQLITE_IOERR:
     case SQLITE_CANTOPEN:
         return err_set(err, ASX_E_IO, "the catalog '%s' cannot be read or written (%s); check disk and permissions", path,
                        sqlite3_errstr(rc));
-    default: return err_set(err, ASX_E_INTERNAL, "a query of the catalog '%s' failed (%s); please report it", path, sqlite3_errmsg(cat->db));
+    default:
+        return err_set(err, ASX_E_INTERNAL, "a query of the catalog '%s' failed (%s); please report it", path,
+                       sqlite3_errmsg(cat->db));
     }
 }
 

@@ -73,8 +73,8 @@ struct query {
 
 struct query db_query(struct cat *, const char *sql);
 void q_i64(struct query *, int64_t);
-void q_id(struct query *, int64_t);  /* 0 is NULL */
-void q_f64(struct query *, double);  /* NaN is NULL */
+void q_id(struct query *, int64_t);        /* 0 is NULL */
+void q_f64(struct query *, double);        /* NaN is NULL */
 void q_text(struct query *, const char *); /* NULL is NULL; borrowed until q_end */
 void q_blob(struct query *, const void *, size_t);
 void q_key(struct query *, struct asx_key);

@@ -17,9 +17,8 @@ static void bind_fidelity(struct query *q, const struct asx_fidelity *f)
 
 static struct asx_fidelity col_fidelity(const struct query *q, int col)
 {
-    return (struct asx_fidelity){.rows = q_col_f64(q, col),
-                                 .iterations = (int)q_col_i64(q, col + 1),
-                                 .folds = (int)q_col_i64(q, col + 2)};
+    return (struct asx_fidelity){
+        .rows = q_col_f64(q, col), .iterations = (int)q_col_i64(q, col + 1), .folds = (int)q_col_i64(q, col + 2)};
 }
 
 static asx_st ask_insert(struct cat *cat, int64_t run, const struct cat_ask *a, struct asx_err *err)
@@ -170,8 +169,8 @@ static asx_st trial_insert(struct cat *cat, int64_t run, const struct cat_trial 
     return st != ASX_OK ? st : fresh ? ASX_OK : ASX_NONE;
 }
 
-asx_st cat_trial_put(struct cat *cat, int64_t run, const struct cat_trial *t, const void *oof, size_t oof_bytes, const struct cat_op *op,
-                     size_t ops, const struct cat_run_progress *progress, struct asx_err *err)
+asx_st cat_trial_put(struct cat *cat, int64_t run, const struct cat_trial *t, const void *oof, size_t oof_bytes,
+                     const struct cat_op *op, size_t ops, const struct cat_run_progress *progress, struct asx_err *err)
 {
     struct blob_new blob = {0};
     unsigned char *curve;
@@ -267,9 +266,9 @@ asx_st cat_trials_get(struct cat *cat, int64_t run, struct arena *a, struct cat_
 
 /* ---- priors ---------------------------------------------------------------------- */
 
-#define PRIORS(order)                                                                                                            \
-    "SELECT t.learner, t.config, t.validation, t.to_rows, t.to_iterations, t.to_folds FROM runs r JOIN trials t ON t.run = r.id"  \
-    " WHERE r.data_key = ? AND r.metric = ? AND t.state = 'finished' AND t.validation IS NOT NULL AND t.config_id > 0"           \
+#define PRIORS(order)                                                                                                              \
+    "SELECT t.learner, t.config, t.validation, t.to_rows, t.to_iterations, t.to_folds FROM runs r JOIN trials t ON t.run = r.id"   \
+    " WHERE r.data_key = ? AND r.metric = ? AND t.state = 'finished' AND t.validation IS NOT NULL AND t.config_id > 0"             \
     " ORDER BY t.validation " order ", t.run, t.trial"
 
 static bool prior_seen(const struct cat_prior *list, size_t n, const char *learner, const char *config)

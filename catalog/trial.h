@@ -20,7 +20,7 @@ struct cat_ask {
     struct asx_key config_hash; /**< of learner and canonical values */
     struct asx_fidelity from, to;
     int wave;
-    int64_t plan;  /**< plan.h; 0 = none */
+    int64_t plan; /**< plan.h; 0 = none */
 };
 
 /** Before a wave runs: its asks and the predictions of its ops, in one transaction. Op ids are written back. */
@@ -34,19 +34,19 @@ struct cat_trial {
     const char *learner, *config_json;
     struct asx_key config_hash;
     struct asx_fidelity from, to;
-    double fidelity;          /**< share of full fidelity, 0..1, as shown */
-    const char *state;        /**< "finished", "failed", "pruned" */
-    const char *error;        /**< failed: one sentence */
+    double fidelity;   /**< share of full fidelity, 0..1, as shown */
+    const char *state; /**< "finished", "failed", "pruned" */
+    const char *error; /**< failed: one sentence */
     double validation, ci_low, ci_high;
-    int best_iteration;       /**< 0 = not iterative */
-    struct asx_curve curve;   /**< mean staged curve; n = 0: none */
-    double seconds;           /**< what the strategy was told */
+    int best_iteration;     /**< 0 = not iterative */
+    struct asx_curve curve; /**< mean staged curve; n = 0: none */
+    double seconds;         /**< what the strategy was told */
     double fit_s, fit_predicted_s, fit_alone_s, predict_us_per_row;
     double peak_bytes, peak_predicted_bytes;
     const char *device;
     int64_t plan;
-    double at_s;              /**< active seconds of the run when it was done (the timeline) */
-    int64_t oof;              /**< blob of out-of-fold predictions; 0 = none */
+    double at_s; /**< active seconds of the run when it was done (the timeline) */
+    int64_t oof; /**< blob of out-of-fold predictions; 0 = none */
 };
 
 /**

@@ -74,7 +74,8 @@ static enum boot_kind kind_of(const struct asx_metric *m, int outputs)
     static const struct {
         const char *name;
         enum boot_kind kind;
-    } fast[] = {{"log_loss", MEAN}, {"accuracy", MEAN}, {"mae", MEAN}, {"brier", MEAN}, {"rmse", ROOT_MEAN}, {"r2", R2}, {"roc_auc", AUC}};
+    } fast[] = {{"log_loss", MEAN},  {"accuracy", MEAN}, {"mae", MEAN},   {"brier", MEAN},
+                {"rmse", ROOT_MEAN}, {"r2", R2},         {"roc_auc", AUC}};
     for (size_t i = 0; i < sizeof fast / sizeof *fast; i++)
         if (strcmp(m->head.name, fast[i].name) == 0)
             return fast[i].kind == AUC && outputs != 2 ? METRIC : fast[i].kind;
@@ -307,8 +308,8 @@ static void interval(struct boot_rows *r, double *low, double *high)
     *high = fmin(point + (*high - centre) * narrow, most);
 }
 
-asx_st ens_boot_interval(const struct ens_boot *b, const struct asx_scored *s, const struct asx_metric *metric, double *low, double *high,
-                         struct asx_err *err)
+asx_st ens_boot_interval(const struct ens_boot *b, const struct asx_scored *s, const struct asx_metric *metric, double *low,
+                         double *high, struct asx_err *err)
 {
     *low = *high = NAN;
     if (s->n != b->n)

@@ -160,7 +160,8 @@ static double best_temperature(const struct asx_scored *s, const struct rows *r)
 }
 
 /* Does the loss fall by more than two standard errors, and the metric not suffer? */
-static bool worth_it(const struct asx_scored *s, const struct asx_metric *metric, const struct rows *r, double temperature, struct mem *mem)
+static bool worth_it(const struct asx_scored *s, const struct asx_metric *metric, const struct rows *r, double temperature,
+                     struct mem *mem)
 {
     double *before = mem_array(mem, r->m + 1, sizeof *before), se = 0;
     float *after = mem_array(mem, r->m * (size_t)r->outputs + 1, sizeof *after);

@@ -24,13 +24,13 @@
 
 /** What the selection works on. */
 struct ens_input {
-    struct asx_scored truth;   /**< n, outputs, y, weight, row, positive; pred is ignored */
+    struct asx_scored truth; /**< n, outputs, y, weight, row, positive; pred is ignored */
     const struct asx_metric *metric;
-    const float *const *pred;  /**< [candidates] of [n * outputs]: rows as in truth, probabilities or values */
-    int candidates;            /**< in the caller's order of preference: ties go to the earlier */
-    int rounds;                /**< 0 = 40 */
+    const float *const *pred; /**< [candidates] of [n * outputs]: rows as in truth, probabilities or values */
+    int candidates;           /**< in the caller's order of preference: ties go to the earlier */
+    int rounds;               /**< 0 = 40 */
     uint64_t seed;
-    struct asx_exec *exec;     /**< threads, stop, memory; NULL: one thread, no stop */
+    struct asx_exec *exec; /**< threads, stop, memory; NULL: one thread, no stop */
 };
 
 /**

@@ -17,8 +17,12 @@ static enum obj_kind kind_of(const struct asx_metric *m, int outputs)
     static const struct {
         const char *name;
         enum obj_kind kind;
-    } fast[] = {{"log_loss", OBJ_LOG_LOSS}, {"rmse", OBJ_SQUARED},  {"r2", OBJ_SQUARED},
-                {"mae", OBJ_ABSOLUTE},      {"brier", OBJ_SQUARED}, {"roc_auc", OBJ_AUC},
+    } fast[] = {{"log_loss", OBJ_LOG_LOSS},
+                {"rmse", OBJ_SQUARED},
+                {"r2", OBJ_SQUARED},
+                {"mae", OBJ_ABSOLUTE},
+                {"brier", OBJ_SQUARED},
+                {"roc_auc", OBJ_AUC},
                 {"average_precision", OBJ_PRECISION}};
     for (size_t i = 0; i < sizeof fast / sizeof *fast; i++)
         if (strcmp(m->head.name, fast[i].name) == 0)

@@ -20,17 +20,17 @@ struct objective {
     const struct ens_input *in;
     struct mem *mem;
     enum obj_kind kind;
-    bool breaks_ties;       /**< `second` is used */
-    size_t m;               /**< rows scored on */
-    uint32_t *at;           /**< [m] position in truth of each */
-    uint32_t *row;          /**< [m] row of y and weight */
-    double *y;              /**< [m] */
-    double *weight;         /**< [m], NULL = all 1 */
-    int width;              /**< numbers a row that the kind looks at: 1, or outputs */
-    float **col;            /**< [candidates] of [m * width] */
-    bool owned;             /**< `col[c]` are copies */
+    bool breaks_ties; /**< `second` is used */
+    size_t m;         /**< rows scored on */
+    uint32_t *at;     /**< [m] position in truth of each */
+    uint32_t *row;    /**< [m] row of y and weight */
+    double *y;        /**< [m] */
+    double *weight;   /**< [m], NULL = all 1 */
+    int width;        /**< numbers a row that the kind looks at: 1, or outputs */
+    float **col;      /**< [candidates] of [m * width] */
+    bool owned;       /**< `col[c]` are copies */
     int workers;
-    void **scratch;         /**< [workers] */
+    void **scratch; /**< [workers] */
 };
 
 /** Chooses kind and rows, copies what is needed. */

@@ -22,13 +22,13 @@ enum {
 struct selection {
     struct objective o;
     const struct ens_input *in;
-    int *order;             /* [n] candidates, best single score first */
+    int *order; /* [n] candidates, best single score first */
     int n;
     struct obj_score *single; /* [candidates] */
     struct obj_score *score;  /* [n] of a round */
-    double *sum;            /* [m * width] */
+    double *sum;              /* [m * width] */
     int count;
-    const int *pool;        /* candidates of the round */
+    const int *pool; /* candidates of the round */
     bool stopped;
 };
 

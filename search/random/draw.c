@@ -168,7 +168,8 @@ bool draw_json(const char *text, const struct asx_learner *l, const struct asx_s
     bool object = json_is_object(root);
     const char *name;
     json_t *value;
-    json_object_foreach(root, name, value) {
+    json_object_foreach(root, name, value)
+    {
         int i = asx_space_find(s, name);
         if (i >= 0)
             out->value[i] = snap(&s->param[i], json_value(&s->param[i], value));

@@ -28,11 +28,11 @@ struct climber {
     struct asx_key key;
     struct asx_fidelity at;
     enum climb state;
-    int trial;               /* last asked under this number */
-    double score;            /* at `at`; NaN before the first outcome */
-    double potential;        /* score plus what the next rung may add */
-    double on_rung[RUNGS];   /* potential when it stood there; NaN = never */
-    bool promotable;         /* set by ladder_mark */
+    int trial;             /* last asked under this number */
+    double score;          /* at `at`; NaN before the first outcome */
+    double potential;      /* score plus what the next rung may add */
+    double on_rung[RUNGS]; /* potential when it stood there; NaN = never */
+    bool promotable;       /* set by ladder_mark */
 };
 
 /** Rung of a fidelity. */

@@ -9,12 +9,12 @@
 #include <math.h>
 #include <string.h>
 
-static const double most_of_rest = 0.5;   /* share of the seconds left that one trial may cost */
-static const double weak_share = 0.05;    /* the same for the first config of a learner that seldom wins */
+static const double most_of_rest = 0.5;     /* share of the seconds left that one trial may cost */
+static const double weak_share = 0.05;      /* the same for the first config of a learner that seldom wins */
 static const double all_folds_share = 0.15; /* above: one fold first */
-static const double cheap_share = 0.03;   /* a promotion this cheap needs no good learner */
-static const double explore = 0.15;       /* share of picks that ignore results */
-static const double near_share = 0.6;     /* share of random configs drawn near a good one */
+static const double cheap_share = 0.03;     /* a promotion this cheap needs no good learner */
+static const double explore = 0.15;         /* share of picks that ignore results */
+static const double near_share = 0.6;       /* share of random configs drawn near a good one */
 enum { FAILURES = 3, DRAWS = 64, PARENTS = 3, LOOK_AHEAD = 64 };
 
 struct family {
@@ -22,8 +22,8 @@ struct family {
     const struct asx_space *space;
     bool usable, started, drained; /* drained: draws give nothing new */
     int failed, told, dimensions;
-    double best;                   /* best potential, greater is better; NaN = none */
-    double seconds;                /* mean of first trials, as told */
+    double best;    /* best potential, greater is better; NaN = none */
+    double seconds; /* mean of first trials, as told */
 };
 
 struct asx_strategy_state {
@@ -64,8 +64,12 @@ static asx_st random_open(const struct asx_search *s, struct asx_strategy_state 
     t->family = family;
     t->greater = s->problem->metric ? s->problem->metric->greater_is_better : true;
     for (int i = 0; i < s->learners; i++)
-        family[i] = (struct family){.learner = s->learner[i], .space = s->space[i], .usable = suits(s, s->learner[i]), .best = NAN,
-                                    .seconds = NAN, .dimensions = draw_dimensions(s->space[i])};
+        family[i] = (struct family){.learner = s->learner[i],
+                                    .space = s->space[i],
+                                    .usable = suits(s, s->learner[i]),
+                                    .best = NAN,
+                                    .seconds = NAN,
+                                    .dimensions = draw_dimensions(s->space[i])};
     *out = t;
     return ASX_OK;
 }
@@ -158,9 +162,9 @@ static double strength(const struct asx_learner *l)
     static const struct {
         const char *name;
         double strength;
-    } table[] = {{"gbdt", 1},        {"extra_trees", 0.65}, {"forest", 0.6},         {"logistic", 0.55}, {"ridge", 0.55},
-                 {"mlp", 0.5},       {"elastic_net", 0.3},  {"multinomial_nb", 0.3}, {"knn", 0.25},      {"tree", 0.15},
-                 {"gaussian_nb", 0.1}, {"constant", 0}};
+    } table[] = {{"gbdt", 1},     {"extra_trees", 0.65}, {"forest", 0.6},      {"logistic", 0.55},
+                 {"ridge", 0.55}, {"mlp", 0.5},          {"elastic_net", 0.3}, {"multinomial_nb", 0.3},
+                 {"knn", 0.25},   {"tree", 0.15},        {"gaussian_nb", 0.1}, {"constant", 0}};
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (strcmp(table[i].name, l->head.name) == 0)
             return table[i].strength;
@@ -366,7 +370,8 @@ static double reach(const struct family *f)
 
 /* ---- asking ---------------------------------------------------------------------------------------- */
 
-static asx_st propose(struct asx_strategy_state *t, struct climber *c, struct asx_fidelity from, struct asx_fidelity to, struct asx_ask *out)
+static asx_st propose(struct asx_strategy_state *t, struct climber *c, struct asx_fidelity from, struct asx_fidelity to,
+                      struct asx_ask *out)
 {
     c->state = CLIMB_ASKED;
     c->promotable = false;
@@ -376,7 +381,8 @@ static asx_st propose(struct asx_strategy_state *t, struct climber *c, struct as
     return ASX_OK;
 }
 
-static asx_st propose_new(struct asx_strategy_state *t, int i, const struct asx_config *config, struct asx_fidelity to, struct asx_ask *out)
+static asx_st propose_new(struct asx_strategy_state *t, int i, const struct asx_config *config, struct asx_fidelity to,
+                          struct asx_ask *out)
 {
     struct climber *c = add(t, i, config, t->last_id + 1);
     return c ? propose(t, c, (struct asx_fidelity){.rows = 1}, to, out) : ASX_E_NOMEM;
@@ -386,7 +392,8 @@ static asx_st propose_new(struct asx_strategy_state *t, int i, const struct asx_
  * The learner to start next. With time only, the cheapest first: all of them are soon known. With few
  * configs the strongest first.
  */
-static int next_start(const struct asx_strategy_state *t, struct asx_prices *p, struct asx_config *config, struct asx_fidelity *to, bool force)
+static int next_start(const struct asx_strategy_state *t, struct asx_prices *p, struct asx_config *config, struct asx_fidelity *to,
+                      bool force)
 {
     bool few = t->s.max_configs > 0 && t->s.max_configs < 2 * t->s.learners;
     int best = -1;

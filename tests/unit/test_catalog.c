@@ -66,17 +66,32 @@ static struct cat *open_at(const char *where)
 static int64_t begin(struct cat *cat)
 {
     int64_t run = 0;
-    struct cat_run_new r = {.task = "classify", .spec = "assay: 1\n", .data = "iris.csv", .target = "species", .seed = UINT64_MAX,
-                            .time_limit_s = 2.5, .trial_limit = 40, .repeatable = true};
+    struct cat_run_new r = {.task = "classify",
+                            .spec = "assay: 1\n",
+                            .data = "iris.csv",
+                            .target = "species",
+                            .seed = UINT64_MAX,
+                            .time_limit_s = 2.5,
+                            .trial_limit = 40,
+                            .repeatable = true};
     ck_assert_int_eq(cat_run_begin(cat, &r, &run, &err), ASX_OK);
     return run;
 }
 
 static void put_trial(struct cat *cat, int64_t run, int trial, double validation, const void *oof, size_t bytes, asx_st expected)
 {
-    struct cat_trial t = {.trial = trial, .config_id = (trial + 1) / 2, .learner = "gbdt", .config_json = "{}",
-                          .config_hash = {1, (uint64_t)trial}, .to = {1, 100, 5}, .fidelity = 1, .state = "finished",
-                          .validation = validation, .ci_low = NAN, .ci_high = NAN, .at_s = trial};
+    struct cat_trial t = {.trial = trial,
+                          .config_id = (trial + 1) / 2,
+                          .learner = "gbdt",
+                          .config_json = "{}",
+                          .config_hash = {1, (uint64_t)trial},
+                          .to = {1, 100, 5},
+                          .fidelity = 1,
+                          .state = "finished",
+                          .validation = validation,
+                          .ci_low = NAN,
+                          .ci_high = NAN,
+                          .at_s = trial};
     struct cat_run_progress p = {.active_s = trial, .best = validation};
     ck_assert_int_eq(cat_trial_put(cat, run, &t, oof, bytes, NULL, 0, &p, &err), expected);
 }
@@ -86,8 +101,13 @@ START_TEST(runs_come_back)
     struct cat *cat = open_at(path);
     ck_assert(!cat_in_memory(cat));
     int64_t run = begin(cat);
-    struct cat_run_facts f = {.data = {1, 2}, .problem = {3, 4}, .machine = "here", .metric = "roc_auc", .greater_is_better = true,
-                              .rows = 150, .columns = 5};
+    struct cat_run_facts f = {.data = {1, 2},
+                              .problem = {3, 4},
+                              .machine = "here",
+                              .metric = "roc_auc",
+                              .greater_is_better = true,
+                              .rows = 150,
+                              .columns = 5};
     ck_assert_int_eq(cat_run_set_facts(cat, run, &f, &err), ASX_OK);
     put_trial(cat, run, 1, 0.5, NULL, 0, ASX_OK);
     put_trial(cat, run, 2, 0.75, NULL, 0, ASX_OK);
@@ -107,7 +127,8 @@ START_TEST(runs_come_back)
     ck_assert(r.data_key.hi == 1 && r.data_key.lo == 2 && r.problem_key.lo == 4);
     ck_assert_int_eq(r.trials, 2); /* configs, not trials */
     ck_assert(r.active_s == 3 && r.best == 0.7);
-    struct cat_run_end e = {.state = CAT_FINISHED, .stop_reason = "trials", .report_json = "{\"a\":1}", .model = 7, .progress = {9, 0.75}};
+    struct cat_run_end e = {
+        .state = CAT_FINISHED, .stop_reason = "trials", .report_json = "{\"a\":1}", .model = 7, .progress = {9, 0.75}};
     ck_assert_int_eq(cat_run_end(cat, run, &e, &err), ASX_OK);
     int64_t second = begin(cat), latest = 0;
     struct cat_run *list;
@@ -130,11 +151,24 @@ START_TEST(trials_and_asks_come_back)
     struct cat *cat = open_at(path);
     int64_t run = begin(cat), plan = 0;
     ck_assert_int_eq(cat_plan_put(cat, run, 1, "{\"steps\":[]}", &plan, &err), ASX_OK);
-    struct cat_ask ask[2] = {{.trial = 1, .config_id = 1, .learner = "gbdt", .config_json = "{\"num_leaves\":15}",
-                              .config_hash = {5, 6}, .from = {1, 0, 0}, .to = {1, 30, 3}, .wave = 1, .plan = plan},
+    struct cat_ask ask[2] = {{.trial = 1,
+                              .config_id = 1,
+                              .learner = "gbdt",
+                              .config_json = "{\"num_leaves\":15}",
+                              .config_hash = {5, 6},
+                              .from = {1, 0, 0},
+                              .to = {1, 30, 3},
+                              .wave = 1,
+                              .plan = plan},
                              {.trial = 2, .config_id = 2, .learner = "ridge", .config_json = "{}", .to = {0.5, 0, 3}}};
-    struct cat_op op[2] = {{.trial = 1, .name = "gbdt.fit/hist_fixed", .device = "cpu", .threads = 2, .batch = 1, .lineage = {7, 8},
-                            .predicted_s = 0.01, .predicted_bytes = 1000},
+    struct cat_op op[2] = {{.trial = 1,
+                            .name = "gbdt.fit/hist_fixed",
+                            .device = "cpu",
+                            .threads = 2,
+                            .batch = 1,
+                            .lineage = {7, 8},
+                            .predicted_s = 0.01,
+                            .predicted_bytes = 1000},
                            {.name = "bins.build/u8", .device = "cpu", .threads = 1, .lineage = {9, 10}, .predicted_s = NAN}};
     ck_assert_int_eq(cat_wave_put(cat, run, ask, 2, op, 2, &err), ASX_OK);
     ck_assert(op[0].id > 0 && op[1].id > op[0].id);
@@ -146,11 +180,28 @@ START_TEST(trials_and_asks_come_back)
     op[0].measured_bytes = 900;
     op[0].hits = 3;
     op[0].saved_s = 0.03;
-    struct cat_trial t = {.trial = 1, .config_id = 1, .config_hash = {5, 6}, .from = {1, 0, 0}, .to = {1, 30, 3}, .fidelity = 0.3,
-                          .state = "finished", .validation = 0.1 + 0.7, .ci_low = 0.7, .ci_high = 0.9, .best_iteration = 30,
-                          .curve = {2, 2, iteration, value}, .seconds = 0.02, .fit_s = 0.021, .fit_predicted_s = 0.01,
-                          .fit_alone_s = 0.05, .predict_us_per_row = 3, .peak_bytes = 1e6, .peak_predicted_bytes = 2e6,
-                          .device = "cpu", .plan = plan, .at_s = 0.5};
+    struct cat_trial t = {.trial = 1,
+                          .config_id = 1,
+                          .config_hash = {5, 6},
+                          .from = {1, 0, 0},
+                          .to = {1, 30, 3},
+                          .fidelity = 0.3,
+                          .state = "finished",
+                          .validation = 0.1 + 0.7,
+                          .ci_low = 0.7,
+                          .ci_high = 0.9,
+                          .best_iteration = 30,
+                          .curve = {2, 2, iteration, value},
+                          .seconds = 0.02,
+                          .fit_s = 0.021,
+                          .fit_predicted_s = 0.01,
+                          .fit_alone_s = 0.05,
+                          .predict_us_per_row = 3,
+                          .peak_bytes = 1e6,
+                          .peak_predicted_bytes = 2e6,
+                          .device = "cpu",
+                          .plan = plan,
+                          .at_s = 0.5};
     struct cat_run_progress p = {.active_s = 0.5, .best = 0.8};
     ck_assert_int_eq(cat_trial_put(cat, run, &t, oof, sizeof oof, op, 1, &p, &err), ASX_OK);
     t.validation = 0; /* a second outcome of the same trial changes nothing */
@@ -202,8 +253,10 @@ START_TEST(residuals_add_up)
     int64_t run = begin(cat);
     struct cat_run_facts f = {.machine = "here", .metric = "rmse"};
     ck_assert_int_eq(cat_run_set_facts(cat, run, &f, &err), ASX_OK);
-    struct cat_op op[4] = {{.name = "a/x", .device = "cpu", .predicted_s = 0.01}, {.name = "a/x", .device = "cpu", .predicted_s = 0.02},
-                           {.name = "a/x", .device = "cpu", .predicted_s = 1e-4}, {.name = "a/x", .device = "cpu", .predicted_s = NAN}};
+    struct cat_op op[4] = {{.name = "a/x", .device = "cpu", .predicted_s = 0.01},
+                           {.name = "a/x", .device = "cpu", .predicted_s = 0.02},
+                           {.name = "a/x", .device = "cpu", .predicted_s = 1e-4},
+                           {.name = "a/x", .device = "cpu", .predicted_s = NAN}};
     ck_assert_int_eq(cat_ops_predict(cat, run, op, 4, &err), ASX_OK);
     op[0].measured_s = 0.02;
     op[1].measured_s = 0.16;
@@ -235,8 +288,15 @@ START_TEST(small_records_come_back)
     ck_assert_int_eq(cat_machine_put(cat, "k", "{\"cores\":2}", &err), ASX_OK);
     ck_assert_int_eq(cat_machine_get(cat, "k", arena, &text, &err), ASX_OK);
     ck_assert_str_eq(text, "{\"cores\":2}");
-    struct cat_coefficient c[2] = {{.device = "cpu", .kernel = "gemm", .dtype = "f32", .rate = 1e11, .bandwidth = NAN, .samples = 12,
-                                    .spread = 0.1, .valid_low = 1, .valid_high = 2},
+    struct cat_coefficient c[2] = {{.device = "cpu",
+                                    .kernel = "gemm",
+                                    .dtype = "f32",
+                                    .rate = 1e11,
+                                    .bandwidth = NAN,
+                                    .samples = 12,
+                                    .spread = 0.1,
+                                    .valid_low = 1,
+                                    .valid_high = 2},
                                    {.device = "cpu", .kernel = "bin", .dtype = "f32", .rate = 1e9}};
     ck_assert_int_eq(cat_coefficients_put(cat, "k", c, 2, &err), ASX_OK);
     c[0].rate = 2e11;
@@ -253,7 +313,8 @@ START_TEST(small_records_come_back)
     ck_assert(at > 0);
     ck_assert_int_eq(cat_note_put(cat, "opencl.probe", NULL, &err), ASX_OK);
     ck_assert_int_eq(cat_note_get(cat, "opencl.probe", arena, &text, NULL, &err), ASX_NONE);
-    struct cat_dataset d = {.key = {1, 1}, .path = "iris.csv", .rows = 150, .columns = 5, .bytes = 4000, .profile_json = "{}"}, back;
+    struct cat_dataset d = {.key = {1, 1}, .path = "iris.csv", .rows = 150, .columns = 5, .bytes = 4000, .profile_json = "{}"},
+                       back;
     ck_assert_int_eq(cat_dataset_put(cat, &d, &id, &err), ASX_OK);
     d.path = "copy.csv";
     ck_assert_int_eq(cat_dataset_put(cat, &d, &again, &err), ASX_OK);
@@ -579,9 +640,10 @@ START_TEST(stable_views)
     put_trial(cat, run, 1, 0.25, NULL, 0, ASX_OK);
     ck_assert_str_eq(ask_sql("SELECT run || ' ' || task || ' ' || state || ' ' || trials || ' ' || length(started) FROM v_runs"),
                      "r1 classify running 1 20");
-    ck_assert_str_eq(ask_sql("SELECT run || ' ' || trial || ' ' || config_hash || ' ' || fidelity || ' ' || state || ' ' || validation"
-                             " || coalesce(error, '-') FROM v_trials"),
-                     "r1 1 00000000000000010000000000000001 1.0 finished 0.25-");
+    ck_assert_str_eq(
+        ask_sql("SELECT run || ' ' || trial || ' ' || config_hash || ' ' || fidelity || ' ' || state || ' ' || validation"
+                " || coalesce(error, '-') FROM v_trials"),
+        "r1 1 00000000000000010000000000000001 1.0 finished 0.25-");
     ck_assert_str_eq(ask_sql("SELECT run || ' ' || op || ' ' || way || ' ' || lineage_key || ' ' || predicted_s ||"
                              " coalesce(measured_s, '-') FROM v_ops"),
                      "r1 ridge.fit ridge.fit/gram_chol 0000000000000abc0000000000000001 0.5-");
@@ -640,7 +702,11 @@ START_TEST(priors_best_first)
         double score;
     } rows[] = {{"{\"a\":1}", 3}, {"{\"a\":1}", 2}, {"{\"a\":2}", 1}, {"{\"a\":3}", NAN}};
     for (int i = 0; i < 4; i++) {
-        struct cat_trial t = {.trial = i + 1, .config_id = i + 1, .learner = "gbdt", .config_json = rows[i].config, .state = "finished",
+        struct cat_trial t = {.trial = i + 1,
+                              .config_id = i + 1,
+                              .learner = "gbdt",
+                              .config_json = rows[i].config,
+                              .state = "finished",
                               .validation = rows[i].score};
         ck_assert_int_eq(cat_trial_put(cat, run, &t, NULL, 0, NULL, 0, NULL, &err), ASX_OK);
     }
@@ -665,7 +731,9 @@ START_TEST(paths_and_ids)
     setenv("HOME", "/h", 1);
     static const struct {
         const char *unset, *path, *expected;
-    } cases[] = {{"NONE", "c.db", "c.db"}, {"NONE", NULL, "/a/b.db"}, {"ASSAY_CATALOG", NULL, "/x/assay/catalog.db"},
+    } cases[] = {{"NONE", "c.db", "c.db"},
+                 {"NONE", NULL, "/a/b.db"},
+                 {"ASSAY_CATALOG", NULL, "/x/assay/catalog.db"},
                  {"XDG_DATA_HOME", NULL, "/h/.local/share/assay/catalog.db"}};
     for (size_t i = 0; i < 4; i++) {
         unsetenv(cases[i].unset);

@@ -143,14 +143,15 @@ static void plain_greedy(const struct data *d, const struct asx_metric *m, doubl
 
 static struct ens_input input_of(const struct data *d, const struct asx_metric *m)
 {
-    return (struct ens_input){.truth = truth_of(d), .metric = m, .pred = (const float *const *)d->pred, .candidates = d->candidates, .seed = 4};
+    return (struct ens_input){
+        .truth = truth_of(d), .metric = m, .pred = (const float *const *)d->pred, .candidates = d->candidates, .seed = 4};
 }
 
 static const struct {
     const struct asx_metric *metric;
     int outputs;
-} cases[] = {{&asx_metric_log_loss, 2}, {&asx_metric_log_loss, 4}, {&asx_metric_roc_auc, 2},     {&asx_metric_average_precision, 2},
-             {&asx_metric_brier, 2},    {&asx_metric_rmse, 1},     {&asx_metric_mae, 1},         {&asx_metric_r2, 1},
+} cases[] = {{&asx_metric_log_loss, 2},    {&asx_metric_log_loss, 4}, {&asx_metric_roc_auc, 2}, {&asx_metric_average_precision, 2},
+             {&asx_metric_brier, 2},       {&asx_metric_rmse, 1},     {&asx_metric_mae, 1},     {&asx_metric_r2, 1},
              {&asx_metric_roc_auc_ovr, 3}, {&asx_metric_median_ae, 1}};
 
 START_TEST(greedy_is_as_written)
@@ -163,7 +164,8 @@ START_TEST(greedy_is_as_written)
         ck_assert_int_eq(ens_select(&in, weight, &score, &err), ASX_OK);
         plain_greedy(&d, cases[_i].metric, plain);
         for (int c = 0; c < 8; c++)
-            ck_assert_msg(fabs(weight[c] - plain[c]) < 1e-12, "%s candidate %d: %g, %g", cases[_i].metric->head.name, c, weight[c], plain[c]);
+            ck_assert_msg(fabs(weight[c] - plain[c]) < 1e-12, "%s candidate %d: %g, %g", cases[_i].metric->head.name, c, weight[c],
+                          plain[c]);
         drop(&d);
     }
 }
@@ -396,7 +398,8 @@ START_TEST(interval_of_a_mean)
         struct ens_boot *b = ens_boot_create(n, 1, NULL);
         double low, high, p = asx_metric_accuracy.score(&s), half = 1.96 * sqrt(p * (1 - p) / (double)n);
         ck_assert_int_eq(ens_boot_interval(b, &s, &asx_metric_accuracy, &low, &high, &err), ASX_OK);
-        ck_assert_msg(fabs(low - (p - half)) < 0.25 * half && fabs(high - (p + half)) < 0.25 * half, "[%g, %g], theory %g +- %g", low, high, p, half);
+        ck_assert_msg(fabs(low - (p - half)) < 0.25 * half && fabs(high - (p + half)) < 0.25 * half, "[%g, %g], theory %g +- %g",
+                      low, high, p, half);
         drop(&d);
         ens_boot_destroy(b);
     }

@@ -25,12 +25,20 @@ static const struct asx_param line_params[] = {
     {.name = "l2", .kind = ASX_REAL, .low = 1e-4, .high = 1e4, .log = true, .def = 1},
     {.name = "choice", .kind = ASX_REAL, .low = 0.5, .high = 8, .def = 2, .values = steps, .n_values = 3},
 };
-static const char *const boost_first[] = {"{}", "{\"num_leaves\":8,\"kind\":\"fancy\",\"fanciness\":1.25,\"unknown\":1}", "not json", NULL};
-static const struct asx_learner boost = {.head = {"gbdt", "x"}, .tasks = ASX_ANY_TASK, .params = boost_params, .n_params = 6,
-                                         .first = boost_first, .iterations = "n_estimators", .first_rung = 100, .nominal_cost = 1};
-static const struct asx_learner line = {.head = {"ridge", "x"}, .tasks = ASX_ANY_TASK, .params = line_params, .n_params = 2,
-                                        .nominal_cost = 0.1};
-static const struct asx_learner bad = {.head = {"mlp", "always fails"}, .tasks = ASX_ANY_TASK, .params = line_params, .n_params = 1};
+static const char *const boost_first[] = {"{}", "{\"num_leaves\":8,\"kind\":\"fancy\",\"fanciness\":1.25,\"unknown\":1}",
+                                          "not json", NULL};
+static const struct asx_learner boost = {.head = {"gbdt", "x"},
+                                         .tasks = ASX_ANY_TASK,
+                                         .params = boost_params,
+                                         .n_params = 6,
+                                         .first = boost_first,
+                                         .iterations = "n_estimators",
+                                         .first_rung = 100,
+                                         .nominal_cost = 1};
+static const struct asx_learner line = {
+    .head = {"ridge", "x"}, .tasks = ASX_ANY_TASK, .params = line_params, .n_params = 2, .nominal_cost = 0.1};
+static const struct asx_learner bad = {
+    .head = {"mlp", "always fails"}, .tasks = ASX_ANY_TASK, .params = line_params, .n_params = 1};
 static const struct asx_learner none = {.head = {"knn", "no parameters"}, .tasks = ASX_ANY_TASK};
 static const struct asx_space boost_space = {6, boost_params}, line_space = {2, line_params}, bad_space = {1, line_params},
                               none_space = {0, NULL};
@@ -42,8 +50,13 @@ static struct asx_problem problem;
 static struct asx_search search_of(int max_configs, uint64_t seed)
 {
     problem = (struct asx_problem){.task = ASX_BINARY, .metric = &metric};
-    return (struct asx_search){.problem = &problem, .learner = learners, .space = spaces, .learners = 4, .max_configs = max_configs,
-                               .folds = 5, .seed = seed};
+    return (struct asx_search){.problem = &problem,
+                               .learner = learners,
+                               .space = spaces,
+                               .learners = 4,
+                               .max_configs = max_configs,
+                               .folds = 5,
+                               .seed = seed};
 }
 
 /* ---- a world in which trials have outcomes ------------------------------------------------- */
@@ -97,7 +110,8 @@ struct price_list {
     int calls;
 };
 
-static void price_add(void *self, const struct asx_config *c, struct asx_fidelity from, struct asx_fidelity to, double *s, double *b)
+static void price_add(void *self, const struct asx_config *c, struct asx_fidelity from, struct asx_fidelity to, double *s,
+                      double *b)
 {
     struct price_list *p = self;
     p->calls++;
@@ -113,7 +127,8 @@ static void nothing(void *self)
 
 static struct asx_prices prices_of(struct price_list *p)
 {
-    return (struct asx_prices){.self = p, .begin = nothing, .add = price_add, .commit = nothing, .seconds_left = p->left, .wave_seconds = 1};
+    return (struct asx_prices){
+        .self = p, .begin = nothing, .add = price_add, .commit = nothing, .seconds_left = p->left, .wave_seconds = 1};
 }
 
 enum { MOST = 2000 };
@@ -229,8 +244,8 @@ START_TEST(configs_never_repeat)
             ck_assert_int_eq(a.hi == b.hi && a.lo == b.lo, ask_a[i].config_id == ask_a[j].config_id);
         }
     }
-    ck_assert(failed >= 1 && failed <= 3);   /* a learner that only fails is given up */
-    ck_assert_int_eq(per_learner[3], 1);     /* one point in its space */
+    ck_assert(failed >= 1 && failed <= 3);            /* a learner that only fails is given up */
+    ck_assert_int_eq(per_learner[3], 1);              /* one point in its space */
     ck_assert_int_gt(per_learner[0], per_learner[1]); /* the better learner gets more */
 }
 END_TEST
@@ -294,7 +309,8 @@ END_TEST
 /* A replay that asks under other prices than the recorded run had: what is told counts, nothing stays pending. */
 START_TEST(told_beats_asked)
 {
-    struct price_list then = {.boost_round = 0.002, .other = 0.5, .left = 3600}, now = {.boost_round = 5, .other = 0.01, .left = 3600};
+    struct price_list then = {.boost_round = 0.002, .other = 0.5, .left = 3600},
+                      now = {.boost_round = 5, .other = 0.01, .left = 3600};
     struct asx_search s = search_of(40, 11);
     int n = run(&s, &then, 4, ask_a, told_a, MOST), used = 0;
     struct asx_strategy_state *t = NULL;
@@ -368,7 +384,7 @@ START_TEST(finds_what_is_good)
             best = fmax(best, told_a[i].state == ASX_FINISHED ? told_a[i].validation : 0);
         mean += best / 10;
     }
-    
+
     ck_assert_msg(mean > 0.898, "%g of at most 0.905", mean); /* the default reaches 0.8818 */
 }
 END_TEST
