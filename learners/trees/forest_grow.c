@@ -363,7 +363,7 @@ static void sweep_sorted(struct view_node *v, struct cut *best)
  * Categories get ranks by their mean target (Breiman et al. 1984, theorem 4.5: optimal for two classes and for
  * squares); with more classes by the share of the node's largest one. Missing cells stay last, hence right.
  */
-static void rank_categories(struct view_node *v)
+static bool rank_categories(struct view_node *v)
 {
     struct forest_work *w = v->w;
     const struct view_feature *f = &v->d->view->feature[v->feature];
@@ -396,6 +396,20 @@ static void rank_categories(struct view_node *v)
     for (size_t i = 0; i < v->n; i++)
         w->key[i] = rank[w->key[i]];
     v->ranks = n;
+    return n > 2 && mean[n - 1] == HUGE_VAL;
+}
+
+/* The other end first: with missing cells pinned to the right, cuts from both ends differ. */
+static void reverse_categories(struct view_node *v)
+{
+    int last = v->ranks - 2;
+    for (size_t i = 0; i < v->n; i++)
+        v->w->key[i] = v->w->key[i] <= last ? (uint8_t)(last - v->w->key[i]) : v->w->key[i];
+    for (int r = 0; r < (last + 1) / 2; r++) {
+        uint8_t c = v->code_of[r];
+        v->code_of[r] = v->code_of[last - r];
+        v->code_of[last - r] = c;
+    }
 }
 
 /* Puts missing cells below the numbers. */
@@ -465,8 +479,12 @@ static bool look_at(struct view_node *v, struct cut *best, struct rng *r)
     if (read_codes(v) == 0)
         return false;
     if (f->f->categorical) {
-        rank_categories(v);
+        bool pinned = rank_categories(v);
         best_cut(v, best, r);
+        if (pinned) {
+            reverse_categories(v);
+            best_cut(v, best, r);
+        }
         return true;
     }
     bool missing = f->missing >= 0 && v->ranks == f->missing + 1;

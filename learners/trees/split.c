@@ -180,7 +180,7 @@ static void one_hot(const struct grow_params *p, const struct split_node *n, int
 
 /*
  * Levels ordered by G/(H + cat_smooth), cut from either end (Fisher 1958: the best two-way grouping is a
- * cut of that order). As in LightGBM, at most max_cat_threshold levels form the smaller set.
+ * cut of that order). As in LightGBM, at most max_cat_threshold levels go left; missing cells go right.
  */
 static void many(const struct grow_params *p, const struct split_node *n, int feature, struct level *l, int levels, double min_h,
                  struct split *best)
@@ -194,7 +194,7 @@ static void many(const struct grow_params *p, const struct split_node *n, int fe
             used++;
         }
     sort_levels(l, used);
-    int most = (used + 1) / 2 < p->max_cat_threshold ? (used + 1) / 2 : p->max_cat_threshold;
+    int most = used < p->max_cat_threshold ? used : p->max_cat_threshold;
     int only = -1;
     if (p->extra_trees && most > 1) {
         struct rng r = rng_stream(n->seed, (uint64_t)feature, 2, 0);
