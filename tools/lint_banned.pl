@@ -9,7 +9,7 @@ my @rules = (
     [qr/s?rand|random|srandom|drand48|rand_r/, qr{^$}, 'a stream of base/rng.h'],
     [qr/system|popen|fork|vfork/, qr{^tests/}, 'posix_spawn'],
     [qr/malloc|calloc|realloc|reallocarray|aligned_alloc|posix_memalign|strdup|strndup|asprintf|vasprintf/,
-        qr{^(base/mem\.c|tests/|examples/|bench/|cli/)}, 'base/mem.h'],
+        qr{^(base/mem\.c|base/json\.c|tests/|examples/|bench/|cli/)}, 'base/mem.h'],
     [qr/free/, qr{^(base/mem\.c|base/json\.c|tests/|examples/|bench/|cli/)}, 'mem_free, or json_text_free for jansson'],
     [qr/printf|fprintf|vprintf|vfprintf|puts|fputs|putchar|fputc|perror|dprintf/, qr{^(cli/|tests/|examples/|bench/|tools/)},
         'events (base/event.h) or text buffers: the library never prints'],

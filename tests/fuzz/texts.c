@@ -11,6 +11,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /* A refusal must have a sentence and a status of failure. */
@@ -36,6 +37,14 @@ static void run_json(const uint8_t *data, size_t size)
     struct asx_err e = {0};
     expect_error(json_parse((const char *)data, size, "f", &j, &e), &e);
     char *s = j ? json_canonical(j) : NULL;
+    if (s) { /* what is written reads back equal */
+        json_t *again;
+        if (json_parse(s, strlen(s), "again", &again, &e) != ASX_OK || !json_equal(j, again)) {
+            fprintf(stderr, "not the same when read back: %s\n", s);
+            abort();
+        }
+        json_decref(again);
+    }
     json_text_free(s);
     json_decref(j);
 }
