@@ -4,7 +4,7 @@ use strict;
 use warnings;
 
 my @rules = (
-    [qr/strcpy|strcat|sprintf|vsprintf|gets|strtok|stpcpy/, qr{^tests/}, 'text_printf, snprintf or mem_printf'],
+    [qr/strcpy|strcat|sprintf|vsprintf|gets|strtok|stpcpy/, qr{^(tests|bench)/}, 'text_printf, snprintf or mem_printf'],
     [qr/atoi|atol|atoll|atof/, qr{^(tests|bench)/}, 'strtod or strtol with a check of the end'],
     [qr/s?rand|random|srandom|drand48|rand_r/, qr{^$}, 'a stream of base/rng.h'],
     [qr/system|popen|fork|vfork/, qr{^tests/}, 'posix_spawn'],
