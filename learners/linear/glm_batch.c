@@ -19,10 +19,15 @@
 
 enum { BLOCK = 512, CHUNK_BLOCKS = 32, LEAST_CHUNKS = 16 };
 static const double chunk_bytes = 64e6; /* of all partial gradients together */
+/* Most bytes of a copy of the rows; share of stored cells from which a dense product beats a sparse one. */
+static const double copy_bytes = 64e6, dense_share = 0.08;
 
 struct pass {
     struct glm *g;
-    int *active; /* fits still running */
+    const float *x;    /* rows of nd dense columns: the packed ones, or a copy of the visited rows */
+    size_t nd, ld;     /* with a copy, nd may take in the sparse columns */
+    bool copied, spmm; /* rows of x are visited rows; sparse columns are multiplied apart */
+    int *active;       /* fits still running */
     int k;
     size_t cols, most_cols; /* k * sets */
     size_t chunks, blocks;
@@ -39,11 +44,46 @@ struct pass {
     size_t masks;
 };
 
+/*
+ * Chooses what the products read: the packed rows in place, or, when rows are left out or sparse
+ * columns are hardly sparse (one-hot columns of few levels), a copy that every pass then uses.
+ */
+static bool choose_rows(struct pass *s, const struct glm *g)
+{
+    const struct asx_packed *x = g->x;
+    double stored = x->sparse ? (double)x->csr.indptr[x->rows] : 0;
+    bool widen = x->sparse && stored >= dense_share * (double)x->rows * (double)x->sparse;
+    s->nd = x->dense + x->masks;
+    s->ld = x->ld;
+    s->x = x->x;
+    s->spmm = x->sparse > 0;
+    size_t width = widen ? g->p : s->nd;
+    if ((!g->row && !widen) || !width || (double)g->rows * (double)width * sizeof(float) > copy_bytes)
+        return true;
+    float *copy = arena_calloc(g->exec->scratch, g->rows * width, sizeof *copy);
+    if (!copy)
+        return false;
+    for (size_t i = 0; i < g->rows; i++) {
+        size_t r = g->row ? g->row[i] : i;
+        if (s->nd)
+            memcpy(copy + i * width, x->x + r * x->ld, s->nd * sizeof *copy);
+        for (int64_t e = widen ? x->csr.indptr[r] : 0; widen && e < x->csr.indptr[r + 1]; e++)
+            copy[i * width + s->nd + (size_t)x->csr.indices[e]] += x->csr.values[e];
+    }
+    s->x = copy;
+    s->ld = s->nd = width;
+    s->copied = true;
+    s->spmm = s->spmm && !widen;
+    return true;
+}
+
 static asx_st pass_open(struct pass *s, struct glm *g)
 {
     struct arena *a = g->exec->scratch;
-    size_t nd = g->x->dense + g->x->masks, threads = (size_t)(g->exec->threads > 1 ? g->exec->threads : 1), k = (size_t)g->fits;
+    size_t threads = (size_t)(g->exec->threads > 1 ? g->exec->threads : 1), k = (size_t)g->fits;
     *s = (struct pass){.g = g, .most_cols = k * g->sets, .blocks = (g->rows + BLOCK - 1) / BLOCK};
+    if (!choose_rows(s, g))
+        return ASX_E_NOMEM;
     size_t least = s->blocks < LEAST_CHUNKS ? s->blocks : LEAST_CHUNKS, chunks = s->blocks / CHUNK_BLOCKS;
     double room = chunk_bytes / ((double)(g->p + 1) * (double)s->most_cols * sizeof(float));
     chunks = chunks > least ? chunks : least;
@@ -58,7 +98,7 @@ static asx_st pass_open(struct pass *s, struct glm *g)
     s->status = arena_alloc(a, s->chunks * sizeof *s->status);
     s->z = arena_alloc(a, threads * BLOCK * s->most_cols * sizeof *s->z);
     s->weight = arena_alloc(a, threads * BLOCK * k * sizeof *s->weight);
-    s->gather = arena_alloc(a, g->row ? threads * BLOCK * (nd + 1) * sizeof *s->gather : 1);
+    s->gather = arena_alloc(a, g->row && !s->copied ? threads * BLOCK * (s->nd + 1) * sizeof *s->gather : 1);
     s->value = arena_alloc(a, threads * BLOCK * k * sizeof *s->value);
     s->partial = arena_alloc(a, threads * s->most_cols * sizeof *s->partial);
     s->slot = arena_alloc(a, k * sizeof *s->slot);
@@ -106,8 +146,8 @@ static asx_st sparse_part(const struct pass *s, size_t first, size_t n, bool bac
 {
     const struct glm *g = s->g;
     const struct asx_csr *csr = &g->x->csr;
-    size_t nd = g->x->dense + g->x->masks;
-    if (!g->x->sparse)
+    size_t nd = s->nd;
+    if (!s->spmm)
         return ASX_OK;
     struct asx_spmm_args a = {.n_rows = n,
                               .n = s->cols,
@@ -128,13 +168,12 @@ static asx_st eval_block(const struct pass *s, size_t block, size_t chunk, int w
 {
     const struct glm *g = s->g;
     const struct asx_device *dev = g->exec->device;
-    size_t nd = g->x->dense + g->x->masks, first = block * BLOCK, n = g->rows - first < BLOCK ? g->rows - first : BLOCK;
+    size_t nd = s->nd, ld = s->ld, first = block * BLOCK, n = g->rows - first < BLOCK ? g->rows - first : BLOCK;
     float *z = s->z + (size_t)worker * BLOCK * s->most_cols, *weight = s->weight + (size_t)worker * BLOCK * (size_t)g->fits;
     float *grad = s->grad + chunk * (g->p + 1) * s->most_cols;
     double *y = s->y + (size_t)worker * BLOCK, *sum = s->sum + chunk * s->most_cols;
-    const float *x = g->x->x + first * g->x->ld;
-    size_t ld = g->x->ld;
-    if (g->row && nd) {
+    const float *x = nd ? s->x + first * ld : NULL;
+    if (g->row && !s->copied && nd) {
         float *to = s->gather + (size_t)worker * BLOCK * (nd + 1);
         for (size_t i = 0; i < n; i++)
             memcpy(to + i * nd, g->x->x + g->row[first + i] * ld, nd * sizeof *to);
@@ -236,6 +275,16 @@ static void tell_chunk(void *arg, size_t m, int worker)
     glm_tell(g, f, loss);
 }
 
+/* Waking a thread costs more than a small loop; the numbers are the same either way. */
+static void run_chunks(struct glm *g, size_t n, double operations, asx_chunk_fn fn, void *arg)
+{
+    if (operations > 4e6)
+        g->exec->split(g->exec, n, fn, arg);
+    else
+        for (size_t i = 0; i < n; i++)
+            fn(arg, i, 0);
+}
+
 asx_st glm_run_batch(struct glm *g, struct asx_err *err)
 {
     struct pass s;
@@ -250,13 +299,13 @@ asx_st glm_run_batch(struct glm *g, struct asx_err *err)
             return ASX_OK;
         s.cols = (size_t)s.k * g->sets;
         number_masks(&s);
-        g->exec->split(g->exec, (size_t)s.k, weights_chunk, &s);
-        g->exec->split(g->exec, s.chunks, eval_chunk, &s);
+        run_chunks(g, (size_t)s.k, (double)g->p * (double)s.cols, weights_chunk, &s);
+        run_chunks(g, s.chunks, 4.0 * (double)g->rows * (double)(g->p + 4) * (double)s.cols, eval_chunk, &s);
         for (size_t c = 0; c < s.chunks; c++)
             if (s.status[c])
                 return s.status[c] > 0
                            ? s.status[c]
                            : err_set(err, s.status[c], "a kernel of the linear batch failed; report this fault of Assay");
-        g->exec->split(g->exec, (size_t)s.k, tell_chunk, &s);
+        run_chunks(g, (size_t)s.k, (double)g->p * (double)s.cols * (double)(s.chunks + 6 * LBFGS_HISTORY), tell_chunk, &s);
     }
 }

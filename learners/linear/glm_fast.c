@@ -37,3 +37,17 @@ void glm_fill_rows(float *z, size_t n, const float *row, size_t cols)
         for (size_t i = 0; i < n; i++)
             memcpy(z + i * cols, row, cols * sizeof *z);
 }
+
+double vec_dot(size_t n, const double *a, const double *b)
+{
+    double s = 0;
+    for (size_t i = 0; i < n; i++)
+        s += a[i] * b[i];
+    return s;
+}
+
+void vec_axpy(size_t n, double alpha, const double *restrict x, double *restrict y)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] += alpha * x[i];
+}

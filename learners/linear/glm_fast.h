@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** @file glm_fast.h Inner loops of the lockstep evaluator; finite numbers only. */
+/** @file glm_fast.h Inner loops of the lockstep evaluator and of L-BFGS. */
 #ifndef ASSAY_LEARNERS_LINEAR_GLM_FAST_H
 #define ASSAY_LEARNERS_LINEAR_GLM_FAST_H
 
@@ -13,5 +13,10 @@ void glm_spread(const float *value, size_t n, size_t values, const int *of, size
 
 /** Every row of z [n * cols] becomes `row`. */
 void glm_fill_rows(float *z, size_t n, const float *row, size_t cols);
+
+double vec_dot(size_t n, const double *a, const double *b);
+
+/** y += alpha x. */
+void vec_axpy(size_t n, double alpha, const double *x, double *y);
 
 #endif

@@ -2,6 +2,8 @@
 /* See lbfgs.h. */
 #include "learners/linear/lbfgs.h"
 
+#include "learners/linear/glm_fast.h"
+
 #include "base/mem.h"
 
 #include <math.h>
@@ -9,14 +11,6 @@
 
 static const double armijo = 1e-4, curvature = 0.9;
 enum { MAX_SEARCHES = 25, MAX_FLAT = 5 };
-
-static double dot(size_t n, const double *a, const double *b)
-{
-    double s = 0;
-    for (size_t i = 0; i < n; i++)
-        s += a[i] * b[i];
-    return s;
-}
 
 asx_st lbfgs_init(struct lbfgs *m, struct arena *arena)
 {
@@ -83,17 +77,15 @@ static void direction(struct lbfgs *m)
         m->dir[i] = -m->pg[i];
     for (int k = 0; k < m->stored; k++) {
         size_t at = (size_t)((m->newest - k + LBFGS_HISTORY) % LBFGS_HISTORY);
-        alpha[at] = m->rho[at] * dot(n, m->s + at * n, m->dir);
-        for (size_t i = 0; i < n; i++)
-            m->dir[i] -= alpha[at] * m->y[at * n + i];
+        alpha[at] = m->rho[at] * vec_dot(n, m->s + at * n, m->dir);
+        vec_axpy(n, -alpha[at], m->y + at * n, m->dir);
     }
     for (size_t i = 0; m->stored && i < n; i++)
         m->dir[i] *= m->ys_yy;
     for (int k = m->stored - 1; k >= 0; k--) {
         size_t at = (size_t)((m->newest - k + LBFGS_HISTORY) % LBFGS_HISTORY);
-        double beta = m->rho[at] * dot(n, m->y + at * n, m->dir);
-        for (size_t i = 0; i < n; i++)
-            m->dir[i] += (alpha[at] - beta) * m->s[at * n + i];
+        double beta = m->rho[at] * vec_dot(n, m->y + at * n, m->dir);
+        vec_axpy(n, alpha[at] - beta, m->s + at * n, m->dir);
     }
     for (size_t i = 0; m->l1 > 0 && i < n; i++)
         if (has_l1(m, i) && m->dir[i] * m->pg[i] >= 0)
@@ -117,17 +109,17 @@ static void set_trial(struct lbfgs *m)
 static void begin_search(struct lbfgs *m)
 {
     direction(m);
-    m->slope = dot(m->n, m->pg, m->dir);
+    m->slope = vec_dot(m->n, m->pg, m->dir);
     if (!(m->slope < 0)) {
         m->stored = 0;
         direction(m);
-        m->slope = dot(m->n, m->pg, m->dir);
+        m->slope = vec_dot(m->n, m->pg, m->dir);
     }
     if (!(m->slope < 0)) {
         m->done = true;
         return;
     }
-    double norm = sqrt(dot(m->n, m->dir, m->dir));
+    double norm = sqrt(vec_dot(m->n, m->dir, m->dir));
     m->step = m->stored ? 1 : 1 / (norm > 1 ? norm : 1);
     m->low = 0;
     m->high = INFINITY;
@@ -144,7 +136,7 @@ static void remember(struct lbfgs *m)
         s[i] = m->trial[i] - m->x[i];
         y[i] = m->grad_trial[i] - m->grad[i];
     }
-    double ys = dot(n, y, s), yy = dot(n, y, y);
+    double ys = vec_dot(n, y, s), yy = vec_dot(n, y, y);
     if (!(ys > 1e-10 * yy) || !(ys > 0))
         return;
     m->newest = (int)at;
@@ -157,7 +149,7 @@ static void accept(struct lbfgs *m, double f)
 {
     if (m->started)
         remember(m);
-    bool flat = m->started && m->f - f <= 0.1 * m->noise * fmax(fabs(f), 1e-12);
+    bool flat = m->started && m->f - f <= fmax(0.1 * m->noise, 1e3 * m->tolerance * m->tolerance) * fmax(fabs(f), 1e-12);
     m->flat = flat ? m->flat + 1 : 0;
     memcpy(m->x, m->trial, m->n * sizeof *m->x);
     memcpy(m->grad, m->grad_trial, m->n * sizeof *m->grad);
@@ -198,7 +190,7 @@ static void tell_l1(struct lbfgs *m, double f)
 
 static void tell_smooth(struct lbfgs *m, double f)
 {
-    double slope = isfinite(f) ? dot(m->n, m->grad_trial, m->dir) : INFINITY, room = m->noise * fabs(m->f);
+    double slope = isfinite(f) ? vec_dot(m->n, m->grad_trial, m->dir) : INFINITY, room = m->noise * fabs(m->f);
     bool enough = isfinite(f) && f <= m->f + armijo * m->step * m->slope;
     bool near_enough = isfinite(f) && f <= m->f + room && slope <= (2 * armijo - 1) * m->slope;
     if ((enough || near_enough) && slope >= curvature * m->slope) {
