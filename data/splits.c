@@ -360,7 +360,7 @@ void splits_default(size_t rows, double cells, struct split_options *o)
     if (rows >= 200000 || cells >= 2e7)
         o->holdout = rows >= 1000000 ? 0.1 : 0.2;
     else
-        o->folds = rows < 10 ? (rows < 4 ? 2 : 3) : rows < 2000 ? 8 : 5;
+        o->folds = rows < 10 ? (rows < 4 ? 2 : 3) : 5;
     if (!o->repeats && o->folds && !o->time)
-        o->repeats = rows < 300 ? 3 : rows < 1000 ? 2 : 1;
+        o->repeats = rows < 1000 ? 2 : 1;
 }

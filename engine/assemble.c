@@ -72,7 +72,7 @@ static int add_part(struct run *r, struct model *m, const struct opt_part *part,
 
 static asx_st add_fold(struct run *r, struct model *m, struct config_run *c, int fold, double weight, struct asx_err *err)
 {
-    int part[ARTEFACT_DEPS], parts = c->recipe->parts;
+    int part[ARTEFACT_DEPS], parts = c->bare ? 0 : c->recipe->parts;
     if (parts > ARTEFACT_DEPS)
         return err_set(err, ASX_E_INTERNAL, "a pipeline has %d preparation parts; please report this", parts);
     for (int p = 0; p < parts; p++) {

@@ -116,6 +116,8 @@ static asx_st fill_table(struct run *r, struct arena *a, struct table *t, struct
     if (!t->config || !t->pred || !t->row)
         return err_set(err, ASX_E_NOMEM, "no memory to select an ensemble; raise the memory limit");
     for (int c = 0; c < most; c++) {
+        if (r->candidate[c]->id == 0 && r->candidates > 1)
+            continue; /* the baseline adds nothing to an ensemble, yet some metrics would not notice */
         const float *oof = final_oof(r, r->candidate[c]);
         if (!oof)
             continue;

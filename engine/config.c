@@ -13,6 +13,7 @@ static asx_st fill_config(struct run *r, struct config_run *c, struct asx_err *e
 {
     size_t folds = (size_t)r->splits->folds + 1;
     c->key = opt_config_key(&c->config);
+    c->bare = c->config.learner->fit[0]->needs[0] == NULL;
     json_t *json = opt_config_json(&c->config);
     char *text = json ? json_text(json) : NULL;
     c->json = text ? mem_strdup(r->mem, text) : NULL;

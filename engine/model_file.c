@@ -234,8 +234,8 @@ static asx_st get_member(struct model *m, const struct asx_registry *reg, struct
     double weight = asx_get_f64(r);
     size_t parts = asx_get_count(r, 9);
     int part[ARTEFACT_DEPS];
-    if (parts == 0 || parts > ARTEFACT_DEPS)
-        asx_reader_fail(r, "a member has no preparation");
+    if (parts > ARTEFACT_DEPS)
+        asx_reader_fail(r, "a member has too many preparation parts");
     for (size_t p = 0; !asx_reader_bad(r) && p < parts; p++) {
         uint64_t at = asx_get_u64(r);
         if (at >= (uint64_t)m->parts)

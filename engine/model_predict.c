@@ -142,6 +142,8 @@ static asx_st run_members(const struct model *m, struct host *h, const struct as
         for (int p = 0; p < m->member[i].parts; p++)
             list[p] = &block[m->member[i].part[p]];
         struct asx_matrix *made = NULL;
+        if (m->member[i].parts == 0) /* a learner that looks at no column */
+            continue;
         st = matrix_make(list, m->member[i].parts, m->mem, &made, err);
         matrix[i] = made;
     }

@@ -129,6 +129,7 @@ static void fill_context(struct run *r)
                                   .model = &r->model,
                                   .threads = r->opt.threads,
                                   .memory = r->opt.memory ? mem_limit(r->mem) : 0,
+                                  .early_results = r->opt.time_s > 0 && r->opt.trials == 0,
                                   .sharing = r->opt.sharing,
                                   .batching = r->opt.batching,
                                   .disabled = r->opt.disabled,

@@ -91,6 +91,7 @@ struct config_run {
     struct fold_run *fold;   /**< [folds + 1] */
     struct opt_recipe *recipe;
     struct prep_fitted **fitted; /**< [(folds + 1) * parts] references; NULL where not made */
+    bool bare;               /**< its fits take no inputs: no preparation goes into the model */
     bool scored, failed, pruned, has_models;
     struct asx_fidelity fidelity;
     double validation, ci_low, ci_high, test;

@@ -56,7 +56,7 @@ static void trim_models(struct run *r)
 {
     int kept;
     struct config_run *worst = worst_kept(r, &kept);
-    if (kept > KEPT_MODELS)
+    for (; kept > KEPT_MODELS; worst = worst_kept(r, &kept))
         config_drop_models(r, worst);
 }
 
@@ -99,7 +99,6 @@ static void update_config(struct run *r, const struct opt_plan *plan, const stru
     if (!r->problem.repeatable)
         t->seconds = measured;
     search_note_best(r, c, run_elapsed(r));
-    trim_models(r);
 }
 
 static void commit_trial(struct run *r, const struct trial_run *t)
@@ -271,6 +270,7 @@ static void tell_wave(struct run *r, const struct trial_run *trial, int n)
         if (trial[i].done)
             tell_one(r, &trial[i]);
     count_outcomes(r);
+    trim_models(r); /* between waves: no worker touches a config now */
     keep_states(r);
     keep_oof(r);
 }

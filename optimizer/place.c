@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * List scheduling by earliest finish (Graham 1969; priorities: longest path to the end). Trials come
+ * List scheduling by earliest finish (Graham 1969; priorities: longest path to the end, or, where results
+ * are wanted early, the cheapest trial first: a clock that ends a wave then loses the dearest trials only). Trials come
  * before threads inside an op: an op that splits gets more than one thread only while fewer nodes are
  * ready than threads are free. A node waits when its bytes beside what is live would pass the limit,
  * unless nothing else runs.
@@ -16,6 +17,7 @@ struct place {
     struct opt_plan *plan;
     const struct opt_context *ctx;
     double *rank;       /* longest path to the end */
+    double *turn;       /* cheapest trial served; all 0 unless results are wanted early */
     int *waits, *users; /* inputs not done; consumers not done */
     int *ready, *running;
     int readies, runnings, threads, free_threads;
@@ -44,6 +46,39 @@ static void rank_nodes(struct place *s)
     }
 }
 
+/* Predicted seconds of each trial's fits, by trial; then every step gets the least of the trials it serves. */
+static void set_turns(struct place *s)
+{
+    const struct opt_plan *p = s->plan;
+    double *trial = mem_calloc(s->ctx->mem, (size_t)p->trials + 1, sizeof *trial);
+    if (!trial)
+        return;
+    for (int i = 0; i < p->nodes; i++) {
+        const struct opt_node *n = p->node[i];
+        for (int m = 0; n->kind == OPT_FIT && m < n->members; m++)
+            if (n->member[m].trial < p->trials)
+                trial[n->member[m].trial] += seconds_on(s, i, 1, 1) / n->members;
+    }
+    for (int i = 0; i < p->nodes; i++)
+        s->turn[i] = p->node[i]->kind == OPT_CORE ? 0 : INFINITY;
+    for (int i = p->nodes - 1; i >= 0; i--) {
+        const struct opt_node *n = p->node[i];
+        for (int m = 0; n->kind == OPT_FIT && m < n->members; m++)
+            s->turn[i] = fmin(s->turn[i], trial[n->member[m].trial]);
+        for (int k = 0; n->kind != OPT_CORE && k < n->inputs; k++)
+            s->turn[n->input[k]] = fmin(s->turn[n->input[k]], s->turn[i]);
+    }
+    mem_free(trial);
+}
+
+/* Does `a` go before `b`? */
+static bool before(const struct place *s, int a, int b)
+{
+    if (s->turn[a] != s->turn[b])
+        return s->turn[a] < s->turn[b];
+    return s->rank[a] > s->rank[b] || (s->rank[a] == s->rank[b] && a < b);
+}
+
 static bool fits_now(const struct place *s, int id)
 {
     uint64_t bytes = s->plan->node[id]->cached ? 0 : plan_node_of(s->plan, id)->work.scratch + s->plan->node[id]->output_bytes;
@@ -58,7 +93,7 @@ static int pick(const struct place *s)
         int id = s->ready[i];
         if (!fits_now(s, id))
             continue;
-        if (best < 0 || s->rank[id] > s->rank[s->ready[best]] || (s->rank[id] == s->rank[s->ready[best]] && id < s->ready[best]))
+        if (best < 0 || before(s, id, s->ready[best]))
             best = i;
     }
     return best;
@@ -182,7 +217,7 @@ void opt_plan_place(struct opt_plan *p, const struct opt_context *ctx)
     size_t n = (size_t)p->nodes;
     p->seconds = 0;
     p->host_peak = 0;
-    s.rank = mem_calloc(ctx->mem, n + 1, sizeof *s.rank);
+    s.rank = mem_calloc(ctx->mem, 2 * n + 2, sizeof *s.rank);
     s.waits = mem_calloc(ctx->mem, 4 * n + 4, sizeof *s.waits);
     if (!s.rank || !s.waits) {
         in_a_row(p, ctx);
@@ -190,7 +225,10 @@ void opt_plan_place(struct opt_plan *p, const struct opt_context *ctx)
         s.users = s.waits + n;
         s.ready = s.users + n;
         s.running = s.ready + n;
+        s.turn = s.rank + n;
         rank_nodes(&s);
+        if (ctx->early_results)
+            set_turns(&s);
         simulate(&s);
         p->host_peak = s.peak;
         for (int i = 0; i < p->nodes; i++)

@@ -94,6 +94,7 @@ struct opt_context {
     struct opt_model *model;
     int threads;
     uint64_t memory;         /**< accounted budget; 0 = none */
+    bool early_results;      /**< a clock may end the wave: finish cheap trials first */
     bool sharing, batching;  /**< optimizer.sharing, optimizer.batching */
     const char *const *disabled; /**< optimizer.disable: ways ("ridge.fit/gram_chol"), steps or rules by name, NULL-terminated */
     /** Is an artefact of this key at hand? NULL: nothing is. */
