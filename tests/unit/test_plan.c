@@ -2,6 +2,7 @@
 /* Plans of waves: merging, batches, continuation, placement, switches. */
 #include "base/hash.h"
 #include "base/mem.h"
+#include "base/rng.h"
 #include "tests/runner.h"
 #include "tests/support/plan_make.h"
 
@@ -392,6 +393,91 @@ START_TEST(core_steps_are_placed_after_their_inputs)
 }
 END_TEST
 
+/* ---- schedules against all schedules ---------------------------------------------------- */
+
+enum { SMALL = 6 };
+
+static void io_work(const struct asx_problem *p, const struct asx_batch *b, struct asx_work *w)
+{
+    (void)p;
+    asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_IO, .m = b->shape.rows});
+}
+
+/* Makespan when nodes are started in this order, each as soon as its inputs and one of two threads allow. */
+static double makespan_of(const struct opt_plan *p, const int *order, const double *seconds)
+{
+    double end[SMALL] = {0}, busy_until[2] = {0, 0}, last = 0;
+    for (int i = 0; i < p->nodes; i++) {
+        const struct opt_node *n = p->node[order[i]];
+        double start = 0;
+        for (int k = 0; k < n->inputs; k++)
+            start = fmax(start, end[n->input[k]]);
+        int t = busy_until[1] < busy_until[0];
+        end[n->id] = busy_until[t] = fmax(start, busy_until[t]) + seconds[n->id];
+        last = fmax(last, end[n->id]);
+    }
+    return last;
+}
+
+static bool respects_inputs(const struct opt_plan *p, const int *order)
+{
+    bool seen[SMALL] = {false};
+    for (int i = 0; i < p->nodes; i++) {
+        for (int k = 0; k < p->node[order[i]]->inputs; k++)
+            if (!seen[p->node[order[i]]->input[k]])
+                return false;
+        seen[order[i]] = true;
+    }
+    return true;
+}
+
+static double best_of_all(const struct opt_plan *p, int *order, int at, const double *seconds)
+{
+    if (at == p->nodes)
+        return respects_inputs(p, order) ? makespan_of(p, order, seconds) : INFINITY;
+    double best = INFINITY;
+    for (int i = at; i < p->nodes; i++) {
+        int t = order[at];
+        order[at] = order[i];
+        order[i] = t;
+        best = fmin(best, best_of_all(p, order, at + 1, seconds));
+        order[i] = order[at];
+        order[at] = t;
+    }
+    return best;
+}
+
+START_TEST(schedules_are_near_the_best)
+{
+    static const struct asx_op io = {.head = {"io.run/plain", ""}, .work = io_work};
+    struct rng r = rng_stream(1, 1, 2, 3);
+    double sum = 0;
+    for (int round = 0; round < 150; round++) {
+        struct opt_plan *p = NULL;
+        double seconds[SMALL];
+        ck_assert_int_eq(opt_plan_create(m.mem, &p), ASX_OK);
+        for (int i = 0; i < SMALL; i++) {
+            struct asx_shape shape = {.rows = 1e8 * (1 + (double)rng_below(&r, 9))};
+            int input[SMALL], inputs = 0;
+            for (int k = 0; k < i; k++)
+                if (rng_below(&r, 3) == 0)
+                    input[inputs++] = k;
+            ck_assert_int_eq(opt_plan_add_core(p, &m.ctx, &io, "run", &shape, input, inputs, (struct asx_key){(uint64_t)i, 1}, NULL), i);
+            seconds[i] = p->node[i]->cost.total_s;
+        }
+        opt_plan_place(p, &m.ctx);
+        check_schedule(p, 2);
+        int order[SMALL] = {0, 1, 2, 3, 4, 5};
+        double best = best_of_all(p, order, 0, seconds), ratio = p->seconds / best;
+        ck_assert_double_ge(ratio, 1 - 1e-9);
+        ck_assert_double_le(ratio, 1.5 + 1e-9); /* Graham: 2 - 1/2 */
+        sum += ratio;
+        opt_plan_free(p);
+    }
+    ck_assert_double_lt(sum / 150, 1.03);
+}
+END_TEST
+
 START_TEST(allocation_failures_leak_nothing)
 {
     struct asx_config c[2] = {plan_make_config(&m, PLAN_LOGIT, "{}"), plan_make_config(&m, PLAN_BOOST, "{\"categorical\":\"target\"}")};
@@ -432,6 +518,7 @@ Suite *suite_plan(void)
     tcase_add_test(c, prices_are_marginal);
     tcase_add_test(c, learners_without_needs_and_empty_waves);
     tcase_add_test(c, core_steps_are_placed_after_their_inputs);
+    tcase_add_test(c, schedules_are_near_the_best);
     tcase_add_test(c, allocation_failures_leak_nothing);
     suite_add_tcase(s, c);
     return s;
