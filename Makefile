@@ -6,6 +6,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 CC := $(if $(filter default,$(origin CC)),$(if $(shell command -v ccache),ccache gcc,gcc),$(CC))
 B ?= build
+export CCACHE_NOHASHDIR := 1
 OPT ?= -O2 -g
 SAN ?=
 PKGS := sqlite3 hwloc yaml-0.1 jansson libzstd libxxhash
