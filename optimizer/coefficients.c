@@ -60,7 +60,7 @@ static double simd_speed(const char *simd)
 struct opt_coefficient opt_coefficient_default(const char *simd, enum asx_kernel_class k, enum asx_dtype t)
 {
     const struct shipped *s = &table[k];
-    struct opt_coefficient c = {.device = "cpu", .kernel = k, .dtype = t, .spread = 1.6, .low = 1e4, .high = 1e12};
+    struct opt_coefficient c = {.device = "cpu", .kernel = k, .dtype = t, .spread = 2, .low = 1e4, .high = 1e12};
     double vector = 1 - s->vector + s->vector * simd_speed(simd);
     /* arithmetic in doubles runs at half the width where SIMD carries the class */
     bool narrow = t == ASX_F64 && k != ASX_KC_SYRK && k != ASX_KC_CHOLESKY && k != ASX_KC_EIGEN;

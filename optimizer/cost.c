@@ -19,7 +19,7 @@
 #include <string.h>
 
 enum {
-    SHRINK = 3,      /* samples at which a residual counts half */
+    SHRINK = 1,      /* samples at which a residual counts half */
     REMEMBER = 30    /* samples a residual averages over; older ones fade */
 };
 static const double wake_s = 2e-5; /* waking helpers for a split */
