@@ -111,16 +111,6 @@ static int explained_output(const struct model *m, const double *p)
     return !m->classes ? 0 : m->classes == 2 ? m->positive : eng_model_decide(m, p);
 }
 
-/* Schema column of raw column `at` of a block of `part`. */
-static int source_column(const struct model_part *part, const struct asx_block *b, size_t at)
-{
-    if (b->source && b->source[at] >= 0)
-        for (int i = 0; i < part->columns; i++)
-            if (part->column[i] == b->source[at])
-                return part->column[i];
-    return part->columns == 1 ? part->column[0] : -1;
-}
-
 /* Adds one member's contributions for a row, in units of its raw score, weighted. */
 static asx_st add_contributions(const struct model *m, int member, const struct asx_matrix *raw, size_t row, const double *p, double *all,
                                 struct contribution *sum, struct asx_err *err)
@@ -133,7 +123,7 @@ static asx_st add_contributions(const struct model *m, int member, const struct 
     size_t j = 0;
     for (int b = 0; b < raw->blocks; b++)
         for (size_t at = 0; at < raw->block[b]->cols; at++, j++) {
-            int c = source_column(&m->part[mm->part[b]], raw->block[b], at);
+            int c = eng_model_source(&m->part[mm->part[b]], raw->block[b], at);
             if (c >= 0)
                 sum[c].value += mm->weight * mine[j];
         }

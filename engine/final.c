@@ -175,6 +175,7 @@ static asx_st save(struct run *r, struct asx_err *err)
     if (st != ASX_OK)
         return st;
     r->made->id = mem_strdup(r->made->mem, cat_id_format('m', r->made_id, id));
+    r->importance = final_importance(r, r->made);
     json_t *board = run_board(r);
     char *text = board ? json_text(board) : NULL;
     json_decref(board);

@@ -131,3 +131,12 @@ int eng_model_decide(const struct model *m, const double *proba)
             best = c;
     return best;
 }
+
+int eng_model_source(const struct model_part *part, const struct asx_block *b, size_t at)
+{
+    if (b->source && b->source[at] >= 0)
+        for (int i = 0; i < part->columns; i++)
+            if (part->column[i] == b->source[at])
+                return part->column[i];
+    return part->columns == 1 ? part->column[0] : -1;
+}

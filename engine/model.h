@@ -81,6 +81,9 @@ asx_st eng_model_predict(const struct model *, const struct asx_frame *bound, st
 /** Class of a row of probabilities, threshold applied. */
 int eng_model_decide(const struct model *, const double *proba);
 
+/** Schema column that raw column `at` of a block of `part` came from; -1 when it is not known. */
+int eng_model_source(const struct model_part *, const struct asx_block *, size_t at);
+
 /** Raw matrix of one member on a bound frame, for explanations. Free with model_matrix_free. */
 struct model_matrix;
 asx_st eng_model_matrix_make(const struct model *, int member, const struct asx_frame *bound, struct pool *, struct model_matrix **,

@@ -196,6 +196,7 @@ asx_st run_open(struct run *r, struct session *s, const struct run_options *opt,
     r->machine = s->machine;
     r->op_rows = json_array();
     opt_model_init(&r->model, r->machine, r->opt.trials > 0, r->mem);
+    run_load_residuals(r);
     fill_context(r);
     return ASX_OK;
 }
@@ -260,7 +261,12 @@ asx_st run_open_planning(struct run *r, struct asx_err *err)
     asx_st st = add_learners(r, err);
     if (st != ASX_OK)
         return st;
+    struct arena *a = arena_create(r->mem);
+    struct asx_config *warm = NULL;
+    int warms = a ? run_warm_configs(r, a, &warm) : 0;
     struct asx_search search = {.problem = &r->problem,
+                                .warm = warm,
+                                .warms = warms,
                                 .learner = r->learner,
                                 .space = (const struct asx_space *const *)r->space,
                                 .learners = r->learners,
@@ -268,7 +274,10 @@ asx_st run_open_planning(struct run *r, struct asx_err *err)
                                 .folds = r->splits->folds,
                                 .seed = r->opt.seed,
                                 .mem = r->mem};
-    return r->opt.strategy->open(&search, &r->strategy, err);
+    st = r->opt.strategy->open(&search, &r->strategy, err);
+    if (a)
+        arena_destroy(a);
+    return st;
 }
 
 static asx_st record_facts(struct run *r, struct asx_err *err)
@@ -285,11 +294,19 @@ static asx_st record_facts(struct run *r, struct asx_err *err)
 
 /* ---- the whole ----------------------------------------------------------------------------- */
 
-static void end_row(struct run *r, asx_st st, const struct asx_err *err)
+static asx_st end_row(struct run *r, asx_st st, struct asx_err *err)
 {
     bool interrupted = r->stop_reason && strcmp(r->stop_reason, "interrupted") == 0;
     json_t *board = r->made ? run_board(r) : NULL;
     char *text = board ? json_text(board) : NULL;
+    if (board) {
+        struct asx_err mine = {0};
+        asx_st written = run_write_reports(r, board, &mine);
+        if (written < 0 && st >= 0) {
+            st = written;
+            *err = mine;
+        }
+    }
     json_decref(board);
     char message[1200];
     struct cat_run_end end = {.state = st < 0 && !r->made ? CAT_FAILED : interrupted ? CAT_INTERRUPTED : CAT_FINISHED,
@@ -305,6 +322,7 @@ static void end_row(struct run *r, asx_st st, const struct asx_err *err)
         r->made->board = mem_strdup(r->made->mem, text);
     }
     json_text_free(text);
+    return st;
 }
 
 static asx_st check_same_data(struct run *r, struct asx_err *err)
@@ -340,7 +358,9 @@ static asx_st run_all(struct run *r, struct session *s, const struct run_options
     if (st == ASX_OK)
         st = run_phases(r, &mine);
     if (r->cat && r->id)
-        end_row(r, st, &mine);
+        run_save_residuals(r);
+    if (r->cat && r->id)
+        st = end_row(r, st, &mine);
     if (st >= 0 && r->stop_reason && strcmp(r->stop_reason, "interrupted") == 0)
         st = ASX_STOPPED;
     if (st < 0 && err)

@@ -28,6 +28,7 @@
 #include <jansson.h>
 #include <pthread.h>
 
+struct arena;
 struct pool;
 struct session;
 
@@ -215,6 +216,16 @@ asx_st run_prelude(struct run *, struct asx_err *);
 asx_st run_open_planning(struct run *, struct asx_err *);
 asx_st run_search(struct run *, struct asx_err *);
 asx_st run_final(struct run *, struct asx_err *);
+/** Shares of the model's importance by column, largest first: [[name, share], ...]; NULL when no member has any. */
+json_t *final_importance(struct run *, const struct model *);
+/** Writes the report and the leaderboard file the task asks for. */
+asx_st run_write_reports(struct run *, const json_t *board, struct asx_err *);
+/** Good configs of earlier runs on this data, as the search takes them; the list lives in `arena`. */
+int run_warm_configs(struct run *, struct arena *, struct asx_config **out);
+/** Residuals of earlier runs on this machine into the cost model. */
+void run_load_residuals(struct run *);
+void run_save_residuals(struct run *);
+struct arena;
 
 /** The config of an id, made when it is new. */
 struct config_run *run_config(struct run *, int id, const struct asx_config *, struct asx_err *);

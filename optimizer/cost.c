@@ -197,25 +197,46 @@ static void apply_residual(const struct opt_model *model, const char *op, const 
     *sigma = sqrt(weight * var + (1 - weight) * *sigma * *sigma);
 }
 
+/* The record of (op, device), made when it is new; NULL when out of memory. */
+static struct opt_residual *take_residual(struct opt_model *model, const char *op, const char *device)
+{
+    struct opt_residual *r = find_residual(model, op, device);
+    if (r)
+        return r;
+    if (model->residuals == model->capacity) {
+        int capacity = model->capacity ? 2 * model->capacity : 32;
+        void *all = mem_realloc(model->mem, model->residual, (size_t)capacity * sizeof *model->residual);
+        if (!all)
+            return NULL;
+        model->residual = all;
+        model->capacity = capacity;
+    }
+    r = &model->residual[model->residuals++];
+    memset(r, 0, sizeof *r);
+    strncpy(r->op, op, sizeof r->op - 1);
+    strncpy(r->device, device, sizeof r->device - 1);
+    return r;
+}
+
+void opt_recall(struct opt_model *model, const char *op, const char *device, int n, double log_sum, double log_sq)
+{
+    if (model->nominal || n <= 0 || !isfinite(log_sum) || !isfinite(log_sq))
+        return;
+    struct opt_residual *r = take_residual(model, op, device);
+    if (!r)
+        return;
+    r->n = n < REMEMBER ? n : REMEMBER;
+    r->log_sum = log_sum * r->n / n;
+    r->log_sq = log_sq * r->n / n;
+}
+
 void opt_learn(struct opt_model *model, const char *op, const char *device, double predicted, double measured)
 {
     if (model->nominal || !(predicted > 0) || !(measured > 0) || !isfinite(predicted) || !isfinite(measured))
         return;
-    struct opt_residual *r = find_residual(model, op, device);
-    if (!r) {
-        if (model->residuals == model->capacity) {
-            int capacity = model->capacity ? 2 * model->capacity : 32;
-            void *all = mem_realloc(model->mem, model->residual, (size_t)capacity * sizeof *model->residual);
-            if (!all)
-                return; /* a sample less is no failure */
-            model->residual = all;
-            model->capacity = capacity;
-        }
-        r = &model->residual[model->residuals++];
-        memset(r, 0, sizeof *r);
-        strncpy(r->op, op, sizeof r->op - 1);
-        strncpy(r->device, device, sizeof r->device - 1);
-    }
+    struct opt_residual *r = take_residual(model, op, device);
+    if (!r)
+        return; /* a sample less is no failure */
     double log_ratio = fmin(fmax(log(measured / predicted), -5), 5);
     if (r->n >= REMEMBER) {
         r->log_sum *= (double)(REMEMBER - 1) / r->n;

@@ -37,6 +37,8 @@ struct asx_cost opt_cost(const struct opt_model *, const char *op, const char *d
 void opt_interval(const struct asx_cost *, double *low, double *high);
 /** Remembers one op execution: `predicted` is what the model said before the residual. */
 void opt_learn(struct opt_model *, const char *op, const char *device, double predicted, double measured);
+/** Puts back what an earlier process learned about one (op, device): members of struct opt_residual. */
+void opt_recall(struct opt_model *, const char *op, const char *device, int n, double log_sum, double log_sq);
 /** Coarse log scale on which costs are compared (about 12 % a step). */
 int opt_log_cost(double seconds);
 /** Least-squares fit of a class's coefficient to (use, seconds) samples; non-negative. For calibration. */
