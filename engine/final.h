@@ -24,5 +24,7 @@ asx_st final_refit(struct run *, struct config_run *const *, int n, bool full, s
 /** Reads the test data (or a sample of the training rows, for timing only) and predicts it with every config that has models. */
 asx_st final_read_test(struct run *, struct asx_err *);
 asx_st final_test(struct run *, struct asx_err *);
+/** Measures predict_us of a config whose models are there, on a few training rows. */
+void final_time_prediction(struct run *, struct config_run *);
 
 #endif

@@ -76,15 +76,41 @@ void run_warn(struct run *r, const char *name, const char *fmt, ...)
     pthread_mutex_unlock(&r->lock);
 }
 
-/* Seconds kept back for ensemble, refit, test, model and report. */
-static double final_reserve(const struct run *r)
+/* What reading and predicting the test data will take, as far as it is known. */
+static double test_seconds(struct run *r)
 {
-    double s = 0.1 + 0.05 * r->opt.time_s;
+    if (!r->opt.test)
+        return 0;
+    double us = 0;
+    for (int i = 0; i < r->configs; i++) {
+        struct config_run *c = r->config[i];
+        if (!c || !c->has_models)
+            continue;
+        if (c->predict_us != c->predict_us)
+            final_time_prediction(r, c);
+        us += c->predict_us == c->predict_us ? c->predict_us : 0;
+    }
+    return r->test_read_guess + us * 1e-6 * r->test_rows_guess / (r->opt.threads > 1 ? 1.6 : 1);
+}
+
+/* Seconds kept back for ensemble, refit, test, model and report. */
+void run_set_search_end(struct run *r)
+{
+    double s = 0.1 + 0.03 * r->opt.time_s + 1.2 * test_seconds(r);
+    double cells = (double)r->problem.rows * r->problem.outputs;
+    s += r->opt.ensemble ? cells * 1e-6 : 0; /* selection and intervals grow with the held-out cells */
+    double most = 0.4 * r->opt.time_s;
+    r->search_end = r->deadline - (s < most ? s : most);
+}
+
+static void guess_test(struct run *r)
+{
     struct data_prescan scan;
     struct asx_err ignored = {0};
-    if (r->opt.test && data_prescan(r->opt.test, &scan, &ignored) == ASX_OK)
-        s += (double)scan.file_bytes / 50e6 + scan.rows * 20e-6;
-    return s < 0.35 * r->opt.time_s ? s : 0.35 * r->opt.time_s;
+    if (!r->opt.test || data_prescan(r->opt.test, &scan, &ignored) != ASX_OK)
+        return;
+    r->test_rows_guess = scan.rows;
+    r->test_read_guess = (double)scan.file_bytes / 50e6;
 }
 
 static void set_clock(struct run *r)
@@ -95,7 +121,8 @@ static void set_clock(struct run *r)
     r->deadline = r->search_end = INFINITY;
     if (r->opt.time_s > 0) {
         r->deadline = r->started + r->opt.time_s - r->active_before;
-        r->search_end = r->deadline - final_reserve(r);
+        guess_test(r);
+        run_set_search_end(r);
     }
 }
 

@@ -193,7 +193,8 @@ struct run {
     double temperature, threshold;
     json_t *importance;      /**< [[column, share], ...] of the model, best first */
     json_t *summary;         /**< confusion, roc or residuals of the ensemble, for the report */
-    double final_scale;      /**< measured / predicted of final steps, for the reserve */
+    double test_rows_guess;  /**< rows of the test data, from its first bytes */
+    double test_read_guess;  /**< seconds to read it */
 };
 
 /** Runs the task. The model (NULL when there is none) is the caller's. */
@@ -209,6 +210,8 @@ void run_close(struct run *);
 void run_warn(struct run *, const char *name, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 double run_elapsed(const struct run *);       /**< active seconds, earlier processes included */
 bool run_should_stop(void *run);              /**< cancelled, or past the end of the phase */
+/** Sets when the search must end for the final steps to fit, from what is known now. */
+void run_set_search_end(struct run *);
 void run_tick(void *run);                     /**< progress callback, on the calling thread */
 asx_st run_plan(struct run *, struct opt_plan *, struct asx_err *); /**< runs a plan of CORE steps */
 

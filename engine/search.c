@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "engine/final.h"
 #include "engine/session.h"
 #include "engine/trial.h"
 
@@ -273,6 +274,8 @@ static void tell_wave(struct run *r, const struct trial_run *trial, int n)
     trim_models(r); /* between waves: no worker touches a config now */
     keep_states(r);
     keep_oof(r);
+    if (!r->problem.repeatable && r->opt.time_s > 0)
+        run_set_search_end(r);
 }
 
 static double wave_target(const struct run *r)

@@ -196,43 +196,27 @@ static void temper64(double *p, size_t n, int k, double temperature)
     }
 }
 
-static asx_st test_run(struct asx_exec *e, const struct asx_batch *b, struct asx_err *err)
+/* One config's predictions of the test rows, kept until they are blended. */
+struct prediction {
+    struct run *run;
+    struct config_run *config;
+    double *pred;
+    bool done;
+};
+
+static asx_st predict_run(struct asx_exec *e, const struct asx_batch *b, struct asx_err *err)
 {
     (void)b;
-    struct run *r = ((struct exec_context *)e->engine)->node->core;
-    size_t k = (size_t)r->problem.outputs, size = r->test_frame->rows * k;
-    double *pred = mem_array(r->mem, size + 1, sizeof *pred), *blend = mem_calloc(r->mem, size + 1, sizeof *blend);
-    asx_st st = pred && blend ? ASX_OK : err_set(err, ASX_E_NOMEM, "no memory to predict the test data; raise the memory limit");
-    double us = 0;
-    bool whole = true;
-    for (int i = 0; i < r->candidates && st == ASX_OK; i++) {
-        struct config_run *c = r->candidate[i];
-        if (!c->has_models)
-            continue;
-        if (c->weight <= 0 && run_should_stop(r))
-            continue;
-        st = predict_config(r, c, pred, err);
-        if (st == ASX_STOPPED) {
-            whole &= c->weight <= 0;
-            st = ASX_OK;
-            continue;
-        }
-        if (st != ASX_OK)
-            break;
-        if (r->opt.test)
-            c->test = score_test(r, pred, 0);
-        us += c->weight > 0 ? c->predict_us : 0;
-        for (size_t q = 0; q < size && c->weight > 0; q++)
-            blend[q] += c->weight * pred[q];
-    }
-    r->ensemble_predict_us = us;
-    if (st == ASX_OK && r->opt.test && whole) {
-        temper64(blend, r->test_frame->rows, r->problem.outputs, r->temperature);
-        r->ensemble_test = score_test(r, blend, r->threshold);
-    }
-    mem_free(pred);
-    mem_free(blend);
-    return st;
+    struct prediction *p = ((struct exec_context *)e->engine)->node->core;
+    struct run *r = p->run;
+    p->pred = mem_array(r->mem, r->test_frame->rows * (size_t)r->problem.outputs + 1, sizeof(double));
+    if (!p->pred)
+        return err_set(err, ASX_E_NOMEM, "no memory to predict the test data; raise the memory limit");
+    asx_st st = predict_config(r, p->config, p->pred, err);
+    p->done = st == ASX_OK;
+    if (p->done && r->opt.test)
+        p->config->test = score_test(r, p->pred, 0);
+    return st == ASX_STOPPED ? ASX_OK : st; /* the clock may cost the test score, never the model */
 }
 
 static void test_work(const struct asx_problem *p, const struct asx_batch *b, struct asx_work *w)
@@ -241,21 +225,118 @@ static void test_work(const struct asx_problem *p, const struct asx_batch *b, st
     asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_TREE_PREDICT, .t = ASX_F32, .m = b->shape.rows, .n = 100, .p = 6, .times = b->shape.cols});
 }
 
+static const struct asx_op core_predict = {
+    .head = {"test.predict/members", "test rows predicted by one config"}, .version = 1, .gives = "predictions", .work = test_work, .run = predict_run};
+
+struct blend {
+    struct run *run;
+    struct prediction *part;
+    int parts;
+};
+
+/* Configs outside the ensemble: shown when there is time. */
+static asx_st predict_others(struct run *r, struct asx_err *err)
+{
+    double *pred = mem_array(r->mem, r->test_frame->rows * (size_t)r->problem.outputs + 1, sizeof *pred);
+    asx_st st = pred ? ASX_OK : err_set(err, ASX_E_NOMEM, "no memory to predict the test data; raise the memory limit");
+    for (int i = 0; i < r->candidates && st == ASX_OK && !run_should_stop(r); i++) {
+        struct config_run *c = r->candidate[i];
+        if (!c->has_models || c->weight > 0)
+            continue;
+        st = predict_config(r, c, pred, err);
+        if (st == ASX_OK && r->opt.test)
+            c->test = score_test(r, pred, 0);
+    }
+    mem_free(pred);
+    return st == ASX_STOPPED ? ASX_OK : st;
+}
+
+static asx_st test_run(struct asx_exec *e, const struct asx_batch *b, struct asx_err *err)
+{
+    (void)b;
+    struct blend *j = ((struct exec_context *)e->engine)->node->core;
+    struct run *r = j->run;
+    size_t size = r->test_frame->rows * (size_t)r->problem.outputs;
+    double *blend = mem_calloc(r->mem, size + 1, sizeof *blend), us = 0;
+    if (!blend)
+        return err_set(err, ASX_E_NOMEM, "no memory to predict the test data; raise the memory limit");
+    bool whole = true;
+    for (int i = 0; i < j->parts; i++) {
+        const struct prediction *p = &j->part[i];
+        whole &= p->done;
+        us += p->config->predict_us;
+        for (size_t q = 0; q < size && p->done; q++)
+            blend[q] += p->config->weight * p->pred[q];
+    }
+    r->ensemble_predict_us = us;
+    if (r->opt.test && whole) {
+        temper64(blend, r->test_frame->rows, r->problem.outputs, r->temperature);
+        r->ensemble_test = score_test(r, blend, r->threshold);
+    } else if (r->opt.test) {
+        run_warn(r, "test.no_time", "the time limit ended before the test data was predicted; the model is whole, 'assay leaderboard --test' scores it");
+    }
+    mem_free(blend);
+    return predict_others(r, err);
+}
+
 const struct asx_op core_test = {
-    .head = {"test.score/predict", "predictions of the test data by every kept config"}, .version = 1, .gives = "test score", .work = test_work, .run = test_run};
+    .head = {"test.score/predict", "test predictions blended and scored"}, .version = 1, .gives = "test score", .work = test_work, .run = test_run};
+
+static asx_st plan_test(struct run *r, struct opt_plan *plan, struct blend *j, struct asx_err *err)
+{
+    struct asx_shape shape = {.rows = (double)r->test_frame->rows, .cols = r->splits->folds};
+    int *input = mem_array(r->mem, (size_t)r->candidates + 1, sizeof *input);
+    bool good = input != NULL;
+    for (int i = 0; good && i < r->candidates; i++) {
+        struct config_run *c = r->candidate[i];
+        if (!c->has_models || c->weight <= 0)
+            continue;
+        struct prediction *p = &j->part[j->parts];
+        *p = (struct prediction){.run = r, .config = c};
+        input[j->parts] = opt_plan_add_core(plan, &r->ctx, &core_predict, "predict test data", &shape, NULL, 0, (struct asx_key){0, 0}, p);
+        good = input[j->parts++] >= 0;
+    }
+    shape.cols = 1;
+    good = good && opt_plan_add_core(plan, &r->ctx, &core_test, "score test data", &shape, input, j->parts, (struct asx_key){0, 0}, j) >= 0;
+    mem_free(input);
+    return good ? ASX_OK : err_set(err, ASX_E_NOMEM, "no memory to score the test data");
+}
 
 asx_st final_test(struct run *r, struct asx_err *err)
 {
     struct opt_plan *plan = NULL;
-    asx_st st = opt_plan_create(r->mem, &plan);
-    struct asx_shape shape = {.rows = (double)r->test_frame->rows, .cols = KEPT_MODELS};
-    if (st == ASX_OK && opt_plan_add_core(plan, &r->ctx, &core_test, "score test data", &shape, NULL, 0, (struct asx_key){0, 0}, r) < 0)
-        st = err_set(err, ASX_E_NOMEM, "no memory to score the test data");
+    struct blend j = {.run = r, .part = mem_calloc(r->mem, (size_t)r->candidates + 1, sizeof *j.part)};
+    asx_st st = j.part ? opt_plan_create(r->mem, &plan) : ASX_E_NOMEM;
+    if (st == ASX_OK)
+        st = plan_test(r, plan, &j, err);
     if (st == ASX_OK) {
         opt_plan_place(plan, &r->ctx);
         st = run_plan(r, plan, err);
     }
     if (plan)
         opt_plan_free(plan);
-    return st;
+    for (int i = 0; i < j.parts; i++)
+        mem_free(j.part[i].pred);
+    mem_free(j.part);
+    return st < 0 ? err_set(err, st, "no memory to score the test data; raise the memory limit") : st;
+}
+
+void final_time_prediction(struct run *r, struct config_run *c)
+{
+    enum { ROWS = 64 };
+    uint32_t row[ROWS];
+    size_t n = r->frame->rows < ROWS ? r->frame->rows : ROWS;
+    double *pred = mem_array(r->mem, n * (size_t)r->problem.outputs + 1, sizeof *pred);
+    const struct asx_frame *kept = r->test_frame;
+    struct asx_frame *few = NULL;
+    struct asx_err ignored = {0};
+    for (size_t i = 0; i < n; i++)
+        row[i] = (uint32_t)i;
+    if (pred && frame_take_rows(r->frame, row, n, r->mem, &few, &ignored) == ASX_OK) {
+        r->test_frame = few;
+        predict_config(r, c, pred, &ignored);
+        r->test_frame = kept;
+    }
+    frame_put(few);
+    mem_free(pred);
 }
