@@ -22,11 +22,11 @@ struct job {
     size_t n;
     const double *weight;
     unsigned flags;
-    int32_t *mask_at;            /* [dense] */
+    int32_t *mask_at; /* [dense] */
     size_t groups, stretches;
-    struct sums *sums;           /* [stretches][dense] */
+    struct sums *sums; /* [stretches][dense] */
     struct asx_column_stats *out;
-    float **scratch;             /* [threads] */
+    float **scratch; /* [threads] */
 };
 
 static inline size_t row_at(const struct job *k, size_t i)
@@ -70,8 +70,16 @@ static void add_up(void *arg, size_t chunk, int worker)
 
 static struct asx_column_stats unknown(double n, double missing, unsigned kind)
 {
-    return (struct asx_column_stats){.n = n, .missing = missing, .mean = NAN, .std = NAN, .median = NAN, .min = NAN, .max = NAN,
-                                     .q25 = NAN, .q75 = NAN, .kind = (enum asx_colkind)kind};
+    return (struct asx_column_stats){.n = n,
+                                     .missing = missing,
+                                     .mean = NAN,
+                                     .std = NAN,
+                                     .median = NAN,
+                                     .min = NAN,
+                                     .max = NAN,
+                                     .q25 = NAN,
+                                     .q75 = NAN,
+                                     .kind = (enum asx_colkind)kind};
 }
 
 /* Total of the stretches, in order, in the units of the raw column. */
@@ -317,7 +325,8 @@ out:
     mem_free(k.scratch);
     mem_free(k.sums);
     mem_free(k.mask_at);
-    return st == ASX_E_NOMEM ? err_set(err, st, "no memory for statistics of %zu columns; raise the memory limit", packed_cols(p)) : st;
+    return st == ASX_E_NOMEM ? err_set(err, st, "no memory for statistics of %zu columns; raise the memory limit", packed_cols(p))
+                             : st;
 }
 
 asx_st affine_make(const struct data_par *par, const struct asx_packed *p, const uint32_t *row, size_t n, const double *weight,

@@ -64,7 +64,8 @@ asx_st affine_model_make(const struct asx_affine *a, struct mem *mem, struct aff
     struct affine_model *m = mem_calloc(mem, 1, sizeof *m);
     asx_st st = m ? ASX_OK : ASX_E_NOMEM;
     if (!st) {
-        *m = (struct affine_model){.raw_cols = p->dense + p->sparse, .dense = p->dense, .masks = p->masks, .sparse = p->sparse, .cols = a->cols};
+        *m = (struct affine_model){
+            .raw_cols = p->dense + p->sparse, .dense = p->dense, .masks = p->masks, .sparse = p->sparse, .cols = a->cols};
         m->raw_of = copy(mem, p->raw_of, p->dense + p->sparse, sizeof *m->raw_of);
         m->mask_of = copy(mem, p->mask_of, p->masks, sizeof *m->mask_of);
         m->fill = copy(mem, a->fill, a->cols, sizeof *m->fill);
@@ -77,8 +78,9 @@ asx_st affine_model_make(const struct asx_affine *a, struct mem *mem, struct aff
         return ASX_OK;
     }
     affine_model_free(m);
-    return st == ASX_E_NOMEM ? err_set(err, st, "no memory for constants of %zu columns; raise the memory limit", a->cols)
-                             : err_set(err, ASX_E_INTERNAL, "the columns of a packed matrix contradict each other; this is a fault of Assay");
+    return st == ASX_E_NOMEM
+               ? err_set(err, st, "no memory for constants of %zu columns; raise the memory limit", a->cols)
+               : err_set(err, ASX_E_INTERNAL, "the columns of a packed matrix contradict each other; this is a fault of Assay");
 }
 
 asx_st affine_model_save(const struct affine_model *m, struct asx_writer *w)
@@ -129,8 +131,8 @@ asx_st affine_model_load(struct asx_reader *r, struct mem *mem, struct affine_mo
 
 static asx_st wrong_width(const struct affine_model *m, const struct asx_matrix *raw, struct asx_err *err)
 {
-    return err_set(err, ASX_E_INVAL, "a matrix of %zu columns is given to a model of %zu; give the columns it was trained on", raw->cols,
-                   m->raw_cols);
+    return err_set(err, ASX_E_INVAL, "a matrix of %zu columns is given to a model of %zu; give the columns it was trained on",
+                   raw->cols, m->raw_cols);
 }
 
 /* ---- prepared rows ------------------------------------------------------------------ */
@@ -152,7 +154,8 @@ static void apply_dense(const struct affine_model *m, const struct cells *c, siz
     }
 }
 
-static void apply_sparse(const struct affine_model *m, const struct asx_block *b, size_t base, size_t from, size_t to, float *z, size_t ldz)
+static void apply_sparse(const struct affine_model *m, const struct asx_block *b, size_t base, size_t from, size_t to, float *z,
+                         size_t ldz)
 {
     const struct asx_csr *s = &b->csr;
     for (size_t j = 0; j < b->cols; j++) {
@@ -211,8 +214,8 @@ static double *fold(const struct affine_model *m, const double *weight, const do
     return w;
 }
 
-asx_st affine_model_linear(const struct affine_model *m, const double *weight, const double *bias, int k, const struct asx_matrix *raw,
-                           size_t from, size_t to, double *out, struct mem *mem, struct asx_err *err)
+asx_st affine_model_linear(const struct affine_model *m, const double *weight, const double *bias, int k,
+                           const struct asx_matrix *raw, size_t from, size_t to, double *out, struct mem *mem, struct asx_err *err)
 {
     if (raw->cols != m->raw_cols)
         return wrong_width(m, raw, err);

@@ -44,8 +44,8 @@ static asx_st nomem(const struct arff *a, struct asx_err *err)
     return err_set(err, ASX_E_NOMEM, "no memory to read '%s'; raise the memory limit", a->lines.source->name);
 }
 
-static __attribute__((format(printf, 5, 6))) asx_st fault(const struct arff *a, const char *line, const char *at, struct asx_err *err,
-                                                          const char *fmt, ...)
+static __attribute__((format(printf, 5, 6))) asx_st fault(const struct arff *a, const char *line, const char *at,
+                                                          struct asx_err *err, const char *fmt, ...)
 {
     char text[400];
     va_list list;
@@ -137,7 +137,8 @@ static asx_st attribute(struct arff *a, char *line, char *p, char *end, struct a
         return fault(a, line, start, err, "an attribute has no name; give '@attribute NAME TYPE'");
     for (size_t i = 0; i < a->n; i++) {
         if (strlen(a->attribute[i].name) == size && memcmp(a->attribute[i].name, text, size) == 0)
-            return fault(a, line, start, err, "column name '%.100s' is used twice; rename one of the attributes", a->attribute[i].name);
+            return fault(a, line, start, err, "column name '%.100s' is used twice; rename one of the attributes",
+                         a->attribute[i].name);
     }
     struct attribute *t = &a->attribute[a->n];
     memset(t, 0, sizeof *t);
@@ -163,7 +164,8 @@ static asx_st attribute(struct arff *a, char *line, char *p, char *end, struct a
     static const struct {
         const char *word;
         enum asx_type type;
-    } kind[] = {{"numeric", ASX_NUMERIC}, {"real", ASX_NUMERIC}, {"integer", ASX_NUMERIC}, {"string", ASX_TYPES}, {"date", ASX_DATETIME}};
+    } kind[] = {
+        {"numeric", ASX_NUMERIC}, {"real", ASX_NUMERIC}, {"integer", ASX_NUMERIC}, {"string", ASX_TYPES}, {"date", ASX_DATETIME}};
     for (size_t i = 0; p && i < sizeof kind / sizeof kind[0]; i++) {
         if (strlen(kind[i].word) == size && strncasecmp(kind[i].word, text, size) == 0) {
             t->type = kind[i].type;
@@ -243,7 +245,8 @@ static asx_st store_cell(struct arff *a, size_t j, const char *line, char *text,
     bool listed = t->levels.n && dict_find(&t->levels, text, size) >= 0;
     bool missing = !listed && !(quoted && size) && missing_words_has(&a->missing, text, size);
     if (t->type == ASX_CATEGORICAL && t->levels.n && !missing && !listed)
-        return fault(a, line, text, err, "'%.*s' is none of the values declared for '%.100s'; declare it or correct the row", shown, text, t->name);
+        return fault(a, line, text, err, "'%.*s' is none of the values declared for '%.100s'; declare it or correct the row", shown,
+                     text, t->name);
     if (spec->mode == CSV_SKIP)
         return ASX_OK;
     if (spec->mode == CSV_WORDS) {
@@ -255,7 +258,8 @@ static asx_st store_cell(struct arff *a, size_t j, const char *line, char *text,
     if (!missing && !number_parse(text, size, &v, &flags))
         return fault(a, line, text, err, "cell '%.*s' of numeric column '%.100s' is no number; correct it", shown, text, t->name);
     if (flags & NUMBER_INFINITE)
-        return fault(a, line, text, err, "numeric column '%.100s' holds an infinite number; use ? if the value is missing", t->name);
+        return fault(a, line, text, err, "numeric column '%.100s' holds an infinite number; use ? if the value is missing",
+                     t->name);
     a->piece.flags[spec->slot] |= flags;
     memcpy(cell, &v, sizeof v);
     return ASX_OK;
@@ -288,7 +292,8 @@ static asx_st data_line(struct arff *a, char *line, char *end, struct asx_err *e
         }
         if (p >= end) {
             if (j + 1 != a->n)
-                return fault(a, line, line, err, "the row has %zu cells where %zu attributes are declared; correct the row", j + 1, a->n);
+                return fault(a, line, line, err, "the row has %zu cells where %zu attributes are declared; correct the row", j + 1,
+                             a->n);
             a->piece.rows++;
             return ASX_OK;
         }
@@ -301,8 +306,9 @@ static asx_st flush(struct arff *a, struct asx_err *err)
     if (!a->piece.rows)
         return ASX_OK;
     if (a->lines.source->size && a->lines.source->at)
-        a->store.expected = (double)(a->store.seen + a->piece.rows) * (double)a->lines.source->size /
-                            (double)(a->lines.source->at - (a->lines.have - (a->lines.used < a->lines.have ? a->lines.used : a->lines.have)));
+        a->store.expected =
+            (double)(a->store.seen + a->piece.rows) * (double)a->lines.source->size /
+            (double)(a->lines.source->at - (a->lines.have - (a->lines.used < a->lines.have ? a->lines.used : a->lines.have)));
     asx_st st = store_append(&a->store, &a->o->par, a->lines.buffer, &a->piece, 1, a->spec, err);
     a->piece.rows = 0;
     memset(a->piece.flags, 0, a->slots * sizeof *a->piece.flags);
@@ -338,7 +344,8 @@ static asx_st read_all(struct arff *a, struct asx_err *err)
     if (!data || a->store.seen == 0)
         return err_at(err, ASX_E_DATA, a->lines.source->name, 0, 0, "there is no %s; give a table with at least one row",
                       data ? "data row" : "@data section");
-    return a->store.kept ? ASX_OK : err_set(err, ASX_E_LIMIT, "no row of '%s' fits the memory limit; raise it", a->lines.source->name);
+    return a->store.kept ? ASX_OK
+                         : err_set(err, ASX_E_LIMIT, "no row of '%s' fits the memory limit; raise it", a->lines.source->name);
 }
 
 static void clear(struct arff *a)
@@ -379,7 +386,8 @@ asx_st arff_read(const struct data_options *o, struct source *source, struct mem
     else
         *out = frame;
     if (!st && a.store.kept < a.store.seen)
-        event_send(sink, EVENT_WARNING, "data.sampled", "%zu of %zu rows were kept, as many as the limits allow", a.store.kept, a.store.seen);
+        event_send(sink, EVENT_WARNING, "data.sampled", "%zu of %zu rows were kept, as many as the limits allow", a.store.kept,
+                   a.store.seen);
     *facts = (struct data_read_facts){source->size, a.store.seen, a.store.kept, 0, true, 1, a.store.rounded_columns, "arff"};
     clear(&a);
     return st;

@@ -25,12 +25,12 @@ struct csv_layout {
     char delimiter;
     bool header;
     size_t columns;
-    char **name;            /**< [columns] */
-    uint8_t *words;         /**< [columns] the sample holds a cell that is no number, or digits that are codes */
-    uint32_t *flags;        /**< [columns] NUMBER_ flags of the sample's numbers */
-    size_t first_row;       /**< where the first data record begins in the sample */
-    size_t first_line;      /**< its line, from 1 */
-    double bytes_per_row;   /**< of the sample's data records; 0: none */
+    char **name;          /**< [columns] */
+    uint8_t *words;       /**< [columns] the sample holds a cell that is no number, or digits that are codes */
+    uint32_t *flags;      /**< [columns] NUMBER_ flags of the sample's numbers */
+    size_t first_row;     /**< where the first data record begins in the sample */
+    size_t first_line;    /**< its line, from 1 */
+    double bytes_per_row; /**< of the sample's data records; 0: none */
     size_t sample_rows;
 };
 
@@ -56,8 +56,8 @@ enum csv_mode { CSV_SKIP, CSV_NUMBER, CSV_WORDS };
 /** What parsing needs to know of a column. */
 struct csv_spec {
     enum csv_mode mode;
-    bool must;     /**< a cell that is no number is an error */
-    size_t slot;   /**< position among the columns that are stored in this pass */
+    bool must;   /**< a cell that is no number is an error */
+    size_t slot; /**< position among the columns that are stored in this pass */
 };
 
 /** An infinite number met in a column (an error only when the column turns out to be numeric). */
@@ -69,20 +69,20 @@ struct csv_place {
 enum { CSV_PLACES = 16 };
 
 struct csv_piece {
-    const char *begin, *end;  /**< whole records; *end is a line feed or the beginning of the next piece */
-    size_t line_feeds;        /**< in begin..end */
-    size_t capacity, rows;    /**< room for rows; rows found */
-    uint64_t *cells;          /**< [slots * capacity], column by column */
-    uint32_t *flags;          /**< [slots] or-ed NUMBER_ flags */
-    uint8_t *words;           /**< [slots] a number column met a word */
+    const char *begin, *end; /**< whole records; *end is a line feed or the beginning of the next piece */
+    size_t line_feeds;       /**< in begin..end */
+    size_t capacity, rows;   /**< room for rows; rows found */
+    uint64_t *cells;         /**< [slots * capacity], column by column */
+    uint32_t *flags;         /**< [slots] or-ed NUMBER_ flags */
+    uint8_t *words;          /**< [slots] a number column met a word */
     struct csv_place infinite[CSV_PLACES];
     int infinites;
-    const char *bad;          /**< where the first error is; NULL: none */
+    const char *bad; /**< where the first error is; NULL: none */
     char message[400];
 };
 
 struct csv_parse {
-    const char *window;       /**< offsets are relative to this */
+    const char *window; /**< offsets are relative to this */
     char delimiter;
     size_t columns;
     const struct csv_spec *spec;

@@ -26,7 +26,8 @@ static __attribute__((format(printf, 3, 4))) void fault(struct csv_piece *piece,
 }
 
 /* A cell of a number column that is not simply a number before a delimiter. */
-static double odd_number(const struct csv_parse *c, struct csv_piece *piece, size_t column, const struct cell *cell, uint32_t *flags)
+static double odd_number(const struct csv_parse *c, struct csv_piece *piece, size_t column, const struct cell *cell,
+                         uint32_t *flags)
 {
     double v;
     *flags = 0;
@@ -37,8 +38,8 @@ static double odd_number(const struct csv_parse *c, struct csv_piece *piece, siz
         return v;
     if (spec->must) {
         int shown = cell->size < 60 ? (int)cell->size : 60;
-        fault(piece, cell->text, "cell '%.*s' of numeric column '%.100s' is no number; correct it or change the column's type", shown,
-              cell->text, c->name[column]);
+        fault(piece, cell->text, "cell '%.*s' of numeric column '%.100s' is no number; correct it or change the column's type",
+              shown, cell->text, c->name[column]);
     }
     piece->words[spec->slot] = 1;
     return NAN;

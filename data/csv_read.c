@@ -32,11 +32,11 @@ struct reader {
     struct missing_words missing;
     char *buffer;
     size_t capacity, have;
-    size_t line;           /* of buffer[0] */
+    size_t line; /* of buffer[0] */
     struct csv_piece piece[PIECES];
-    uint64_t *cells;       /* of all pieces */
+    uint64_t *cells; /* of all pieces */
     size_t cells_capacity;
-    uint32_t *flags;       /* [PIECES * columns] */
+    uint32_t *flags; /* [PIECES * columns] */
     uint8_t *words;
     size_t slots;
     struct infinite infinite[64];
@@ -88,8 +88,9 @@ asx_st data_check_names(const struct data_options *o, const char *file, char *co
         if (there)
             continue;
         const char *nearest = columns <= 5000 ? err_nearest(o->types[i].name, (const char *const *)name, columns) : NULL;
-        return err_at(err, ASX_E_INVAL, file, 0, 0, nearest ? "a type is given for column '%.100s', which is not there; did you mean '%.100s'?"
-                                                            : "a type is given for column '%.100s', which is not there; remove it",
+        return err_at(err, ASX_E_INVAL, file, 0, 0,
+                      nearest ? "a type is given for column '%.100s', which is not there; did you mean '%.100s'?"
+                              : "a type is given for column '%.100s', which is not there; remove it",
                       o->types[i].name, nearest);
     }
     return ASX_OK;
@@ -118,13 +119,16 @@ static asx_st sniff(struct reader *r, struct asx_err *err)
         if (!st)
             st = csv_sniff(r->o, r->source->name, sample, got, whole, r->mem, &r->layout, &enough, err);
         if (!st && !enough && !whole && want >= SAMPLE_MOST)
-            st = err_at(err, ASX_E_DATA, r->source->name, 1, 1, "a row is longer than %d MiB; check quotes and line ends", SAMPLE_MOST >> 20);
+            st = err_at(err, ASX_E_DATA, r->source->name, 1, 1, "a row is longer than %d MiB; check quotes and line ends",
+                        SAMPLE_MOST >> 20);
         mem_free(sample);
     }
     if (!st && r->layout.columns == 0)
-        st = err_at(err, ASX_E_DATA, r->source->name, 0, 0, "the file holds no table, only blank lines; give a table with at least one row");
+        st = err_at(err, ASX_E_DATA, r->source->name, 0, 0,
+                    "the file holds no table, only blank lines; give a table with at least one row");
     if (!st && !enough && r->layout.sample_rows == 0 && r->layout.header)
-        st = err_at(err, ASX_E_DATA, r->source->name, 2, 0, "there is a header but no data row; give a table with at least one row");
+        st =
+            err_at(err, ASX_E_DATA, r->source->name, 2, 0, "there is a header but no data row; give a table with at least one row");
     return st;
 }
 
@@ -398,7 +402,8 @@ static asx_st refuse_infinite(const struct reader *r, struct asx_err *err)
             }
         }
         return err_at(err, ASX_E_DATA, r->source->name, line, at,
-                      "numeric column '%.100s' holds an infinite number; leave the cell empty if the value is missing", r->layout.name[j]);
+                      "numeric column '%.100s' holds an infinite number; leave the cell empty if the value is missing",
+                      r->layout.name[j]);
     }
     return ASX_OK;
 }
@@ -409,14 +414,16 @@ static void tell(const struct reader *r, const struct event_sink *sink)
     if (s->kept < s->seen)
         event_send(sink, EVENT_WARNING, "data.sampled", "%zu of %zu rows were kept, as many as the limits allow", s->kept, s->seen);
     if (s->rounded_columns)
-        event_send(sink, EVENT_WARNING, "data.rounded", "%zu numeric columns are stored with 24 bits for lack of memory", s->rounded_columns);
+        event_send(sink, EVENT_WARNING, "data.rounded", "%zu numeric columns are stored with 24 bits for lack of memory",
+                   s->rounded_columns);
 }
 
 static asx_st build(struct reader *r, const struct event_sink *sink, struct asx_frame **out, struct asx_err *err)
 {
     if (r->store.kept == 0)
-        return r->store.seen ? err_set(err, ASX_E_LIMIT, "no row of '%s' fits the memory limit; raise it", r->source->name)
-                             : err_at(err, ASX_E_DATA, r->source->name, 0, 0, "there is no data row; give a table with at least one row");
+        return r->store.seen
+                   ? err_set(err, ASX_E_LIMIT, "no row of '%s' fits the memory limit; raise it", r->source->name)
+                   : err_at(err, ASX_E_DATA, r->source->name, 0, 0, "there is no data row; give a table with at least one row");
     if (r->store.kept >= UINT32_MAX)
         return err_set(err, ASX_E_UNSUPPORTED, "'%s' has more than %u rows; split it", r->source->name, UINT32_MAX - 1);
     struct asx_frame *frame = frame_create(r->mem, r->store.kept);
@@ -461,8 +468,8 @@ asx_st csv_read(const struct data_options *o, struct source *source, struct mem 
         st = build(&r, sink, out, err);
     if (!st)
         tell(&r, sink);
-    *facts = (struct data_read_facts){source->size, r.store.seen, r.store.kept, r.layout.delimiter, r.layout.header, passes,
-                                      r.store.rounded_columns, "csv"};
+    *facts = (struct data_read_facts){
+        source->size, r.store.seen, r.store.kept, r.layout.delimiter, r.layout.header, passes, r.store.rounded_columns, "csv"};
     store_clear(&r.store);
     csv_layout_clear(&r.layout);
     mem_free(r.spec);

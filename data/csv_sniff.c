@@ -24,7 +24,8 @@ asx_st csv_check_text(const char *file, const char *p, size_t n, bool first, str
         int line = 0, column = 0;
         if (first)
             csv_place_of(p, 1, nul, &line, &column);
-        return err_at(err, ASX_E_DATA, file, line, column, "the file holds NUL bytes, so it is no text; check that it is the right file");
+        return err_at(err, ASX_E_DATA, file, line, column,
+                      "the file holds NUL bytes, so it is no text; check that it is the right file");
     }
     return ASX_OK;
 }
@@ -119,11 +120,11 @@ static char find_delimiter(const struct data_options *o, const char *file, const
 struct sample {
     const char *file, *text, *end;
     bool whole;
-    struct cell *cell;   /* [rows][columns] */
+    struct cell *cell; /* [rows][columns] */
     size_t rows, columns;
-    const char *second;  /* behind the first record */
-    const char *stop;    /* behind the last record */
-    size_t start;        /* of the first record */
+    const char *second; /* behind the first record */
+    const char *stop;   /* behind the last record */
+    size_t start;       /* of the first record */
     size_t first_line, second_line;
 };
 
@@ -274,7 +275,8 @@ static asx_st name_columns(const struct sample *s, struct csv_layout *l, struct 
         } else if (seen.n == before) {
             int line, column;
             csv_place_of(s->text, 1, cell_at(s, 0, j)->text, &line, &column);
-            st = err_at(err, ASX_E_DATA, s->file, line, column, "column name '%.100s' is used twice; rename one of the columns", l->name[j]);
+            st = err_at(err, ASX_E_DATA, s->file, line, column, "column name '%.100s' is used twice; rename one of the columns",
+                        l->name[j]);
         }
     }
     dict_clear(&seen);

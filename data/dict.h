@@ -12,9 +12,9 @@
 
 struct dict {
     struct mem *mem;
-    size_t n, slots, cap;      /**< entries; size of the table (a power of two); room in `start` */
+    size_t n, slots, cap; /**< entries; size of the table (a power of two); room in `start` */
     struct dict_slot *slot;
-    uint64_t *start;           /**< [n + 1] where each text begins in `bytes` */
+    uint64_t *start; /**< [n + 1] where each text begins in `bytes` */
     char *bytes;
     size_t bytes_cap;
 };

@@ -24,10 +24,10 @@ struct distinct {
     struct mem *mem;
     struct distinct_entry *entry; /**< [slots], count 0 = free; NULL once the sketch has taken over */
     size_t slots, n;
-    uint64_t *least;              /**< [2 * K] hashes of the sketch */
+    uint64_t *least; /**< [2 * K] hashes of the sketch */
     size_t kept;
     uint64_t threshold;
-    bool failed;                  /**< out of memory */
+    bool failed; /**< out of memory */
 };
 
 void distinct_init(struct distinct *, struct mem *);

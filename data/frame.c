@@ -183,8 +183,8 @@ asx_st frame_take_sparse(struct asx_frame *frame, const struct asx_csr *csr, str
         drop(csr->indptr);
         drop(csr->indices);
         drop(csr->values);
-        return err_set(err, ASX_E_INVAL, "a sparse part of %zu rows does not fit a table of %zu; give both the same rows", csr->rows,
-                       frame->rows);
+        return err_set(err, ASX_E_INVAL, "a sparse part of %zu rows does not fit a table of %zu; give both the same rows",
+                       csr->rows, frame->rows);
     }
     f->sparse = *csr;
     frame->sparse = &f->sparse;
@@ -353,14 +353,14 @@ static struct levels *levels_get(struct levels *l)
     return l;
 }
 
-#define TAKE(field, type)                                                                                                        \
-    do {                                                                                                                         \
-        type *to = mem_array(mem, n, sizeof *to);                                                                                \
-        if (!to)                                                                                                                 \
-            return false;                                                                                                        \
-        for (size_t i = 0; i < n; i++)                                                                                           \
-            to[i] = from->field[row[i]];                                                                                         \
-        c->field = to;                                                                                                           \
+#define TAKE(field, type)                                                                                                          \
+    do {                                                                                                                           \
+        type *to = mem_array(mem, n, sizeof *to);                                                                                  \
+        if (!to)                                                                                                                   \
+            return false;                                                                                                          \
+        for (size_t i = 0; i < n; i++)                                                                                             \
+            to[i] = from->field[row[i]];                                                                                           \
+        c->field = to;                                                                                                             \
     } while (0)
 
 static bool take_strings(const struct asx_column *from, const uint32_t *row, size_t n, struct mem *mem, struct asx_column *c)
@@ -473,7 +473,8 @@ asx_st frame_select(const struct asx_frame *from, const int32_t *column, size_t 
     asx_st st = f ? ASX_OK : nomem(from, err);
     for (size_t j = 0; !st && j < n; j++) {
         if (column[j] < 0 || (size_t)column[j] >= from->columns) {
-            st = err_set(err, ASX_E_INVAL, "column %d is beyond the table's %zu columns; give columns that exist", column[j], from->columns);
+            st = err_set(err, ASX_E_INVAL, "column %d is beyond the table's %zu columns; give columns that exist", column[j],
+                         from->columns);
             break;
         }
         struct own own = own_of(from)->own[column[j]];
@@ -500,10 +501,12 @@ asx_st frame_select(const struct asx_frame *from, const int32_t *column, size_t 
     return ASX_OK;
 }
 
-asx_st frame_join(const struct asx_frame *left, const struct asx_frame *right, struct mem *mem, struct asx_frame **out, struct asx_err *err)
+asx_st frame_join(const struct asx_frame *left, const struct asx_frame *right, struct mem *mem, struct asx_frame **out,
+                  struct asx_err *err)
 {
     if (left->rows != right->rows)
-        return err_set(err, ASX_E_INVAL, "tables of %zu and %zu rows cannot stand side by side; give equal numbers", left->rows, right->rows);
+        return err_set(err, ASX_E_INVAL, "tables of %zu and %zu rows cannot stand side by side; give equal numbers", left->rows,
+                       right->rows);
     struct asx_frame *f = frame_create(mem, left->rows);
     asx_st st = f ? ASX_OK : nomem(left, err);
     for (size_t j = 0; !st && j < left->columns + right->columns; j++) {
@@ -582,7 +585,9 @@ uint64_t frame_bytes(const struct asx_frame *f)
             bytes += f->rows * sizeof *c->code + c->levels * sizeof *c->level;
             bytes += own_of(f)->own[j].levels->bytes ? mem_size(own_of(f)->own[j].levels->bytes) : 0;
             break;
-        case ASX_STORE_STRING: bytes += (f->rows + 1) * sizeof *c->offset + c->offset[f->rows] + (c->missing ? f->rows / 8 : 0); break;
+        case ASX_STORE_STRING:
+            bytes += (f->rows + 1) * sizeof *c->offset + c->offset[f->rows] + (c->missing ? f->rows / 8 : 0);
+            break;
         }
     }
     if (f->sparse)

@@ -82,7 +82,8 @@ asx_st frame_select(const struct asx_frame *from, const int32_t *column, size_t 
                     struct asx_err *);
 
 /** A view of the columns of `left`, then `right`; it holds references to both. E_DATA for a name that both have. Dense tables only. */
-asx_st frame_join(const struct asx_frame *left, const struct asx_frame *right, struct mem *mem, struct asx_frame **out, struct asx_err *err);
+asx_st frame_join(const struct asx_frame *left, const struct asx_frame *right, struct mem *mem, struct asx_frame **out,
+                  struct asx_err *err);
 
 /** Were the days of this datetime column written before the months (DD/MM/YYYY)? */
 bool frame_day_first(const struct asx_frame *, int column);

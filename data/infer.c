@@ -112,7 +112,8 @@ static asx_st misfit(const struct infer_input *in, size_t level, const char *wha
     size_t row = 0;
     while (row < in->rows && in->code[row] != (int32_t)level)
         row++;
-    return err_at(err, ASX_E_DATA, in->file, 0, 0, "cell '%.60s' in data row %zu of column '%s' is %s; correct it or change the type of the column",
+    return err_at(err, ASX_E_DATA, in->file, 0, 0,
+                  "cell '%.60s' in data row %zu of column '%s' is %s; correct it or change the type of the column",
                   dict_text(in->dict, level), row + 1, in->name, what);
 }
 

@@ -26,13 +26,13 @@
 
 /** Cells as collected. `code` is -1 where missing. Both are consumed by infer_column, on failure too. */
 struct infer_input {
-    const char *name;    /**< for errors; not copied */
-    const char *file;    /**< for errors; NULL: none */
+    const char *name; /**< for errors; not copied */
+    const char *file; /**< for errors; NULL: none */
     struct dict *dict;
-    int32_t *code;       /**< [rows], a mem block */
+    int32_t *code; /**< [rows], a mem block */
     size_t rows;
-    enum asx_type type;  /**< wanted, or ASX_TYPES: infer */
-    int day_first;       /**< 0 find out, 1 month first, 2 day first */
+    enum asx_type type; /**< wanted, or ASX_TYPES: infer */
+    int day_first;      /**< 0 find out, 1 month first, 2 day first */
     struct mem *mem;
 };
 

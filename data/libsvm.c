@@ -31,7 +31,8 @@ struct svm {
 
 static asx_st nomem(const struct svm *s, struct asx_err *err)
 {
-    return err_set(err, ASX_E_NOMEM, "'%s' does not fit in memory (after %zu rows); raise the memory limit", s->lines.source->name, s->seen);
+    return err_set(err, ASX_E_NOMEM, "'%s' does not fit in memory (after %zu rows); raise the memory limit", s->lines.source->name,
+                   s->seen);
 }
 
 static asx_st fault(const struct svm *s, const char *line, const char *at, struct asx_err *err, const char *what)
@@ -108,7 +109,8 @@ static bool at_end(const char *p, const char *end)
 }
 
 /* One "index:value" at p. */
-static const char *pair(struct svm *s, const char *line, const char *p, int32_t *last, int64_t *cell, bool keep, struct asx_err *err)
+static const char *pair(struct svm *s, const char *line, const char *p, int32_t *last, int64_t *cell, bool keep,
+                        struct asx_err *err)
 {
     double v;
     uint32_t flags;
@@ -125,8 +127,9 @@ static const char *pair(struct svm *s, const char *line, const char *p, int32_t 
         return NULL;
     }
     if (index <= *last) {
-        fault(s, line, start, err, index == *last ? "an index comes twice in a row; give each index once"
-                                                  : "indices do not ascend within the row; sort them");
+        fault(s, line, start, err,
+              index == *last ? "an index comes twice in a row; give each index once"
+                             : "indices do not ascend within the row; sort them");
         return NULL;
     }
     const char *q = number_scan(p + 1, &v, &flags);

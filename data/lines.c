@@ -47,7 +47,8 @@ asx_st lines_more(struct lines *l, struct asx_err *err)
         if (l->have == l->capacity) {
             size_t capacity = l->capacity ? l->capacity * 2 : WINDOW;
             if (capacity > MOST)
-                return err_at(err, ASX_E_DATA, name, (int)l->line + 1, 0, "a line is longer than %d MiB; check the line ends", MOST >> 20);
+                return err_at(err, ASX_E_DATA, name, (int)l->line + 1, 0, "a line is longer than %d MiB; check the line ends",
+                              MOST >> 20);
             char *bigger = mem_realloc(l->mem, l->buffer, capacity + SCAN_PAD);
             if (!bigger)
                 return err_set(err, ASX_E_NOMEM, "no memory to read '%s'; raise the memory limit", name);

@@ -8,9 +8,9 @@
 struct lines {
     struct source *source;
     struct mem *mem;
-    char *buffer;          /**< the window; may be written to */
+    char *buffer; /**< the window; may be written to */
     size_t capacity, have, used;
-    size_t line;           /**< of the line last given, from 1 */
+    size_t line; /**< of the line last given, from 1 */
     bool last, first;
 };
 

@@ -123,10 +123,10 @@ struct affine_model {
     size_t raw_cols;             /**< columns the raw matrix must have */
     size_t dense, masks, sparse; /**< parts; cols = their sum */
     size_t cols;
-    int32_t *raw_of;             /**< [dense + sparse] column of the raw matrix */
-    int32_t *mask_of;            /**< [masks] dense column */
-    int32_t *of_raw;             /**< [raw_cols] column of z (mask columns aside); -1: not used */
-    int32_t *mask_at;            /**< [dense] column of z that is its mask; -1: none */
+    int32_t *raw_of;               /**< [dense + sparse] column of the raw matrix */
+    int32_t *mask_of;              /**< [masks] dense column */
+    int32_t *of_raw;               /**< [raw_cols] column of z (mask columns aside); -1: not used */
+    int32_t *mask_at;              /**< [dense] column of z that is its mask; -1: none */
     double *fill, *centre, *scale; /**< [cols] */
 };
 

@@ -107,7 +107,8 @@ struct job {
     bool *failed;
 };
 
-static const char *const at_random_not_seen = "completely at random, as far as the data shows (missing not at random cannot be told from data)";
+static const char *const at_random_not_seen =
+    "completely at random, as far as the data shows (missing not at random cannot be told from data)";
 
 static void note(void *arg, size_t j, int worker)
 {

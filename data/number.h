@@ -16,9 +16,9 @@
 
 /** What the text of a number was like; bits of a column's cells are or-ed together. */
 enum {
-    NUMBER_FRACTION = 1, /**< not a whole number below 2^24: f32 does not hold it exactly */
-    NUMBER_LONG = 2,     /**< a fraction of more than 6 significant digits, or outside 1e-30..1e30 */
-    NUMBER_LEAD0 = 4,    /**< digits only, more than one, the first a zero ("007") */
+    NUMBER_FRACTION = 1,   /**< not a whole number below 2^24: f32 does not hold it exactly */
+    NUMBER_LONG = 2,       /**< a fraction of more than 6 significant digits, or outside 1e-30..1e30 */
+    NUMBER_LEAD0 = 4,      /**< digits only, more than one, the first a zero ("007") */
     NUMBER_NOT_DIGITS = 8, /**< something beside digits: sign, point, exponent */
     NUMBER_INFINITE = 16,  /**< an infinity, in words or by overflow */
     NUMBER_WIDTH = 32      /**< NUMBER_WIDTH << min(bytes, 26): how long the text was */

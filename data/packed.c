@@ -139,7 +139,8 @@ static asx_st layout(struct pack *k, struct asx_err *err)
             enum asx_colkind what = block_kind(b, at);
             char name[32];
             if (what == ASX_COL_CODE)
-                return err_set(err, ASX_E_UNSUPPORTED, "column '%.100s' holds category codes; expand them before products are taken",
+                return err_set(err, ASX_E_UNSUPPORTED,
+                               "column '%.100s' holds category codes; expand them before products are taken",
                                block_name(b, at, name, sizeof name));
             size_t to = b->layout == ASX_LAYOUT_CSR ? p->dense + sparse++ : dense++;
             if (!raw_of)
@@ -243,9 +244,10 @@ out:
         return ASX_OK;
     }
     packed_free(p);
-    return st == ASX_E_NOMEM ? err_set(err, st, "a matrix of %zu rows and %zu columns does not fit in memory; raise the memory limit",
-                                       raw->rows, raw->cols)
-                             : st;
+    return st == ASX_E_NOMEM
+               ? err_set(err, st, "a matrix of %zu rows and %zu columns does not fit in memory; raise the memory limit", raw->rows,
+                         raw->cols)
+               : st;
 }
 
 void packed_free(struct asx_packed *p)

@@ -19,8 +19,8 @@ struct job {
     struct profile *p;
     const struct asx_frame *frame;
     const struct binned *b;
-    const uint8_t *label;  /* [rows] class, 255 missing; NULL: numbers */
-    const double *value;   /* [rows] */
+    const uint8_t *label; /* [rows] class, 255 missing; NULL: numbers */
+    const double *value;  /* [rows] */
     int classes;
 };
 

@@ -41,8 +41,8 @@ static void scan_sparse(const char *p, size_t n, struct data_prescan *s)
     s->frame_bytes = s->rows * 16 + s->cells * 8;
 }
 
-static asx_st scan_table(const struct data_options *o, const char *path, const char *sample, size_t got, bool whole, struct data_prescan *s,
-                         struct asx_err *err)
+static asx_st scan_table(const struct data_options *o, const char *path, const char *sample, size_t got, bool whole,
+                         struct data_prescan *s, struct asx_err *err)
 {
     struct csv_layout l;
     bool enough;
@@ -52,7 +52,8 @@ static asx_st scan_table(const struct data_options *o, const char *path, const c
     double words = 0, row_bytes = 0;
     for (size_t j = 0; l.words && j < l.columns; j++) {
         words += l.words[j];
-        row_bytes += l.words[j] || !(l.flags[j] & NUMBER_FRACTION) || (s->file_bytes > 32u << 20 && !(l.flags[j] & NUMBER_LONG)) ? 4 : 8;
+        row_bytes +=
+            l.words[j] || !(l.flags[j] & NUMBER_FRACTION) || (s->file_bytes > 32u << 20 && !(l.flags[j] & NUMBER_LONG)) ? 4 : 8;
     }
     s->columns = (double)l.columns;
     s->numeric = l.columns ? 1 - words / (double)l.columns : 0;

@@ -17,8 +17,8 @@ struct work {
     struct profile *p;
     unsigned flags;
     struct mem *mem;
-    uint64_t *content;  /* [columns] hash of the cells, for duplicates */
-    bool *failed;       /* [columns] */
+    uint64_t *content; /* [columns] hash of the cells, for duplicates */
+    bool *failed;      /* [columns] */
 };
 
 static uint64_t bits_of(double v)
@@ -329,8 +329,8 @@ static void target_facts(struct profile *p, const struct asx_frame *frame, int t
     p->target.classes = f->distinct;
     bool number = c->type == ASX_NUMERIC || c->type == ASX_DATETIME;
     /* many distinct numbers, or fractions among more than a few: a quantity */
-    p->target.looks_regression = number && (f->distinct > 100 || (!f->integral && f->distinct > 10) ||
-                                            (f->distinct > 20 && f->distinct * 10 > present));
+    p->target.looks_regression =
+        number && (f->distinct > 100 || (!f->integral && f->distinct > 10) || (f->distinct > 20 && f->distinct * 10 > present));
     p->target.looks_classes = !p->target.looks_regression;
     if (f->distinct == 0 || f->distinct > 100)
         return;
@@ -373,7 +373,8 @@ asx_st profile_make(const struct asx_frame *frame, int target, const struct data
     struct work w = {.frame = frame, .p = p, .flags = flags, .mem = mem};
     asx_st st = ASX_E_NOMEM;
     if (target >= (int)n)
-        return mem_free(p), err_set(err, ASX_E_INVAL, "target column %d is beyond the table's %zu columns; name one of them", target, n);
+        return mem_free(p),
+               err_set(err, ASX_E_INVAL, "target column %d is beyond the table's %zu columns; name one of them", target, n);
     if (p) {
         p->columns = n;
         p->rows = frame->rows;

@@ -13,9 +13,9 @@
 #ifndef ASSAY_DATA_PROFILE_H
 #define ASSAY_DATA_PROFILE_H
 
+#include "base/file.h"
 #include "data/frame.h"
 #include "data/par.h"
-#include "base/file.h"
 #include <jansson.h>
 
 enum { PROFILE_TOP = 5 };
@@ -29,30 +29,30 @@ struct profile_top {
 /** What is known of a column beside struct asx_column_facts. */
 struct profile_column {
     struct profile_top top[PROFILE_TOP]; /**< by count descending, then by value; text NULL ends the list */
-    int duplicate_of;        /**< role DUPLICATE: the earlier equal column; else -1 */
-    int missing_with;        /**< column its missingness depends on most, or -1 */
-    double missing_strength; /**< Cramer's V with it, 0..1 */
-    const char *missingness; /**< the note; NULL when no cell is missing */
-    char *missingness_text;  /**< owner of the note when it was made for this column */
-    double predicts_target;  /**< share of target variation this feature alone explains on held-out rows, 0..1; NaN unknown */
+    int duplicate_of;                    /**< role DUPLICATE: the earlier equal column; else -1 */
+    int missing_with;                    /**< column its missingness depends on most, or -1 */
+    double missing_strength;             /**< Cramer's V with it, 0..1 */
+    const char *missingness;             /**< the note; NULL when no cell is missing */
+    char *missingness_text;              /**< owner of the note when it was made for this column */
+    double predicts_target; /**< share of target variation this feature alone explains on held-out rows, 0..1; NaN unknown */
 };
 
 /** Facts about the target. */
 struct profile_target {
-    int column;              /**< -1: none named */
+    int column; /**< -1: none named */
     size_t missing;
-    size_t classes;          /**< distinct values */
-    double minority;         /**< share of the rarest class, when there are at most 100 classes; else NaN */
-    bool looks_regression;   /**< numeric with many distinct values */
-    bool looks_classes;      /**< few distinct values, or not a number */
+    size_t classes;        /**< distinct values */
+    double minority;       /**< share of the rarest class, when there are at most 100 classes; else NaN */
+    bool looks_regression; /**< numeric with many distinct values */
+    bool looks_classes;    /**< few distinct values, or not a number */
 };
 
 struct profile {
-    struct asx_profile facts;       /**< facts.column [frame->columns]; roles are FEATURE, CONSTANT, DUPLICATE, ID, TARGET */
-    struct profile_column *column;  /**< [columns] */
+    struct asx_profile facts;      /**< facts.column [frame->columns]; roles are FEATURE, CONSTANT, DUPLICATE, ID, TARGET */
+    struct profile_column *column; /**< [columns] */
     struct profile_target target;
     size_t columns, rows;
-    struct asx_column_facts *own;   /**< storage of facts.column */
+    struct asx_column_facts *own; /**< storage of facts.column */
 };
 
 /** From this share on, a feature that explains the target alone is worth a warning. */
@@ -74,8 +74,8 @@ enum {
  * @owns   *out is the caller's: profile_free; borrows nothing of `frame` afterwards
  * @cost   one pass a column, columns in parallel
  */
-asx_st profile_make(const struct asx_frame *, int target, const struct data_par *, unsigned flags, struct mem *, struct profile **out,
-                    struct asx_err *);
+asx_st profile_make(const struct asx_frame *, int target, const struct data_par *, unsigned flags, struct mem *,
+                    struct profile **out, struct asx_err *);
 void profile_free(struct profile *);
 
 /** The JSON of `assay profile --json`; NULL when out of memory. The caller owns the reference. */

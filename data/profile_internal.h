@@ -12,11 +12,11 @@ enum { PROFILE_BINS = 64 };
  * rest together, and a last bin for missing cells. Text has one bin for all present cells.
  */
 struct binned {
-    size_t rows;        /**< sampled */
+    size_t rows; /**< sampled */
     const uint32_t *row;
-    size_t columns;     /**< of the frame */
-    uint8_t *bin;       /**< [columns * rows]; 255: missing */
-    uint8_t *bins;      /**< [columns] bins of present cells */
+    size_t columns; /**< of the frame */
+    uint8_t *bin;   /**< [columns * rows]; 255: missing */
+    uint8_t *bins;  /**< [columns] bins of present cells */
 };
 
 /** At most `most` bins (up to 64) a column, at most `sample` rows. Columns in parallel. */

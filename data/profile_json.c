@@ -43,10 +43,10 @@ static json_t *column_json(const struct profile *p, const struct asx_frame *fram
     const struct asx_column *c = &frame->column[j];
     const struct asx_column_facts *f = &p->own[j];
     const struct profile_column *more = &p->column[j];
-    json_t *o = json_pack("{s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:s, s:s?}", "name", c->name, "type", frame_type_name(c->type),
-                          "missing", (json_int_t)f->missing, "distinct", (json_int_t)f->distinct, "min", bound(c, f->min), "max",
-                          bound(c, f->max), "mean", bound(c, f->mean), "std", json_number(f->std), "top", top_json(c, more), "role",
-                          role_names[f->role], "missingness", more->missingness);
+    json_t *o = json_pack("{s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:s, s:s?}", "name", c->name, "type",
+                          frame_type_name(c->type), "missing", (json_int_t)f->missing, "distinct", (json_int_t)f->distinct, "min",
+                          bound(c, f->min), "max", bound(c, f->max), "mean", bound(c, f->mean), "std", json_number(f->std), "top",
+                          top_json(c, more), "role", role_names[f->role], "missingness", more->missingness);
     if (!o)
         return NULL;
     if (c->type == ASX_NUMERIC)
@@ -65,8 +65,9 @@ static json_t *target_json(const struct profile *p, const struct asx_frame *fram
     const struct profile_target *t = &p->target;
     if (t->column < 0)
         return json_null();
-    return json_pack("{s:s, s:I, s:I, s:o, s:s}", "name", frame->column[t->column].name, "missing", (json_int_t)t->missing, "distinct",
-                     (json_int_t)t->classes, "minority", json_number(t->minority), "looks_like", t->looks_regression ? "regress" : "classify");
+    return json_pack("{s:s, s:I, s:I, s:o, s:s}", "name", frame->column[t->column].name, "missing", (json_int_t)t->missing,
+                     "distinct", (json_int_t)t->classes, "minority", json_number(t->minority), "looks_like",
+                     t->looks_regression ? "regress" : "classify");
 }
 
 json_t *profile_json(const struct profile *p, const struct asx_frame *frame)
@@ -78,10 +79,13 @@ json_t *profile_json(const struct profile *p, const struct asx_frame *frame)
             columns = NULL;
         }
     }
-    json_t *o = columns ? json_pack("{s:I, s:o, s:o}", "rows", (json_int_t)p->rows, "columns", columns, "target", target_json(p, frame)) : NULL;
+    json_t *o = columns
+                    ? json_pack("{s:I, s:o, s:o}", "rows", (json_int_t)p->rows, "columns", columns, "target", target_json(p, frame))
+                    : NULL;
     if (o && frame->sparse)
-        json_object_set_new(o, "sparse", json_pack("{s:I, s:o}", "columns", (json_int_t)frame->sparse->cols, "density",
-                                                   json_number(p->facts.density)));
+        json_object_set_new(
+            o, "sparse",
+            json_pack("{s:I, s:o}", "columns", (json_int_t)frame->sparse->cols, "density", json_number(p->facts.density)));
     return o;
 }
 
@@ -173,14 +177,14 @@ void profile_text(const struct profile *p, const struct asx_frame *frame, struct
         if (c->duplicate_of >= 0)
             text_printf(out, "  %s repeats %s\n", frame->column[j].name, frame->column[c->duplicate_of].name);
         if (predicts)
-            text_printf(out, "  %s alone predicts the target (%.3g %% of it): is it known before the target is?\n", frame->column[j].name,
-                        100 * c->predicts_target);
+            text_printf(out, "  %s alone predicts the target (%.3g %% of it): is it known before the target is?\n",
+                        frame->column[j].name, 100 * c->predicts_target);
     }
     const struct profile_target *t = &p->target;
     if (t->column < 0)
         return;
-    text_printf(out, "\ntarget %s: %zu distinct values, %zu missing, looks like a task to %s", frame->column[t->column].name, t->classes,
-                t->missing, t->looks_regression ? "regress" : "classify");
+    text_printf(out, "\ntarget %s: %zu distinct values, %zu missing, looks like a task to %s", frame->column[t->column].name,
+                t->classes, t->missing, t->looks_regression ? "regress" : "classify");
     if (t->minority == t->minority && t->looks_classes)
         text_printf(out, "; rarest class %.3g %%", 100 * t->minority);
     text_puts(out, "\n");

@@ -6,16 +6,17 @@
 #include <math.h>
 #include <strings.h>
 
-typedef asx_st (*read_fn)(const struct data_options *, struct source *, struct mem *, const struct event_sink *, struct asx_frame **,
-                          struct data_read_facts *, struct asx_err *);
+typedef asx_st (*read_fn)(const struct data_options *, struct source *, struct mem *, const struct event_sink *,
+                          struct asx_frame **, struct data_read_facts *, struct asx_err *);
 
 static read_fn format_of(const char *path)
 {
     static const struct {
         const char *extension;
         read_fn read;
-    } format[] = {{".csv", csv_read}, {".tsv", csv_read}, {".txt", csv_read}, {".tab", csv_read}, {".data", csv_read},
-                  {".arff", arff_read}, {".libsvm", libsvm_read}, {".svm", libsvm_read}, {".svmlight", libsvm_read}};
+    } format[] = {{".csv", csv_read},       {".tsv", csv_read},    {".txt", csv_read},
+                  {".tab", csv_read},       {".data", csv_read},   {".arff", arff_read},
+                  {".libsvm", libsvm_read}, {".svm", libsvm_read}, {".svmlight", libsvm_read}};
     const char *dot = strrchr(path, '.');
     if (strcmp(path, "-") == 0 || strcmp(path, "standard input") == 0 || strncmp(path, "/dev/", 5) == 0)
         return csv_read;
@@ -28,7 +29,8 @@ static read_fn format_of(const char *path)
 
 static asx_st unknown_format(const char *path, struct asx_err *err)
 {
-    return err_at(err, ASX_E_UNSUPPORTED, path, 0, 0, "files of this kind are not read; give .csv, .tsv, .txt, .arff, .libsvm or .svm");
+    return err_at(err, ASX_E_UNSUPPORTED, path, 0, 0,
+                  "files of this kind are not read; give .csv, .tsv, .txt, .arff, .libsvm or .svm");
 }
 
 static asx_st read_source(const struct data_options *o, read_fn read, struct source *source, struct mem *mem,
@@ -42,8 +44,8 @@ static asx_st read_source(const struct data_options *o, read_fn read, struct sou
     return st;
 }
 
-asx_st data_read(const struct data_options *o, const char *path, struct mem *mem, const struct event_sink *sink, struct asx_frame **out,
-                 struct asx_err *err)
+asx_st data_read(const struct data_options *o, const char *path, struct mem *mem, const struct event_sink *sink,
+                 struct asx_frame **out, struct asx_err *err)
 {
     struct source source;
     asx_st st = source_open(&source, path, mem, err);

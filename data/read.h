@@ -29,14 +29,14 @@ struct data_type {
 
 /** What a read found and did. */
 struct data_read_facts {
-    uint64_t file_bytes;  /**< bytes read (of one pass) */
-    size_t rows_seen;     /**< data rows in the file */
-    size_t rows_kept;     /**< rows in the frame */
-    char delimiter;       /**< delimited text; 0 otherwise */
-    bool header;          /**< names came from the file */
-    int passes;           /**< times the file was read */
-    size_t rounded;       /**< numeric columns stored as f32 for lack of memory */
-    const char *format;   /**< "csv", "arff", "libsvm" */
+    uint64_t file_bytes; /**< bytes read (of one pass) */
+    size_t rows_seen;    /**< data rows in the file */
+    size_t rows_kept;    /**< rows in the frame */
+    char delimiter;      /**< delimited text; 0 otherwise */
+    bool header;         /**< names came from the file */
+    int passes;          /**< times the file was read */
+    size_t rounded;      /**< numeric columns stored as f32 for lack of memory */
+    const char *format;  /**< "csv", "arff", "libsvm" */
 };
 
 /** All zero is the default. Borrowed for the time of the call. */
@@ -46,15 +46,15 @@ struct data_options {
     const char *const *missing;    /**< words added to the defaults; NULL-terminated or NULL */
     const struct data_type *types; /**< overrides; a name that is not in the file is E_INVAL, unless `lenient` */
     size_t n_types;
-    bool lenient;                  /**< overrides of absent columns are ignored */
-    const char *const *keep;       /**< only these columns are stored; NULL-terminated; NULL: all */
-    const char *const *ignore;     /**< these are not stored; NULL-terminated or NULL */
-    const char *const *exact;      /**< numeric columns always stored as f64 (target, weights) */
-    size_t max_rows;               /**< 0: all; more rows than that are sampled */
-    uint64_t byte_budget;          /**< of the frame; 0: the account's limit only */
-    uint64_t seed;                 /**< of the row sample */
+    bool lenient;              /**< overrides of absent columns are ignored */
+    const char *const *keep;   /**< only these columns are stored; NULL-terminated; NULL: all */
+    const char *const *ignore; /**< these are not stored; NULL-terminated or NULL */
+    const char *const *exact;  /**< numeric columns always stored as f64 (target, weights) */
+    size_t max_rows;           /**< 0: all; more rows than that are sampled */
+    uint64_t byte_budget;      /**< of the frame; 0: the account's limit only */
+    uint64_t seed;             /**< of the row sample */
     struct data_par par;
-    bool (*stop)(void *arg);       /**< true: give up with ASX_STOPPED */
+    bool (*stop)(void *arg); /**< true: give up with ASX_STOPPED */
     void *stop_arg;
     struct data_read_facts *facts; /**< out; NULL: not wanted */
 };
@@ -77,8 +77,8 @@ extern const char *const data_missing_words[];
  *         E_UNSUPPORTED: known formats that are not read (sparse ARFF, compressed files); ASX_STOPPED
  * @thread any; the same frame for any thread count
  */
-asx_st data_read(const struct data_options *, const char *path, struct mem *, const struct event_sink *,
-                 struct asx_frame **out, struct asx_err *);
+asx_st data_read(const struct data_options *, const char *path, struct mem *, const struct event_sink *, struct asx_frame **out,
+                 struct asx_err *);
 
 /** As data_read for text in memory; `name` stands for the file in errors and its extension gives the format. */
 asx_st data_read_text(const struct data_options *, const char *name, const void *text, size_t size, struct mem *,

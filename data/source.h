@@ -13,11 +13,11 @@
 #include <assay/ext/status.h>
 
 struct source {
-    const char *name;  /**< for errors */
-    int fd;            /**< -1: text */
+    const char *name; /**< for errors */
+    int fd;           /**< -1: text */
     bool close;
     const char *text;
-    char *spooled;     /**< owner of `text` when it was spooled */
+    char *spooled; /**< owner of `text` when it was spooled */
     uint64_t size, at;
 };
 

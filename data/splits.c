@@ -16,9 +16,9 @@ struct maker {
     struct mem *mem;
     struct asx_err *err;
     int k, repeats;
-    uint32_t *order;  /* [rows] scratch */
-    int32_t *unit;    /* [repeats * rows]; -1: never held out */
-    int32_t *group;   /* [rows] dense numbers, by first appearance */
+    uint32_t *order; /* [rows] scratch */
+    int32_t *unit;   /* [repeats * rows]; -1: never held out */
+    int32_t *group;  /* [rows] dense numbers, by first appearance */
     size_t groups;
 };
 
@@ -92,7 +92,8 @@ static asx_st find_groups(struct maker *m)
     }
     /* a run of equal values is a group, named for now by its first row; a missing cell is a group by itself */
     for (size_t i = 0; i < m->rows; i++)
-        m->group[s[i].row] = i >= missing && i > missing && same_value(&s[i], &s[i - 1]) ? m->group[s[i - 1].row] : (int32_t)s[i].row;
+        m->group[s[i].row] =
+            i >= missing && i > missing && same_value(&s[i], &s[i - 1]) ? m->group[s[i - 1].row] : (int32_t)s[i].row;
     for (size_t i = 0; i < m->rows; i++) {
         if (m->group[i] == (int32_t)i)
             first[i] = (int32_t)m->groups++;
@@ -164,8 +165,8 @@ static asx_st deal_time(struct maker *m, int32_t *unit)
         while (b + 1 < blocks && to < m->rows && s[to].value == s[to - 1].value)
             to++;
         if (to > m->rows || from >= m->rows || (b + 1 < blocks && to >= m->rows))
-            st = err_set(m->err, ASX_E_INVAL, "the time column has too few distinct times for %d folds in order of time; use fewer folds",
-                         m->k);
+            st = err_set(m->err, ASX_E_INVAL,
+                         "the time column has too few distinct times for %d folds in order of time; use fewer folds", m->k);
         for (size_t i = from; i < to && !st; i++)
             unit[s[i].row] = b - 1;
         from = to;
@@ -231,8 +232,8 @@ static asx_st check(struct maker *m)
     if (!holdout && o->folds < 2)
         return err_set(m->err, ASX_E_INVAL, "%d folds cannot be made; give at least 2", o->folds);
     if (m->rows < 2 || (!holdout && m->rows < (size_t)o->folds))
-        return err_set(m->err, ASX_E_INVAL, "%zu rows are too few for validation with %d folds; give more rows or fewer folds", m->rows,
-                       holdout ? 1 : o->folds);
+        return err_set(m->err, ASX_E_INVAL, "%zu rows are too few for validation with %d folds; give more rows or fewer folds",
+                       m->rows, holdout ? 1 : o->folds);
     if (m->rows >= UINT32_MAX)
         return err_set(m->err, ASX_E_UNSUPPORTED, "%zu rows are too many; sample them", m->rows);
     return ASX_OK;

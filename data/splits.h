@@ -17,10 +17,10 @@
 #include <assay/ext/types.h>
 
 struct split_options {
-    int folds;                      /**< k of k-fold, at least 2; 0 with `holdout` */
-    int repeats;                    /**< of k-fold or holdout, each shuffled anew; 0 means 1 */
-    double holdout;                 /**< share of rows held out once, in (0, 1); 0: k-fold */
-    const int32_t *label;           /**< stratify by class; NULL: do not. Ignored with group or time */
+    int folds;            /**< k of k-fold, at least 2; 0 with `holdout` */
+    int repeats;          /**< of k-fold or holdout, each shuffled anew; 0 means 1 */
+    double holdout;       /**< share of rows held out once, in (0, 1); 0: k-fold */
+    const int32_t *label; /**< stratify by class; NULL: do not. Ignored with group or time */
     int classes;
     const struct asx_column *group; /**< rows of equal value stay together; a missing value is a group of its own row */
     const struct asx_column *time;  /**< train on the past, hold out the future; missing counts as earliest */

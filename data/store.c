@@ -120,10 +120,10 @@ struct append {
     const struct csv_piece *piece;
     size_t pieces;
     const struct csv_spec *spec;
-    uint32_t **keep;   /* [pieces] rows kept, NULL: all */
-    size_t *kept;      /* [pieces] */
-    bool *failed;      /* [columns] out of memory */
-    char **scratch;    /* [columns] for doubled quotes */
+    uint32_t **keep; /* [pieces] rows kept, NULL: all */
+    size_t *kept;    /* [pieces] */
+    bool *failed;    /* [columns] out of memory */
+    char **scratch;  /* [columns] for doubled quotes */
 };
 
 static bool append_numbers(struct append *a, struct store_column *c, size_t slot)
@@ -240,7 +240,7 @@ static double projected(const struct store *s)
 
 struct shrink {
     struct store *s;
-    uint32_t *keep, *keep_done;   /* positions among the rows kept so far */
+    uint32_t *keep, *keep_done; /* positions among the rows kept so far */
     size_t n, n_done;
 };
 

@@ -15,11 +15,11 @@
 
 struct store_column {
     enum csv_mode mode;
-    bool exact;        /* numbers are never rounded to f32 */
-    bool failed;       /* a number column met words: to be read again */
-    bool done;         /* complete since an earlier pass */
-    bool wide;         /* numbers are in f64 */
-    uint32_t flags;    /* of all numbers seen */
+    bool exact;     /* numbers are never rounded to f32 */
+    bool failed;    /* a number column met words: to be read again */
+    bool done;      /* complete since an earlier pass */
+    bool wide;      /* numbers are in f64 */
+    uint32_t flags; /* of all numbers seen */
     size_t n, capacity;
     float *f32;
     double *f64;
@@ -32,14 +32,14 @@ struct store {
     struct store_column *column;
     size_t columns;
     struct rng rows;
-    uint64_t threshold;    /* UINT64_MAX: all rows */
-    size_t seen, kept;     /* in this pass */
-    size_t total;          /* rows of a finished pass */
-    size_t max_rows;       /* 0: none */
-    uint64_t budget;       /* 0: none */
-    double expected;       /* rows of the file; 0: unknown */
-    bool narrow;           /* short decimals may be f32 */
-    bool rounded;          /* all decimals are f32 for lack of memory */
+    uint64_t threshold; /* UINT64_MAX: all rows */
+    size_t seen, kept;  /* in this pass */
+    size_t total;       /* rows of a finished pass */
+    size_t max_rows;    /* 0: none */
+    uint64_t budget;    /* 0: none */
+    double expected;    /* rows of the file; 0: unknown */
+    bool narrow;        /* short decimals may be f32 */
+    bool rounded;       /* all decimals are f32 for lack of memory */
     size_t rounded_columns;
 };
 

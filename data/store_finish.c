@@ -76,8 +76,14 @@ static void finish_words(void *arg, size_t j, int worker)
         keep_first(&f->error[worker], j, &err);
         return;
     }
-    struct infer_input in = {.name = f->name[j], .file = f->file, .dict = &c->dict, .code = c->code, .rows = c->n, .mem = f->s->mem,
-                             .type = type ? type->type : ASX_TYPES, .day_first = type ? type->day_first : 0};
+    struct infer_input in = {.name = f->name[j],
+                             .file = f->file,
+                             .dict = &c->dict,
+                             .code = c->code,
+                             .rows = c->n,
+                             .mem = f->s->mem,
+                             .type = type ? type->type : ASX_TYPES,
+                             .day_first = type ? type->day_first : 0};
     c->code = NULL;
     f->status[j] = infer_column(&in, &f->out[j], &err);
     if (f->status[j])
@@ -105,8 +111,8 @@ static asx_st finish_numbers(struct finish *f, size_t j, struct asx_frame *frame
 
 static void drop_output(struct infer_output *o)
 {
-    const void *part[] = {o->column.f64, o->column.f32, o->column.code, o->column.level, o->column.offset, o->column.bytes,
-                          o->column.missing, o->level_bytes};
+    const void *part[] = {o->column.f64,    o->column.f32,   o->column.code,    o->column.level,
+                          o->column.offset, o->column.bytes, o->column.missing, o->level_bytes};
     for (size_t i = 0; i < sizeof part / sizeof part[0]; i++)
         mem_free((void *)(uintptr_t)part[i]);
 }

@@ -27,12 +27,14 @@ static struct asx_frame *sample(void)
     struct asx_frame *f = frame_create(mem, 4);
     ck_assert_int_eq(frame_add_f64(f, "age", ASX_NUMERIC, (double[]){31, NAN, 7, 2.5}, &err), ASX_OK);
     ck_assert_int_eq(frame_add_str(f, "city", FRAME_INFER, (const char *[]){"Rome", NULL, "Oslo", "Rome"}, &err), ASX_OK);
-    ck_assert_int_eq(frame_add_str(f, "day", FRAME_INFER, (const char *[]){"13/04/2015", "01/02/2015", NULL, "02/03/2015"}, &err), ASX_OK);
+    ck_assert_int_eq(frame_add_str(f, "day", FRAME_INFER, (const char *[]){"13/04/2015", "01/02/2015", NULL, "02/03/2015"}, &err),
+                     ASX_OK);
     ck_assert_int_eq(frame_add_str(f, "note", ASX_TEXT, (const char *[]){"a b c", "", NULL, "d"}, &err), ASX_OK);
     ck_assert_int_eq(frame_add_str(f, "ok", FRAME_INFER, (const char *[]){"yes", "no", "no", NULL}, &err), ASX_OK);
     ck_assert_int_eq(frame_add_str(f, "zip", FRAME_INFER, (const char *[]){"01234", "98765", "12345", NULL}, &err), ASX_OK);
     ck_assert_int_eq(frame_add_str(f, "n", FRAME_INFER, (const char *[]){"1.5", "2", "-3e2", NULL}, &err), ASX_OK);
-    ck_assert_int_eq(frame_add_codes(f, "k", ASX_CATEGORICAL, (int32_t[]){0, 1, -1, 0}, (const char *[]){"z", "a"}, 2, &err), ASX_OK);
+    ck_assert_int_eq(frame_add_codes(f, "k", ASX_CATEGORICAL, (int32_t[]){0, 1, -1, 0}, (const char *[]){"z", "a"}, 2, &err),
+                     ASX_OK);
     ck_assert_int_eq(frame_seal(f, &err), ASX_OK);
     return f;
 }

@@ -19,7 +19,8 @@ static double f64[ROWS], truth[ROWS][COLS];
 static float f32[ROWS], wide[ROWS * WIDE], values[ROWS * SPARSE];
 static int32_t i32[ROWS], indices[ROWS * SPARSE];
 static int64_t indptr[ROWS + 1];
-static const uint8_t wide_kind[] = {ASX_COL_INDICATOR, ASX_COL_NUMBER}, int_kind[] = {ASX_COL_NUMBER, ASX_COL_NUMBER, ASX_COL_NUMBER};
+static const uint8_t wide_kind[] = {ASX_COL_INDICATOR, ASX_COL_NUMBER},
+                     int_kind[] = {ASX_COL_NUMBER, ASX_COL_NUMBER, ASX_COL_NUMBER};
 static struct asx_colref ref[DENSE];
 static struct asx_block block[3];
 static struct asx_matrix *raw;
@@ -52,11 +53,12 @@ static void fill(void)
     ref[0] = (struct asx_colref){f64, ASX_F64, 0};
     ref[1] = (struct asx_colref){f32, ASX_F32, 0};
     ref[2] = (struct asx_colref){i32, ASX_I32, 9};
-    block[0] = (struct asx_block){.key = {1, 1}, .layout = ASX_LAYOUT_COLUMNS, .rows = ROWS, .cols = DENSE, .col = ref, .kind = int_kind};
-    block[1] = (struct asx_block){.key = {2, 2}, .layout = ASX_LAYOUT_CSR, .rows = ROWS, .cols = SPARSE,
-                                  .csr = {ROWS, SPARSE, indptr, indices, values}};
-    block[2] = (struct asx_block){.key = {3, 3}, .layout = ASX_LAYOUT_ROWS, .rows = ROWS, .cols = WIDE, .ld = WIDE, .rowmajor = wide,
-                                  .kind = wide_kind};
+    block[0] =
+        (struct asx_block){.key = {1, 1}, .layout = ASX_LAYOUT_COLUMNS, .rows = ROWS, .cols = DENSE, .col = ref, .kind = int_kind};
+    block[1] = (struct asx_block){
+        .key = {2, 2}, .layout = ASX_LAYOUT_CSR, .rows = ROWS, .cols = SPARSE, .csr = {ROWS, SPARSE, indptr, indices, values}};
+    block[2] = (struct asx_block){
+        .key = {3, 3}, .layout = ASX_LAYOUT_ROWS, .rows = ROWS, .cols = WIDE, .ld = WIDE, .rowmajor = wide, .kind = wide_kind};
 }
 
 static void setup(void)
@@ -287,7 +289,8 @@ START_TEST(prepared_rows)
             ck_assert_double_eq_tol((double)z[(i - 10) * ld + c], want, 1e-5);
         }
         for (size_t k = 0; k < p->masks; k++)
-            ck_assert_double_eq((double)z[(i - 10) * ld + p->dense + k], isnan(truth[train[i]][truth_of(p, (size_t)p->mask_of[k])]));
+            ck_assert_double_eq((double)z[(i - 10) * ld + p->dense + k],
+                                isnan(truth[train[i]][truth_of(p, (size_t)p->mask_of[k])]));
     }
     ck_assert_int_eq(affine_model_make(a, mem, &m, &err), ASX_OK);
     dense_apply(a, NULL, 0, ROWS, z, ld);
@@ -385,7 +388,8 @@ END_TEST
 
 START_TEST(extremes)
 {
-    double huge[] = {1e308, -1e308, 5e307, NAN}, tiny[] = {1e-300, 2e-300, 0, 1e-300}, none[] = {NAN, NAN, NAN, NAN}, same[] = {0.1, 0.1, 0.1, 0.1};
+    double huge[] = {1e308, -1e308, 5e307, NAN}, tiny[] = {1e-300, 2e-300, 0, 1e-300}, none[] = {NAN, NAN, NAN, NAN},
+           same[] = {0.1, 0.1, 0.1, 0.1};
     struct asx_colref col[] = {{huge, ASX_F64, 0}, {tiny, ASX_F64, 0}, {none, ASX_F64, 0}, {same, ASX_F64, 0}};
     struct asx_block b = {.layout = ASX_LAYOUT_COLUMNS, .rows = 4, .cols = 4, .col = col};
     const struct asx_block *list[] = {&b};

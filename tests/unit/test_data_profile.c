@@ -74,9 +74,9 @@ START_TEST(facts_and_roles)
     struct asx_frame *f = sample();
     struct profile *p = NULL;
     ck_assert_int_eq(profile_make(f, 4, NULL, 0, mem, &p, &err), ASX_OK);
-    const enum asx_role role[] = {ASX_ROLE_FEATURE, ASX_ROLE_FEATURE, ASX_ROLE_FEATURE, ASX_ROLE_ID, ASX_ROLE_TARGET, ASX_ROLE_FEATURE,
-                                  ASX_ROLE_CONSTANT, ASX_ROLE_FEATURE, ASX_ROLE_DUPLICATE, ASX_ROLE_FEATURE, ASX_ROLE_ID, ASX_ROLE_FEATURE,
-                                  ASX_ROLE_ID};
+    const enum asx_role role[] = {ASX_ROLE_FEATURE, ASX_ROLE_FEATURE,  ASX_ROLE_FEATURE, ASX_ROLE_ID,        ASX_ROLE_TARGET,
+                                  ASX_ROLE_FEATURE, ASX_ROLE_CONSTANT, ASX_ROLE_FEATURE, ASX_ROLE_DUPLICATE, ASX_ROLE_FEATURE,
+                                  ASX_ROLE_ID,      ASX_ROLE_FEATURE,  ASX_ROLE_ID};
     for (size_t j = 0; j < f->columns; j++)
         ck_assert_msg(p->facts.column[j].role == role[j], "%s: %d", f->column[j].name, p->facts.column[j].role);
     ck_assert_int_eq(p->column[8].duplicate_of, 0);
@@ -161,8 +161,8 @@ END_TEST
 START_TEST(chi2)
 {
     /* scipy.stats.chi2.sf */
-    static const double known[][3] = {{3.841458820694124, 1, 0.05},          {10, 3, 0.01856613546304325}, {0.5, 8, 0.999866630349486},
-                                      {100, 8, 4.269159205144943e-18},       {25, 20, 0.2014311049455359}, {1e-3, 1, 0.9747728793699604}};
+    static const double known[][3] = {{3.841458820694124, 1, 0.05},    {10, 3, 0.01856613546304325}, {0.5, 8, 0.999866630349486},
+                                      {100, 8, 4.269159205144943e-18}, {25, 20, 0.2014311049455359}, {1e-3, 1, 0.9747728793699604}};
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         ck_assert_double_eq_tol(profile_chi2_tail(known[i][0], known[i][1]) / known[i][2], 1, 1e-9);
 }

@@ -92,7 +92,9 @@ END_TEST
 
 START_TEST(rfc4180)
 {
-    ck_assert_int_eq(csv("\xEF\xBB\xBF\"na\"\"me\",t\r\n\"a,b\",\"line\nbreak\"\r\n\"say \"\"hi\"\"\",\"\"\r\n\r\nplain,  spaced out \r\n\"NA\",?"), ASX_OK);
+    ck_assert_int_eq(csv("\xEF\xBB\xBF\"na\"\"me\",t\r\n\"a,b\",\"line\nbreak\"\r\n\"say \"\"hi\"\"\",\"\"\r\n\r\nplain,  spaced "
+                         "out \r\n\"NA\",?"),
+                     ASX_OK);
     ck_assert_uint_eq(frame->rows, 4);
     ck_assert_str_eq(frame->column[0].name, "na\"me");
     ck_assert_str_eq(cell("na\"me", 0), "a,b");
@@ -157,7 +159,8 @@ START_TEST(missing_words)
     const char *text = "x\n1\nunknown\n-\n2\n";
     ck_assert_int_eq(csv(text), ASX_OK);
     ck_assert_int_eq(type_of("x"), ASX_CATEGORICAL);
-    ck_assert_int_eq(read_with((struct data_options){.missing = (const char *[]){"unknown", "-", NULL}}, "t.csv", text, strlen(text)), ASX_OK);
+    ck_assert_int_eq(
+        read_with((struct data_options){.missing = (const char *[]){"unknown", "-", NULL}}, "t.csv", text, strlen(text)), ASX_OK);
     ck_assert_int_eq(type_of("x"), ASX_NUMERIC);
     ck_assert_double_nan(num("x", 2));
 }
@@ -207,8 +210,10 @@ START_TEST(overrides)
     ck_assert_int_eq(read_with((struct data_options){.types = date, .n_types = 1}, "t.csv", text, strlen(text)), ASX_E_DATA);
     struct data_type absent[] = {{"bb", ASX_NUMERIC, 0}};
     ck_assert_int_eq(read_with((struct data_options){.types = absent, .n_types = 1}, "t.csv", text, strlen(text)), ASX_E_INVAL);
-    ck_assert_int_eq(read_with((struct data_options){.types = absent, .n_types = 1, .lenient = true}, "t.csv", text, strlen(text)), ASX_OK);
-    ck_assert_int_eq(read_with((struct data_options){.keep = (const char *[]){"b", "a", NULL}}, "t.csv", text, strlen(text)), ASX_OK);
+    ck_assert_int_eq(read_with((struct data_options){.types = absent, .n_types = 1, .lenient = true}, "t.csv", text, strlen(text)),
+                     ASX_OK);
+    ck_assert_int_eq(read_with((struct data_options){.keep = (const char *[]){"b", "a", NULL}}, "t.csv", text, strlen(text)),
+                     ASX_OK);
     ck_assert_uint_eq(frame->columns, 2);
     ck_assert_str_eq(frame->column[0].name, "a");
     ck_assert_int_eq(read_with((struct data_options){.ignore = (const char *[]){"b", NULL}}, "t.csv", text, strlen(text)), ASX_OK);
@@ -240,7 +245,9 @@ START_TEST(bad_csv)
         {"a,b\n1,2\n1,Inf\n", 0, ASX_E_DATA, 3, "infinite"},
         {"a,b\n1,2\n1,-infinity\n", 0, ASX_E_DATA, 3, "infinite"},
         {"a,b\n1,2\0\n", 9, ASX_E_DATA, 2, "NUL"},
-        {"\xFF\xFE" "a\0", 4, ASX_E_UNSUPPORTED, 1, "UTF-16"},
+        {"\xFF\xFE"
+         "a\0",
+         4, ASX_E_UNSUPPORTED, 1, "UTF-16"},
         {"\x1F\x8B\x08\x00....", 8, ASX_E_UNSUPPORTED, 0, "compressed"},
         {"PK\3\4........", 0, ASX_E_UNSUPPORTED, 0, "spreadsheet"},
         {"PAR1........", 0, ASX_E_UNSUPPORTED, 0, "Parquet"},
@@ -384,8 +391,10 @@ END_TEST
 
 START_TEST(out_of_memory)
 {
-    const char *text = "a,b,c,d\n1,\"x \"\"y\"\"\",2020-01-01,some words of text\n2,z,2020-01-02,\n", *arff = "@relation r\n@attribute a numeric\n"
-                       "@attribute b {x, y}\n@data\n1,x\n?,y\n", *svm = "1 1:2 3:4\n0 2:1\n";
+    const char *text = "a,b,c,d\n1,\"x \"\"y\"\"\",2020-01-01,some words of text\n2,z,2020-01-02,\n",
+               *arff = "@relation r\n@attribute a numeric\n"
+                       "@attribute b {x, y}\n@data\n1,x\n?,y\n",
+               *svm = "1 1:2 3:4\n0 2:1\n";
     const char *name[] = {"t.csv", "t.arff", "t.svm"}, *body[] = {text, arff, svm};
     for (int k = 0; k < 3; k++) {
         asx_st last = ASX_E_NOMEM;
@@ -466,8 +475,8 @@ START_TEST(arff)
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         asx_st st = read_with((struct data_options){0}, "t.arff", bad[i].text, strlen(bad[i].text));
-        ck_assert_msg(st == bad[i].st && err.line == bad[i].line && strstr(err.text, bad[i].says), "case %zu: %d line %d %s", i, st, err.line,
-                      err.text);
+        ck_assert_msg(st == bad[i].st && err.line == bad[i].line && strstr(err.text, bad[i].says), "case %zu: %d line %d %s", i, st,
+                      err.line, err.text);
     }
 }
 END_TEST
@@ -492,23 +501,17 @@ START_TEST(libsvm)
     ck_assert_uint_eq(frame->sparse->cols, 3);
     ck_assert_int_eq(frame->sparse->indices[0], 0);
     static const struct bad bad[] = {
-        {"1 2:1 1:1\n", 0, ASX_E_DATA, 1, "ascend"},
-        {"1 2:1 2:1\n", 0, ASX_E_DATA, 1, "twice"},
-        {"x 2:1\n", 0, ASX_E_DATA, 1, "its target"},
-        {"1 2:x\n", 0, ASX_E_DATA, 1, "no number"},
-        {"1 2\n", 0, ASX_E_DATA, 1, "index:value"},
-        {"1 1:1\n1,2 3:1\n", 0, ASX_E_DATA, 2, "several targets"},
-        {"1 1:inf\n", 0, ASX_E_DATA, 1, "no number"},
-        {"1 1:1e999\n", 0, ASX_E_DATA, 1, "infinite"},
-        {"1 -1:1\n", 0, ASX_E_DATA, 1, "index:value"},
-        {"1 99999999999:1\n", 0, ASX_E_DATA, 1, "too large"},
-        {"", 0, ASX_E_DATA, 0, "no data row"},
-        {"# nothing\n", 0, ASX_E_DATA, 0, "no data row"},
+        {"1 2:1 1:1\n", 0, ASX_E_DATA, 1, "ascend"},   {"1 2:1 2:1\n", 0, ASX_E_DATA, 1, "twice"},
+        {"x 2:1\n", 0, ASX_E_DATA, 1, "its target"},   {"1 2:x\n", 0, ASX_E_DATA, 1, "no number"},
+        {"1 2\n", 0, ASX_E_DATA, 1, "index:value"},    {"1 1:1\n1,2 3:1\n", 0, ASX_E_DATA, 2, "several targets"},
+        {"1 1:inf\n", 0, ASX_E_DATA, 1, "no number"},  {"1 1:1e999\n", 0, ASX_E_DATA, 1, "infinite"},
+        {"1 -1:1\n", 0, ASX_E_DATA, 1, "index:value"}, {"1 99999999999:1\n", 0, ASX_E_DATA, 1, "too large"},
+        {"", 0, ASX_E_DATA, 0, "no data row"},         {"# nothing\n", 0, ASX_E_DATA, 0, "no data row"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         asx_st st = read_with((struct data_options){0}, "t.svm", bad[i].text, strlen(bad[i].text));
-        ck_assert_msg(st == bad[i].st && err.line == bad[i].line && strstr(err.text, bad[i].says), "case %zu: %d line %d %s", i, st, err.line,
-                      err.text);
+        ck_assert_msg(st == bad[i].st && err.line == bad[i].line && strstr(err.text, bad[i].says), "case %zu: %d line %d %s", i, st,
+                      err.line, err.text);
     }
     char *many = malloc(400000), *p = many;
     for (int i = 0; i < 20000; i++)
