@@ -32,29 +32,36 @@ enum { EIGHT = 1 };
 enum { EIGHT = 0 };
 #endif
 
-static inline bool eight_digits(uint64_t v)
+/* The high bit of each byte that is no digit (right up to the first such byte). */
+static inline uint64_t no_digits(uint64_t v)
 {
-    return !(((v + 0x4646464646464646u) | (v - 0x3030303030303030u)) & 0x8080808080808080u);
+    return ((v + 0x4646464646464646u) | (v - 0x3030303030303030u)) & 0x8080808080808080u;
 }
 
-/* Pairs, fours and eights of digits by three multiplications. */
+/* Eight digits, as values 0 to 9 in ascending bytes, to a number: pairs, fours and eights by three multiplications. */
 static inline uint64_t eight_value(uint64_t v)
 {
-    v -= 0x3030303030303030u;
     v = v * 10 + (v >> 8);
     uint64_t low = (v & 0x000000FF000000FFu) * 0x000F424000000064u;
     uint64_t high = ((v >> 16) & 0x000000FF000000FFu) * 0x0000271000000001u;
     return (low + high) >> 32;
 }
 
+/* Appends the digits at p to w; shorter runs are shifted up behind zeros, so that their length costs no branches. */
 static inline const char *digits(const char *p, uint64_t *w)
 {
+    static const uint64_t power[8] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000};
     uint64_t v = *w;
-    if (EIGHT) {
-        for (uint64_t eight = load8(p); eight_digits(eight); eight = load8(p)) {
-            v = v * 100000000u + eight_value(eight);
-            p += 8;
+    while (EIGHT) {
+        uint64_t eight = load8(p), stop = no_digits(eight);
+        eight -= 0x3030303030303030u;
+        if (stop) {
+            unsigned n = (unsigned)__builtin_ctzll(stop) >> 3;
+            *w = n ? v * power[n] + eight_value(eight << (64 - 8 * n)) : v;
+            return p + n;
         }
+        v = v * 100000000u + eight_value(eight);
+        p += 8;
     }
     for (; is_digit(*p); p++)
         v = v * 10 + (uint64_t)(*p - '0');
@@ -144,7 +151,7 @@ static uint32_t shape_of(uint64_t w, bool exact, double v)
     double a = fabs(v);
     if (a > 1.7976931348623157e308)
         return NUMBER_INFINITE;
-    if (a < 16777216.0 && a == floor(a) && exact)
+    if (a < 16777216.0 && a == (double)(int32_t)a && exact)
         return 0;
     if (a != 0 && (a < 1e-30 || a > 1e30))
         return NUMBER_FRACTION | NUMBER_LONG;
@@ -170,7 +177,8 @@ static const char *exponent_scan(const char *p, long *e)
     return s;
 }
 
-const char *number_scan(const char *p, double *value, uint32_t *flags)
+/* Any number: exponents, more digits than 64 bits hold, extremes. */
+static const char *general(const char *p, double *value, uint32_t *flags)
 {
     const char *start = p;
     bool negative = *p == '-';
@@ -223,6 +231,68 @@ const char *number_scan(const char *p, double *value, uint32_t *flags)
     *value = negative ? -v : v;
     *flags = f;
     return p;
+}
+
+/* More than six digits, zeros at the end aside. */
+static inline uint32_t long_flag(uint64_t w)
+{
+    while (w >= 1000000 && w % 10 == 0)
+        w /= 10;
+    return w >= 1000000 ? NUMBER_LONG : 0;
+}
+
+/* The common case, digits with or without a point: the sign and the digits' count cost no branches. */
+const char *number_scan(const char *p, double *value, uint32_t *flags)
+{
+    static const uint64_t power[19] = {1u,
+                                       10u,
+                                       100u,
+                                       1000u,
+                                       10000u,
+                                       100000u,
+                                       1000000u,
+                                       10000000u,
+                                       100000000u,
+                                       1000000000u,
+                                       10000000000u,
+                                       100000000000u,
+                                       1000000000000u,
+                                       10000000000000u,
+                                       100000000000000u,
+                                       1000000000000000u,
+                                       10000000000000000u,
+                                       100000000000000000u,
+                                       1000000000000000000u};
+    uint64_t negative = *p == '-', whole = 0, part = 0, bits;
+    const char *first = p + (negative | (uint64_t)(*p == '+'));
+    const char *point = digits(first, &whole), *end = point;
+    if (*point == '.')
+        end = digits(point + 1, &part);
+    size_t places = end == point ? 0 : (size_t)(end - point) - 1, count = (size_t)(point - first) + places;
+    if (__builtin_expect(count == 0 || count > 18 || (*end | 32) == 'e', 0))
+        return count ? general(p, value, flags) : NULL;
+    uint64_t w = whole * power[places] + part;
+    double v = (double)w;
+    if (w > (uint64_t)1 << 53) {
+        v = by_product(w, -(int)places);
+        if (v != v)
+            return general(p, value, flags);
+    } else if (places) {
+        v /= pow10_exact[places];
+    }
+    size_t bytes = (size_t)(end - p);
+    uint32_t f = (uint32_t)NUMBER_WIDTH << (bytes < 26 ? bytes : 26);
+    if (part || whole >= 16777216)
+        f |= NUMBER_FRACTION | long_flag(w);
+    if (first != p || end != point)
+        f |= NUMBER_NOT_DIGITS;
+    else if (*p == '0' && bytes > 1)
+        f |= NUMBER_LEAD0;
+    memcpy(&bits, &v, sizeof bits);
+    bits ^= negative << 63;
+    memcpy(value, &bits, sizeof bits);
+    *flags = f;
+    return end;
 }
 
 bool number_parse(const char *text, size_t size, double *value, uint32_t *flags)
