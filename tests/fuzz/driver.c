@@ -99,11 +99,12 @@ static size_t insert_word(uint8_t *buffer, size_t size, size_t at, const char *w
     return insert(buffer, size, at, words, strcspn(words, " "));
 }
 
-static size_t mutate_once(uint8_t *buffer, size_t size, const struct fuzz_target *t, const struct fuzz_seeds *s, struct rng *r)
+static size_t mutate_once(uint8_t *buffer, size_t size, const struct fuzz_target *t, const struct fuzz_seeds *s, bool bytes_only,
+                          struct rng *r)
 {
     size_t at = rng_below(r, size + 1), n = 1 + rng_below(r, rng_below(r, 4) ? 8 : 200);
     uint8_t block[256];
-    switch (rng_below(r, 8)) {
+    switch (rng_below(r, bytes_only ? 2 : 8)) {
     case 0:
         if (at < size)
             buffer[at] ^= (uint8_t)(1u << rng_below(r, 8));
@@ -138,8 +139,9 @@ static void mutations(const struct fuzz_target *t, const struct fuzz_seeds *s, l
         struct rng r = rng_stream(1, (uint64_t)i, (uint64_t)t->name[0], (uint64_t)t->name[1]);
         size_t k = rng_below(&r, s->n), size = s->size[k] < MOST ? s->size[k] : MOST;
         memcpy(buffer, s->data[k], size);
+        bool bytes_only = t->binary && i % 4;
         for (size_t m = 1 + rng_below(&r, 6); m > 0; m--)
-            size = mutate_once(buffer, size, t, s, &r);
+            size = mutate_once(buffer, size, t, s, bytes_only, &r);
         run(t, buffer, size);
     }
 }

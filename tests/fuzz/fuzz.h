@@ -20,6 +20,7 @@ struct fuzz_target {
     void (*seeds)(struct fuzz_seeds *); /**< inputs that can't lie in a file; NULL: none */
     const char *words;                  /**< words worth inserting, separated by blanks */
     int slow;                           /**< rounds are divided by this; 0 = 1 */
+    int binary;                         /**< three rounds in four change bytes only, so that the form stays */
 };
 
 extern const struct fuzz_target fuzz_yaml, fuzz_json, fuzz_codec, fuzz_spec, fuzz_csv, fuzz_arff, fuzz_libsvm, fuzz_model,

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "data/read.h"
 #include "engine/model.h"
 #include "engine/registry.h"
 
@@ -68,6 +69,28 @@ static void codec_seeds(struct fuzz_seeds *s)
 
 enum { HEADER = 40 };
 
+/* A model that loads must also predict: indices in it may point anywhere. */
+static void predict_with(const struct model *m)
+{
+    static const char text[] = "f1,f2,f3\n0.5,0.25,NA\n1,,3\nNA,NA,NA\n-1e30,0,1e30\n0.1,0.2,0.3\n";
+    struct data_options o = {.byte_budget = 1 << 20};
+    struct asx_frame *frame = NULL;
+    const struct asx_frame *bound = NULL;
+    struct asx_err e = {0};
+    if (data_read_text(&o, "new.csv", text, sizeof text - 1, NULL, NULL, &frame, &e) != ASX_OK)
+        abort();
+    if (m->outputs > 0 && m->outputs < 1000 && eng_model_bind(m, frame, &bound, &e) == ASX_OK) {
+        double *out = calloc(frame->rows * (size_t)m->outputs, sizeof *out);
+        if (eng_model_predict(m, bound, NULL, NULL, NULL, out, &e) == ASX_OK)
+            for (size_t i = 0; m->classes > 0 && i < frame->rows; i++)
+                if (eng_model_decide(m, out + i * (size_t)m->outputs) >= m->classes)
+                    abort();
+        frame_put(bound);
+        free(out);
+    }
+    frame_put(frame);
+}
+
 /* Size and checksum are put right, so that the bytes behind them are what is tested. */
 static void run_model(const uint8_t *data, size_t size)
 {
@@ -86,7 +109,8 @@ static void run_model(const uint8_t *data, size_t size)
     if (rc < 0 && !e.text[0])
         abort();
     if (rc == ASX_OK)
-        eng_model_free(m);
+        predict_with(m);
+    eng_model_free(m);
     free(sealed);
 }
 
@@ -142,5 +166,5 @@ static void model_seeds(struct fuzz_seeds *s)
     assay_table_free(target);
 }
 
-const struct fuzz_target fuzz_codec = {"codec", NULL, run_codec, codec_seeds, "u i d s n b D F I", 0};
-const struct fuzz_target fuzz_model = {"model", NULL, run_model, model_seeds, "u i d s n b D F I", 8};
+const struct fuzz_target fuzz_codec = {"codec", NULL, run_codec, codec_seeds, "u i d s n b D F I", 0, 1};
+const struct fuzz_target fuzz_model = {"model", NULL, run_model, model_seeds, "u i d s n b D F I", 8, 1};

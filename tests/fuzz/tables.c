@@ -44,8 +44,8 @@ static void run_libsvm(const uint8_t *data, size_t size)
 }
 
 const struct fuzz_target fuzz_csv = {
-    "csv", NULL, run_csv, NULL, "\" , ; | \t \n \r\n \r 1e999 NaN inf -0 NA ? 2020-01-01 0x10 \xef\xbb\xbf", 4};
+    "csv", NULL, run_csv, NULL, "\" , ; | \t \n \r\n \r 1e999 NaN inf -0 NA ? 2020-01-01 0x10 \xef\xbb\xbf", 4, 0};
 const struct fuzz_target fuzz_arff = {
-    "arff", NULL, run_arff, NULL, "@relation @attribute @data numeric real string date { } ' \" , ? % \n 1e999 {0 sparse}", 4};
+    "arff", NULL, run_arff, NULL, "@relation @attribute @data numeric real string date { } ' \" , ? % \n 1e999 {0 sparse}", 4, 0};
 const struct fuzz_target fuzz_libsvm = {
-    "libsvm", NULL, run_libsvm, NULL, ": # \n -1 +1 qid:1 1:0 0:1 4294967296:1 2147483647:1 1e999 nan", 4};
+    "libsvm", NULL, run_libsvm, NULL, ": # \n -1 +1 qid:1 1:0 0:1 4294967296:1 2147483647:1 1e999 nan", 4, 0};

@@ -84,8 +84,8 @@ static void run_machine(const uint8_t *data, size_t size)
 }
 
 const struct fuzz_target fuzz_yaml = {"yaml", NULL, run_yaml, NULL, "a: - [ ] { } , & * !! | > --- ... ? ' \" # % \t \n ~ \\x00",
-                                      0};
-const struct fuzz_target fuzz_json = {"json", NULL, run_json, NULL, "{ } [ ] : , \" \\u0000 \\ud800 1e999 -0 null true NaN", 0};
+                                      0,      0};
+const struct fuzz_target fuzz_json = {"json", NULL, run_json, NULL, "{ } [ ] : , \" \\u0000 \\ud800 1e999 -0 null true NaN", 0, 0};
 const struct fuzz_target fuzz_spec = {"spec",
                                       "yaml",
                                       run_spec,
@@ -93,6 +93,7 @@ const struct fuzz_target fuzz_spec = {"spec",
                                       "task: data: train: target: objective: maximize: subject_to: time: memory: search: space: "
                                       "gbdt: num_leaves: low: high: log: folds: "
                                       "trials: -1 1e999 0 yes [] {} null 60s 2GiB roc_auc ridge learners:",
-                                      4};
+                                      4,
+                                      0};
 const struct fuzz_target fuzz_machine = {
-    "machine", "../../machines", run_machine, NULL, "{ } [ ] : , null -1 1e308 \"\" cores caches coefficients", 4};
+    "machine", "../../machines", run_machine, NULL, "{ } [ ] : , null -1 1e308 \"\" cores caches coefficients", 4, 0, 0};
