@@ -552,13 +552,17 @@ static void gbdt_work(const struct asx_problem *p, const struct asx_batch *b, st
     }
 }
 
-/* The same visits, with two doubles to add where fixed point adds one packed word. */
+/* The same visits, with two doubles to add (and to scan) where fixed point has one packed word. */
 static void gbdt_work_f64(const struct asx_problem *p, const struct asx_batch *b, struct asx_work *w)
 {
     gbdt_work(p, b, w);
-    for (int i = 0; i < w->n_per_iteration; i++)
-        if (w->per_iteration[i].k == ASX_KC_HIST)
-            w->per_iteration[i].t = ASX_F64;
+    for (int i = 0; i < w->n_per_iteration; i++) {
+        struct asx_use *u = &w->per_iteration[i];
+        if (u->k == ASX_KC_HIST)
+            u->t = ASX_F64;
+        if (u->k == ASX_KC_SPLIT)
+            u->m *= 1.5;
+    }
 }
 
 const struct asx_op gbdt_fit_f64 = {
