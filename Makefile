@@ -2,6 +2,7 @@
 # make deps demo   install what is missing, build, run the main job
 # make deps check  install what is missing, pass the tests
 VERSION := 0.1.0
+SOVERSION := 0
 PREFIX ?= /usr/local
 DESTDIR ?=
 CC := $(if $(filter default,$(origin CC)),$(if $(shell command -v ccache),ccache gcc,gcc),$(CC))
@@ -10,8 +11,9 @@ export CCACHE_NOHASHDIR := 1
 OPT ?= -O2 -g
 SAN ?=
 PKGS := sqlite3 hwloc yaml-0.1 jansson libzstd libxxhash
-PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null) -I/usr/include/x86_64-linux-gnu/openblas-pthread
-LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lopenblas -lm -lpthread -ldl
+# Asked when first used, and once: `make deps` of the same command line may just have installed what they tell.
+PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) openblas 2>/dev/null))$(PKG_CFLAGS)
+LIBS = $(eval LIBS := $(shell pkg-config --libs $(PKGS) openblas 2>/dev/null) -lm -lpthread -ldl)$(LIBS)
 WARN := -Wall -Wextra -Wshadow -Wpointer-arith -Wcast-qual -Wstrict-prototypes -Wmissing-prototypes -Wundef
 CFLAGS_ALL = -std=gnu17 $(OPT) $(SAN) $(WARN) -fPIC -fvisibility=hidden -fno-math-errno -MMD -MP -I. -Iinclude -I$(B)/gen \
   $(PKG_CFLAGS) -DASSAY_VERSION='"$(VERSION)"' $(CFLAGS)
@@ -47,14 +49,22 @@ $(B)/obj/gen/%.o: $(B)/gen/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) -c $< -o $@
 
-$(B)/libassay.a: $(LIB_OBJ)
+# What tests and benchmarks link: every symbol can be reached. The libraries below show assay_* alone.
+$(B)/internal/libassay.a: $(LIB_OBJ)
+	@mkdir -p $(@D) && rm -f $@
+	@ar rcs $@ $^
+$(B)/libassay.a: $(B)/internal/libassay.a
 	@rm -f $@
-	ar rcs $@ $^
-$(B)/libassay.so: $(LIB_OBJ)
-	$(CC) $(SAN) -shared -Wl,-soname,libassay.so.0 -Wl,--no-undefined -o $@ $^ $(LIBS)
+	ld -r -o $(B)/internal/assay.o --whole-archive $<
+	objcopy --wildcard --keep-global-symbol='assay_*' $(B)/internal/assay.o
+	ar rcs $@ $(B)/internal/assay.o
+	@rm -f $(B)/internal/assay.o
+$(B)/libassay.so: $(B)/internal/libassay.a
+	$(CC) $(SAN) -shared -Wl,-soname,libassay.so.$(SOVERSION) -Wl,--no-undefined -o $@ -Wl,--whole-archive $< -Wl,--no-whole-archive $(LIBS)
+	@ln -sf libassay.so $@.$(SOVERSION)
 $(B)/assay: $(CLI_OBJ) $(B)/libassay.a
 	$(CC) $(SAN) -o $@ $^ $(LIBS)
-$(B)/unit_tests: $(TEST_OBJ) $(B)/libassay.a
+$(B)/unit_tests: $(TEST_OBJ) $(B)/internal/libassay.a
 	$(CC) $(SAN) -o $@ $^ $(LIBS) $(shell pkg-config --libs check)
 
 -include $(wildcard mk/*.mk)

@@ -4,7 +4,7 @@ ROUNDS ?= 20000
 FUZZ_OBJ := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/fuzz/*.c))
 TSAN := -fsanitize=thread -fno-omit-frame-pointer
 .PHONY: fuzz tsan check-long
-$(B)/fuzz_tests: $(FUZZ_OBJ) $(B)/libassay.a
+$(B)/fuzz_tests: $(FUZZ_OBJ) $(B)/internal/libassay.a
 	$(CC) $(SAN) -o $@ $^ $(LIBS)
 fuzz:
 	$(MAKE) B=build/asan OPT="-O1 -g" SAN="$(ASAN)" build/asan/fuzz_tests
