@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A sample of rows with columns cut into few bins, for the tests of the profile. */
 #include "base/err.h"
+#include "data/distinct.h"
 #include "data/profile_internal.h"
 
 #include <stdlib.h>
@@ -127,8 +128,11 @@ asx_st binned_make(struct binned *b, const struct asx_frame *frame, const struct
     b->bins = mem_array(mem, n, sizeof *b->bins);
     struct job k = {b, frame, most < PROFILE_BINS ? most : PROFILE_BINS, mem, mem_calloc(mem, n, sizeof *k.failed)};
     bool good = row && b->bin && b->bins && k.failed;
-    for (size_t i = 0; good && i < m; i++)
-        row[i] = (uint32_t)((double)i * (double)frame->rows / (double)m);
+    /* one row at a pseudo-random place of each of m stretches: even steps would fall in step with periodic data */
+    for (size_t i = 0; good && i < m; i++) {
+        size_t from = i * frame->rows / m, to = (i + 1) * frame->rows / m;
+        row[i] = (uint32_t)(from + distinct_mix(i + 1) % (to - from));
+    }
     if (good)
         data_par_run(par, n, bin_column, &k);
     for (size_t j = 0; good && j < n; j++)

@@ -547,6 +547,55 @@ START_TEST(prescan)
 }
 END_TEST
 
+/* Damaged files: an error with a text or a frame, never worse, and nothing is left behind. */
+START_TEST(mutations)
+{
+    static const char *const seed[] = {
+        "a,b,c\n1,x,2.5\n-3,\"y\"\"z\",\n4,\"q\nr\",1e5\n2020-01-01,NA,nan\n", "a;b\r\n\"1\";2\r\n3;4\r\n",
+        "@relation r\n@attribute a numeric\n@attribute b {x,'y z'}\n@attribute s string\n@attribute d date\n"
+        "@data\n1,x,'q',2020-01-01\n?,'y z',?,?\n",
+        "1 1:2 3:4 # c\n0 qid:3 2:1\n", "a\tb\n01\tyes\n02\tno\n"};
+    static const char *const name[] = {"t.csv", "t.csv", "t.arff", "t.svm", "t.tsv"};
+    static const char alphabet[] = "\"\n\r,;\t|'%{}@ 0123456789.eE+-:#?NAnaxyz\\\xE4\xC3\xA4";
+    size_t good = 0;
+    for (uint64_t i = 0; i < 4000; i++) {
+        struct rng rng = rng_stream(7, i, 0, 0);
+        size_t k = rng_below(&rng, 5), n = strlen(seed[k]);
+        char *text = malloc(n + 16);
+        memcpy(text, seed[k], n);
+        for (uint64_t q = rng_below(&rng, 8); q > 0; q--) {
+            size_t at = rng_below(&rng, n + 1);
+            char c = alphabet[rng_below(&rng, sizeof alphabet - 1)];
+            switch (rng_below(&rng, 4)) {
+            case 0: text[at < n ? at : 0] = c; break;
+            case 1:
+                memmove(text + at + 1, text + at, n - at);
+                text[at] = c;
+                n++;
+                break;
+            case 2:
+                if (at < n)
+                    memmove(text + at, text + at + 1, --n - at);
+                break;
+            default: n = at ? at : n; break;
+            }
+        }
+        char *exact = malloc(n ? n : 1); /* so that the sanitizer sees every byte read beyond it */
+        memcpy(exact, text, n);
+        struct data_options o = {.byte_budget = i % 4 ? 0 : 200, .max_rows = i % 5 ? 0 : 2, .header = (enum data_header)(i % 3)};
+        asx_st st = read_with(o, name[k], exact, n);
+        ck_assert_msg(st == ASX_OK || err.text[0], "case %zu: status %d without a text", (size_t)i, st);
+        good += st == ASX_OK;
+        frame_put(frame);
+        frame = NULL;
+        ck_assert_uint_eq(mem_used(mem), 0);
+        free(exact);
+        free(text);
+    }
+    ck_assert_uint_gt(good, 800);
+}
+END_TEST
+
 Suite *suite_data_read(void);
 Suite *suite_data_read(void)
 {
@@ -573,6 +622,7 @@ Suite *suite_data_read(void)
     tcase_add_test(t, arff);
     tcase_add_test(t, libsvm);
     tcase_add_test(t, prescan);
+    tcase_add_test(t, mutations);
     suite_add_tcase(s, t);
     return s;
 }
