@@ -185,7 +185,6 @@ static const struct plan_class classes[] = {
     {ASX_KC_GEMM, ASX_F64, time_gemm,
      {{.m = 64, .n = 16, .p = 16}, {.m = 512, .n = 16, .p = 64}, {.m = 512, .n = 64, .p = 128}, {.m = 4096, .n = 8, .p = 100}, {.m = 512, .n = 256, .p = 256}, {.m = 8192, .n = 32, .p = 100}}},
     {ASX_KC_GEMV, ASX_F32, time_gemv, {{.m = 64, .n = 64}, {.m = 512, .n = 64}, {.m = 2048, .n = 100}, {.m = 16384, .n = 100}}},
-    {ASX_KC_GEMV, ASX_F64, time_gemv, {{.m = 64, .n = 64}, {.m = 512, .n = 64}, {.m = 2048, .n = 100}, {.m = 8192, .n = 100}}},
     {ASX_KC_SYRK, ASX_F64, time_syrk, {{.m = 512, .n = 16}, {.m = 512, .n = 64}, {.m = 2048, .n = 64}, {.m = 512, .n = 200}, {.m = 4096, .n = 200}}},
     {ASX_KC_CHOLESKY, ASX_F64, time_cholesky, {{.n = 16, .m = 1}, {.n = 64, .m = 1}, {.n = 200, .m = 1}, {.n = 500, .m = 1}}},
     {ASX_KC_EIGEN, ASX_F64, time_eigen, {{.n = 16}, {.n = 64}, {.n = 128}, {.n = 256}}},

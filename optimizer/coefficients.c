@@ -68,6 +68,10 @@ struct opt_coefficient opt_coefficient_default(const char *simd, enum asx_kernel
     double width = narrow ? 1 - 0.5 * s->vector : wide ? 1 + s->vector : 1;
     if (k == ASX_KC_HIST && t == ASX_F64)
         width = 0.4; /* gradient and hessian are two additions; packed in fixed point they are one */
+    if (k == ASX_KC_GEMV && t == ASX_F64)
+        width = 0.06; /* exact loops over f32 rows: a chain of dependent additions, no library call */
+    if (k == ASX_KC_EXP && t == ASX_F64)
+        width = 0.25; /* the library's exp and log, one at a time */
     c.startup_s = s->startup;
     c.flop_rate = s->rate * vector * width;
     memcpy(c.bandwidth, s->level, sizeof c.bandwidth);
