@@ -128,7 +128,8 @@ static void tfidf_shape(const struct asx_prep_input *in, struct asx_shape *out)
     for (int j = 0; j < in->columns; j++) {
         const struct asx_column *c = &in->frame->column[in->column[j]];
         double documents = fmax(1, (double)tfidf_documents(c, in->frame->rows));
-        double terms = terms_of(&a, bytes_of(in->frame, c)), distinct = fmin(most, fmin(terms, 5 * pow(terms, 0.6)));
+        double kept = c->store == ASX_STORE_CODE ? fmin(most, prep_distinct(in->problem, in->frame, in->column[j])) : most;
+        double terms = terms_of(&a, bytes_of(in->frame, c)), distinct = fmin(kept, fmin(terms, 5 * pow(terms, 0.6)));
         cols += floor(distinct);
         nnz += rows * fmin(distinct, 0.75 * terms / documents);
     }

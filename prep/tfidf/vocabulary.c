@@ -34,6 +34,7 @@ struct count {
     const uint32_t *rows;   /* training rows; NULL: all */
     const uint32_t *weight; /* CODE columns: training rows that have the level; else NULL */
     size_t n;               /* training rows, or levels */
+    size_t seen;            /* CODE columns: levels that training rows have */
     struct worker *worker;
 };
 
@@ -244,7 +245,7 @@ static asx_st weigh(struct asx_exec *x, const struct asx_prep_input *in, size_t 
     for (size_t i = 0; i < rows; i++) {
         int32_t code = c->column->code[in->rows ? in->rows[i] : i];
         if (code >= 0)
-            weight[code]++;
+            c->seen += weight[code]++ == 0;
     }
     c->weight = weight;
     c->n = c->column->levels;
@@ -272,6 +273,8 @@ asx_st tfidf_vocabulary_fit(struct asx_exec *x, const struct asx_prep_input *in,
     if (st == ASX_OK)
         st = count_all(x, &c, workers);
     if (st == ASX_OK) {
+        if (c.weight && c.seen < max_features)
+            max_features = c.seen; /* no more columns than one for each level */
         n = choose(&c.worker[0].table, min_df, max_features);
         spelled = mem_calloc(x->mem, n + 1, sizeof *spelled);
         st = spelled ? spell(s, &c, &c.worker[0].terms, c.worker[0].table.entry, n, spelled) : ASX_E_NOMEM;

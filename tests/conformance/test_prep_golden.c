@@ -143,17 +143,33 @@ START_TEST(tfidf_of_levels_equals_text)
     uint32_t rows[20];
     for (uint32_t i = 0; i < 20; i++)
         rows[i] = 2 * i + i % 2;
+    config_make_set(&a.config, "tfidf.min_df", 6); /* so few terms that the number of levels sets no limit */
+    config_make_set(&b.config, "tfidf.min_df", 6);
     a.in.rows = b.in.rows = rows;
     a.in.n_rows = b.in.n_rows = 20;
     fit(&a);
     fit(&b);
-    ck_assert(a.block.cols > 5);
+    ck_assert(a.block.cols > 2);
     ck_assert_uint_eq(a.block.cols, b.block.cols);
     double *x = block_dense(&a.block), *y = block_dense(&b.block);
     ck_assert_mem_eq(x, y, 40 * a.block.cols * sizeof *x);
     free(x);
     free(y);
     tear_down(&a);
+    tear_down(&b);
+}
+END_TEST
+
+/* Levels never become more columns than one-hot would make of them. */
+START_TEST(tfidf_of_levels_is_bounded)
+{
+    struct frame_make *f = frame_make_new(COUNT(texts));
+    frame_make_strings(f, "t", ASX_CATEGORICAL, texts);
+    struct bench b;
+    set_up(&b, "tfidf", f, ASX_REGRESSION, NULL, 0);
+    config_make_set(&b.config, "tfidf.min_df", 1);
+    fit(&b);
+    ck_assert_uint_eq(b.block.cols, COUNT(texts));
     tear_down(&b);
 }
 END_TEST
@@ -605,6 +621,7 @@ Suite *suite_prep_golden(void)
     TCase *t = tcase_create("golden");
     tcase_add_loop_test(t, tfidf_equals_sklearn, 0, COUNT(tfidf_cases));
     tcase_add_test(t, tfidf_of_levels_equals_text);
+    tcase_add_test(t, tfidf_of_levels_is_bounded);
     tcase_add_test(t, tfidf_keeps_the_commonest);
     tcase_add_loop_test(t, onehot_equals_sklearn, 0, COUNT(onehot_cases));
     tcase_add_test(t, onehot_of_two_levels);
