@@ -5,8 +5,6 @@
 #include "learners/linear/linear.h"
 #include "learners/linear/score.h"
 
-#include <assay/ext/backend.h>
-
 #include "base/err.h"
 #include "base/mem.h"
 
@@ -163,39 +161,14 @@ static asx_st make_pieces(struct build *b, const struct asx_packed *x)
     return count ? disjoint_pieces(b, x, count, class) : overlapping_pieces(b, x);
 }
 
-/* Adds rows [from, to) of a piece: sqrt(v) [s, y, 1] multiplied by itself. */
-static asx_st add_rows(struct build *b, const struct piece *piece, size_t from, size_t to, double *sum, double *rows)
-{
-    const struct asx_packed *x = b->gram->packed;
-    const struct asx_problem *pb = b->exec->problem;
-    size_t m = b->gram->m, p = b->gram->p;
-    for (size_t at = from; at < to; at += LIN_ROWS) {
-        size_t n = to - at < LIN_ROWS ? to - at : LIN_ROWS;
-        if (b->exec->stop(b->exec))
-            return ASX_STOPPED;
-        lin_rows_f64(x, piece->row + at, n, rows, m);
-        for (size_t i = 0; i < n; i++) {
-            uint32_t r = piece->row[at + i];
-            rows[i * m + p] = pb->y[r];
-            rows[i * m + p + 1] = 1;
-            double v = pb->fit_weight ? sqrt(pb->fit_weight[r]) : 1;
-            for (size_t j = 0; pb->fit_weight && j < m; j++)
-                rows[i * m + j] *= v;
-        }
-        struct asx_syrk_args a = {.rows = n, .cols = m, .a = asx_buf_of(rows), .c = asx_buf_of(sum), .lda = m, .ldc = m};
-        asx_st st = asx_run_kernel(b->exec->device, ASX_K_SYRK_F64, &a);
-        if (st)
-            return st;
-    }
-    return ASX_OK;
-}
-
 static void build_chunk(void *arg, size_t chunk, int worker)
 {
     struct build *b = arg;
-    size_t k = chunk / (size_t)b->parts, part = chunk % (size_t)b->parts, n = b->piece[k].n;
-    b->status[chunk] = add_rows(b, &b->piece[k], part * n / (size_t)b->parts, (part + 1) * n / (size_t)b->parts, b->part[chunk],
-                                b->rows + (size_t)worker * LIN_ROWS * b->gram->m);
+    const struct piece *piece = &b->piece[chunk / (size_t)b->parts];
+    size_t part = chunk % (size_t)b->parts, from = part * piece->n / (size_t)b->parts,
+           to = (part + 1) * piece->n / (size_t)b->parts;
+    b->status[chunk] = lin_add_products(b->exec, b->gram->packed, piece->row + from, to - from, b->part[chunk],
+                                        b->rows + (size_t)worker * LIN_ROWS * b->gram->m);
 }
 
 static asx_st gram_sum(struct build *b)
@@ -250,11 +223,21 @@ static bool gram_can(const struct asx_problem *p, const struct asx_batch *b)
 
 static void gram_work(const struct asx_problem *p, const struct asx_batch *b, struct asx_work *w)
 {
-    double m = b->shape.cols + 2, rows = p->rows > 0 ? (double)p->rows : b->shape.rows, pieces = p->splits ? p->splits->folds : 5;
+    const struct asx_shape *s = &b->shape;
+    double m = s->cols + 2, rows = p->rows > 0 ? (double)p->rows : s->rows, pieces = p->splits ? p->splits->folds : 5;
     pieces = pieces < 2 ? 2 : pieces;
-    asx_work_add(w->once, &w->n_once,
-                 (struct asx_use){.k = ASX_KC_STREAM, .t = ASX_F64, .m = rows * m, .footprint = LIN_ROWS * m * 8});
-    asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_SYRK, .t = ASX_F64, .m = rows, .n = m, .footprint = m * m * 8});
+    double each = rows > 0 ? s->nnz / rows : 0; /* stored cells a row */
+    if (lin_sparse_shape(s, rows)) {
+        asx_work_add(
+            w->once, &w->n_once,
+            (struct asx_use){.k = ASX_KC_GATHER, .t = ASX_F64, .m = rows * each * (each / 2 + s->dense), .footprint = m * m * 8});
+        asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_SYRK, .t = ASX_F64, .m = rows, .n = s->dense});
+    } else {
+        asx_work_add(w->once, &w->n_once,
+                     (struct asx_use){.k = ASX_KC_STREAM, .t = ASX_F64, .m = rows * m, .footprint = LIN_ROWS * m * 8});
+        asx_work_add(w->once, &w->n_once,
+                     (struct asx_use){.k = ASX_KC_SYRK, .t = ASX_F64, .m = rows, .n = m, .footprint = m * m * 8});
+    }
     double parts = m - 2 <= PARTS_COLUMNS ? PARTS : 0;
     w->scratch = (uint64_t)(parts * m * m * 8 + LIN_ROWS * m * 8 * 4 + rows * 8);
     w->output = (uint64_t)(pieces * m * m * 8);

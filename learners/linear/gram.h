@@ -30,6 +30,15 @@ struct lin_gram {
     int8_t *sign; /**< [(folds + 1) * pieces] how a fold's training rows are made of pieces: -1, 0, 1 */
 };
 
+/** Do most rows store few of their columns, so that products of stored cells are cheaper than dense ones? */
+bool lin_products_sparse(const struct asx_packed *);
+
+/**
+ * Adds rows row[0 .. n) to sums of order m = p + 2 (lower triangle), weighted by fit_weight.
+ * @shape sum [m * m]; rows [LIN_ROWS * m] scratch
+ */
+asx_st lin_add_products(struct asx_exec *, const struct asx_packed *, const uint32_t *row, size_t n, double *sum, double *rows);
+
 /** Centred normal equations of one fold, in features: (A + penalty) w = c, w0 = ybar - zbar'w. */
 struct lin_normal {
     size_t p;
@@ -47,7 +56,10 @@ struct lin_normal {
 asx_st lin_normal_gram(struct asx_exec *, const struct lin_gram *, const struct lin_map *, int fold, struct lin_normal *,
                        struct asx_err *);
 
-/** The same from the fold's rows: two passes, features first centred, then multiplied. */
+/**
+ * The same from the fold's rows: two passes, features first centred, then multiplied; mostly sparse rows
+ * are summed as a Gram of their own.
+ */
 asx_st lin_normal_rows(struct asx_exec *, const struct lin_map *, int fold, struct lin_normal *, struct asx_err *);
 
 /** Solves (A + l2) w = c by Cholesky into w [p + 1], intercept last. `work` [p * p] is overwritten. */

@@ -16,6 +16,11 @@ int lin_batch_folds(const struct asx_batch *b)
     return folds ? folds : 1;
 }
 
+bool lin_sparse_shape(const struct asx_shape *s, double rows)
+{
+    return s->nnz > 0 && rows > 0 && rows * s->dense + s->nnz < 0.15 * rows * s->cols;
+}
+
 static const struct asx_learner *const learners[] = {&lin_elastic_net, &lin_logistic, &lin_ridge, NULL};
 static const struct asx_op *const ops[] = {&lin_gram_syrk, NULL};
 

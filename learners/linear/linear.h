@@ -18,6 +18,9 @@ enum { LIN_GRAM_COLUMNS = 4096 };
 /** Batch members on distinct folds, at planning and running time; `folds` as in problem->splits. */
 int lin_batch_folds(const struct asx_batch *);
 
+/** lin_products_sparse at planning time; `rows` of the whole matrix. */
+bool lin_sparse_shape(const struct asx_shape *, double rows);
+
 /** Value of a learner's own parameter; `def` when the space lacks it. */
 static inline double lin_param(const struct asx_config *c, const char *name, double def)
 {

@@ -95,17 +95,13 @@ static bool centre(const double *sum, const double *size, size_t m, size_t p, st
     return few_digits;
 }
 
-asx_st lin_normal_gram(struct asx_exec *exec, const struct lin_gram *g, const struct lin_map *map, int fold, struct lin_normal *o,
-                       struct asx_err *err)
+/* A fold's sums to equations in features; *few_digits asks for the rows instead. */
+static asx_st from_sums(struct asx_exec *exec, const struct lin_map *map, int fold, const double *sum, const double *size,
+                        struct lin_normal *o, bool *few_digits, struct asx_err *err)
 {
-    size_t p = g->p, m = g->m;
-    double *sum = NULL, *size = arena_alloc(exec->scratch, (p + 1) * sizeof *size);
+    size_t p = map->p, m = p + 2;
     bool *constant = arena_alloc(exec->scratch, (p + 1) * sizeof *constant);
-    if (!size || !constant)
-        return no_memory(err);
-    asx_st st = normal_alloc(exec, p, o, err);
-    if (!st)
-        st = fold_sums(exec, g, fold, &sum, size, err);
+    asx_st st = constant ? normal_alloc(exec, p, o, err) : no_memory(err);
     if (st)
         return st;
     o->n = sum[(p + 1) * m + p + 1];
@@ -113,8 +109,7 @@ asx_st lin_normal_gram(struct asx_exec *exec, const struct lin_gram *g, const st
         return no_weight(fold, err);
     o->ybar = sum[(p + 1) * m + p] / o->n;
     o->yy = sum[p * m + p] - o->n * o->ybar * o->ybar;
-    if (centre(sum, size, m, p, o, constant))
-        return lin_normal_rows(exec, map, fold, o, err);
+    *few_digits = centre(sum, size, m, p, o, constant);
     to_features(map, o->A);
     vector_to_features(map, o->c);
     vector_to_features(map, o->zbar);
@@ -141,7 +136,7 @@ static void means_of_rows(const struct asx_problem *pb, const struct asx_fold *f
     o->ybar = o->n > 0 ? o->ybar / o->n : 0;
 }
 
-asx_st lin_normal_rows(struct asx_exec *exec, const struct lin_map *map, int fold, struct lin_normal *o, struct asx_err *err)
+static asx_st two_passes(struct asx_exec *exec, const struct lin_map *map, int fold, struct lin_normal *o, struct asx_err *err)
 {
     const struct asx_problem *pb = exec->problem;
     const struct asx_fold *f = &pb->splits->fold[fold];
@@ -178,6 +173,38 @@ asx_st lin_normal_rows(struct asx_exec *exec, const struct lin_map *map, int fol
     }
     o->yy = sum[p * m + p];
     return ASX_OK;
+}
+
+asx_st lin_normal_gram(struct asx_exec *exec, const struct lin_gram *g, const struct lin_map *map, int fold, struct lin_normal *o,
+                       struct asx_err *err)
+{
+    bool few_digits = false;
+    double *sum = NULL, *size = arena_alloc(exec->scratch, (g->p + 1) * sizeof *size);
+    asx_st st = size ? fold_sums(exec, g, fold, &sum, size, err) : no_memory(err);
+    if (!st)
+        st = from_sums(exec, map, fold, sum, size, o, &few_digits, err);
+    return st || !few_digits ? st : two_passes(exec, map, fold, o, err);
+}
+
+asx_st lin_normal_rows(struct asx_exec *exec, const struct lin_map *map, int fold, struct lin_normal *o, struct asx_err *err)
+{
+    const struct asx_fold *f = &exec->problem->splits->fold[fold];
+    size_t p = map->p, m = p + 2;
+    bool few_digits = false;
+    if (!lin_products_sparse(map->packed))
+        return two_passes(exec, map, fold, o, err);
+    double *sum = arena_calloc(exec->scratch, m * m, sizeof *sum), *rows = arena_alloc(exec->scratch, LIN_ROWS * m * sizeof *rows),
+           *size = arena_alloc(exec->scratch, (p + 1) * sizeof *size);
+    if (!sum || !rows || !size)
+        return no_memory(err);
+    asx_st st = lin_add_products(exec, map->packed, f->train, f->n_train, sum, rows);
+    if (st < 0)
+        return err_set(err, st, "the product of columns failed; report this fault of Assay");
+    for (size_t j = 0; j < p; j++)
+        size[j] = sum[j * m + j];
+    if (!st)
+        st = from_sums(exec, map, fold, sum, size, o, &few_digits, err);
+    return st || !few_digits ? st : two_passes(exec, map, fold, o, err);
 }
 
 double lin_intercept(const struct lin_normal *o, const double *w)
