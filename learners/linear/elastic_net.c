@@ -207,7 +207,7 @@ static void common_work(const struct asx_batch *b, struct asx_work *w)
         w->once, &w->n_once,
         (struct asx_use){.k = ASX_KC_GEMM, .t = ASX_F64, .m = s->test_rows, .n = b->n / folds, .p = s->dense, .times = folds});
     w->serial = 0.8;
-    w->scratch = (uint64_t)((3 * p * p + 256 * p) * 8);
+    w->scratch = (uint64_t)((2 * p * p + 512 * p) * 8);
     w->output = (uint64_t)(b->n * (p + 1) * 24);
 }
 

@@ -133,6 +133,7 @@ asx_st glm_open(struct glm *g, struct asx_exec *exec, const struct asx_batch *ba
         f->solver.l1 = f->weight > 0 ? f->l1 / f->weight : 0;
         f->solver.tolerance = f->tolerance;
         f->solver.noise = noise;
+        f->solver.gain = 0.1 * noise;
         f->solver.max_iterations = f->max_iterations;
         f->solver.done = !(f->weight > 0);
         if (lbfgs_init(&f->solver, exec->scratch))

@@ -45,13 +45,16 @@ struct lin_normal {
     double *A;          /**< [p * p] symmetric, both triangles */
     double *c, *zbar;   /**< [p] */
     double ybar, n, yy; /**< yy = sum v (y - ybar)^2 */
-    bool direct;        /**< came from the rows: the Gram had lost too many digits */
+    double *sum;        /**< [(p + 2)^2] what A was made from; free for use once A is there */
 };
+
+/** Memory for matrices of p columns from the arena, used again for every fold. E_NOMEM. */
+asx_st lin_normal_init(struct lin_normal *, size_t p, struct arena *, struct asx_err *);
 
 /**
  * Normal equations of a fold from the Gram. Where centring cancels more than 8 digits of a column
  * they are made from the rows instead; a column of zeros drops out.
- * Memory from exec->scratch. @errors E_NOMEM, STOPPED, E_DATA: no training weight
+ * Small things come from exec->scratch. @errors E_NOMEM, STOPPED, E_DATA: no training weight
  */
 asx_st lin_normal_gram(struct asx_exec *, const struct lin_gram *, const struct lin_map *, int fold, struct lin_normal *,
                        struct asx_err *);
@@ -62,8 +65,8 @@ asx_st lin_normal_gram(struct asx_exec *, const struct lin_gram *, const struct 
  */
 asx_st lin_normal_rows(struct asx_exec *, const struct lin_map *, int fold, struct lin_normal *, struct asx_err *);
 
-/** Solves (A + l2) w = c by Cholesky into w [p + 1], intercept last. `work` [p * p] is overwritten. */
-asx_st lin_solve_chol(struct asx_exec *, const struct lin_normal *, double l2, double *work, double *w, struct asx_err *);
+/** Solves (A + l2) w = c by Cholesky into w [p + 1], intercept last; uses `sum`. */
+asx_st lin_solve_chol(struct asx_exec *, const struct lin_normal *, double l2, double *w, struct asx_err *);
 
 /** Intercept for given weights. */
 double lin_intercept(const struct lin_normal *, const double *w);

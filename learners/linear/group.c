@@ -83,7 +83,8 @@ static asx_st run_wide(struct asx_exec *exec, const struct asx_batch *batch, lin
     asx_st st = glm_open(&g, exec, batch, 0, LIN_IDENTITY, set, 1e-14, err);
     for (int i = 0; !st && i < g.fits; i++) {
         g.fit[i].solver.trial[g.p] = g.fit[i].mean;
-        g.fit[i].solver.tolerance = 1e-8 * g.fit[i].sd;
+        g.fit[i].solver.tolerance = 1e-6 * g.fit[i].sd;
+        g.fit[i].solver.gain = 1e-8;
     }
     if (!st)
         st = glm_run_rows(&g, err);
@@ -99,18 +100,18 @@ asx_st lin_groups_run(struct asx_exec *exec, const struct asx_batch *batch, int 
     bool *done = arena_calloc(exec->scratch, (size_t)batch->n, sizeof *done);
     if (!done)
         return no_memory(err);
-    asx_st st = ASX_OK;
+    struct lin_group g = {.exec = exec};
+    asx_st st = lin_normal_init(&g.normal, x->dense + x->masks + x->sparse, exec->scratch, err);
     for (int i = 0; !st && i < batch->n; i++) {
         if (done[i])
             continue;
         if (exec->stop(exec))
             return ASX_STOPPED;
-        /* p^2 numbers a few times over: given back before the next fold takes its own */
         struct arena *outer = exec->scratch, *own = arena_create(exec->mem);
         if (!own)
             return no_memory(err);
         exec->scratch = own;
-        struct lin_group g = {.exec = exec};
+        g.n = 0;
         st = take_group(&g, batch, i, affine_at, done, err);
         if (!st)
             st = run_group(&g, affine_at ? exec->in[0] : NULL, solve, err);

@@ -29,6 +29,7 @@ void lbfgs_restart(struct lbfgs *m, double tolerance, double noise)
 {
     m->tolerance = tolerance;
     m->noise = noise;
+    m->gain = 0.1 * noise;
     m->started = false;
     m->done = m->iterations >= m->max_iterations;
     m->stored = m->flat = 0;
@@ -149,7 +150,7 @@ static void accept(struct lbfgs *m, double f)
 {
     if (m->started)
         remember(m);
-    bool flat = m->started && m->f - f <= fmax(0.1 * m->noise, 1e3 * m->tolerance * m->tolerance) * fmax(fabs(f), 1e-12);
+    bool flat = m->started && m->f - f <= m->gain * fmax(fabs(f), 1e-12);
     m->flat = flat ? m->flat + 1 : 0;
     memcpy(m->x, m->trial, m->n * sizeof *m->x);
     memcpy(m->grad, m->grad_trial, m->n * sizeof *m->grad);

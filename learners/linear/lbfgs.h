@@ -34,6 +34,7 @@ struct lbfgs {
     double l1;
     double tolerance; /**< done when no pseudo-gradient component exceeds it */
     double noise;     /**< relative rounding noise of told values */
+    double gain;      /**< five steps in a row that gain less than this share of the value end it */
     int max_iterations;
 
     double *trial, *grad_trial; /**< [n] evaluate here; write the smooth gradient here */

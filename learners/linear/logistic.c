@@ -45,12 +45,21 @@ static asx_st polish(struct glm *g, struct asx_err *err)
     return glm_run_rows(g, err);
 }
 
+/* Gaps of the loss are about g^2 over a curvature, here taken as 1e-3: smaller gains are not waited for. */
+static void set_gains(struct glm *g)
+{
+    for (int i = 0; i < g->fits; i++)
+        g->fit[i].solver.gain = fmax(g->fit[i].solver.gain, 1e3 * g->fit[i].solver.tolerance * g->fit[i].solver.tolerance);
+}
+
 static asx_st run_batch(struct asx_exec *exec, const struct asx_batch *batch, struct asx_err *err)
 {
     struct glm g;
     asx_st st = glm_open(&g, exec, batch, 1, link_of(exec->problem), read_config, 1e-7, err);
-    if (!st)
+    if (!st) {
+        set_gains(&g);
         st = glm_run_batch(&g, err);
+    }
     if (!st && is_small(&g))
         st = polish(&g, err);
     return st ? st : glm_finish(&g, batch, err);
@@ -64,8 +73,10 @@ static asx_st run_rows(struct asx_exec *exec, const struct asx_batch *batch, str
         g.fit[i].solver.tolerance *= 1e-3;
         g.fit[i].solver.max_iterations *= 10;
     }
-    if (!st)
+    if (!st) {
+        set_gains(&g);
         st = glm_run_rows(&g, err);
+    }
     return st ? st : glm_finish(&g, batch, err);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Normal equations of a fold, from the Gram or from the rows, and their solution. See gram.h. */
+#include "learners/linear/glm_fast.h"
 #include "learners/linear/gram.h"
 #include "learners/linear/score.h"
 
@@ -16,13 +17,14 @@ static asx_st no_memory(struct asx_err *err)
     return err_set(err, ASX_E_NOMEM, "no memory for the normal equations; raise --memory");
 }
 
-static asx_st normal_alloc(struct asx_exec *exec, size_t p, struct lin_normal *o, struct asx_err *err)
+asx_st lin_normal_init(struct lin_normal *o, size_t p, struct arena *a, struct asx_err *err)
 {
     *o = (struct lin_normal){.p = p};
-    o->A = arena_alloc(exec->scratch, (p * p + 1) * sizeof(double));
-    o->c = arena_alloc(exec->scratch, (p + 1) * sizeof(double));
-    o->zbar = arena_alloc(exec->scratch, (p + 1) * sizeof(double));
-    return o->A && o->c && o->zbar ? ASX_OK : no_memory(err);
+    o->A = arena_alloc(a, (p * p + 1) * sizeof(double));
+    o->sum = arena_alloc(a, (p + 2) * (p + 2) * sizeof(double));
+    o->c = arena_alloc(a, (p + 1) * sizeof(double));
+    o->zbar = arena_alloc(a, (p + 1) * sizeof(double));
+    return o->A && o->sum && o->c && o->zbar ? ASX_OK : no_memory(err);
 }
 
 static asx_st no_weight(int fold, struct asx_err *err)
@@ -31,24 +33,37 @@ static asx_st no_weight(int fold, struct asx_err *err)
 }
 
 /* The fold's sums: lower triangle of order m. `size` gets what went into the diagonal, signs aside. */
-static asx_st fold_sums(struct asx_exec *exec, const struct lin_gram *g, int fold, double **out, double *size, struct asx_err *err)
+static void fold_sums(const struct lin_gram *g, int fold, double *sum, double *size)
 {
-    double *sum = arena_calloc(exec->scratch, g->m * g->m, sizeof *sum);
-    if (!sum)
-        return no_memory(err);
-    for (size_t j = 0; j < g->p; j++) {
-        size[j] = 0;
-        for (int k = 0; k < g->pieces; k++)
-            size[j] += g->sign[fold * g->pieces + k] ? g->sum[k][j * g->m + j] : 0;
-    }
+    bool first = true;
+    memset(size, 0, g->p * sizeof *size);
     for (int k = 0; k < g->pieces; k++) {
         double sign = g->sign[fold * g->pieces + k];
-        for (size_t i = 0; sign != 0 && i < g->m; i++)
-            for (size_t j = 0; j <= i; j++)
-                sum[i * g->m + j] += sign * g->sum[k][i * g->m + j];
+        if (sign == 0)
+            continue;
+        for (size_t i = 0; i < g->m; i++) {
+            double *to = sum + i * g->m;
+            if (first)
+                memset(to, 0, (i + 1) * sizeof *to);
+            vec_axpy(i + 1, sign, g->sum[k] + i * g->m, to);
+        }
+        for (size_t j = 0; j < g->p; j++)
+            size[j] += g->sum[k][j * g->m + j];
+        first = false;
     }
-    *out = sum;
-    return ASX_OK;
+    if (first)
+        memset(sum, 0, g->m * g->m * sizeof *sum);
+}
+
+/* Copies the lower triangle to the upper one, tile by tile. */
+static void mirror(double *A, size_t p)
+{
+    enum { TILE = 32 };
+    for (size_t i0 = 0; i0 < p; i0 += TILE)
+        for (size_t j0 = 0; j0 <= i0; j0 += TILE)
+            for (size_t i = i0; i < p && i < i0 + TILE; i++)
+                for (size_t j = j0; j < i && j < j0 + TILE; j++)
+                    A[j * p + i] = A[i * p + j];
 }
 
 /* A <- T' A T for the linear part of the map: rows, then columns. Mask rows are used before they are scaled. */
@@ -88,22 +103,21 @@ static bool centre(const double *sum, const double *size, size_t m, size_t p, st
         o->c[j] = constant[j] ? 0 : y[j] - one[j] * o->ybar;
     }
     for (size_t i = 0; i < p; i++)
-        for (size_t j = 0; j <= i; j++) {
-            double v = constant[i] || constant[j] ? 0 : sum[i * m + j] - one[i] * o->zbar[j];
-            o->A[i * p + j] = o->A[j * p + i] = v;
-        }
+        for (size_t j = 0; j <= i; j++)
+            o->A[i * p + j] = constant[i] || constant[j] ? 0 : sum[i * m + j] - one[i] * o->zbar[j];
+    mirror(o->A, p);
     return few_digits;
 }
 
 /* A fold's sums to equations in features; *few_digits asks for the rows instead. */
-static asx_st from_sums(struct asx_exec *exec, const struct lin_map *map, int fold, const double *sum, const double *size,
-                        struct lin_normal *o, bool *few_digits, struct asx_err *err)
+static asx_st from_sums(struct asx_exec *exec, const struct lin_map *map, int fold, const double *size, struct lin_normal *o,
+                        bool *few_digits, struct asx_err *err)
 {
     size_t p = map->p, m = p + 2;
+    const double *sum = o->sum;
     bool *constant = arena_alloc(exec->scratch, (p + 1) * sizeof *constant);
-    asx_st st = constant ? normal_alloc(exec, p, o, err) : no_memory(err);
-    if (st)
-        return st;
+    if (!constant)
+        return no_memory(err);
     o->n = sum[(p + 1) * m + p + 1];
     if (!(o->n > 0))
         return no_weight(fold, err);
@@ -141,11 +155,11 @@ static asx_st two_passes(struct asx_exec *exec, const struct lin_map *map, int f
     const struct asx_problem *pb = exec->problem;
     const struct asx_fold *f = &pb->splits->fold[fold];
     size_t p = map->p, m = p + 1;
-    asx_st st = normal_alloc(exec, p, o, err);
-    double *sum = arena_calloc(exec->scratch, m * m, sizeof *sum), *rows = arena_alloc(exec->scratch, LIN_ROWS * m * sizeof *rows);
-    if (st || !sum || !rows)
-        return st ? st : no_memory(err);
-    o->direct = true;
+    asx_st st = ASX_OK;
+    double *sum = o->sum, *rows = arena_alloc(exec->scratch, LIN_ROWS * m * sizeof *rows);
+    if (!rows)
+        return no_memory(err);
+    memset(sum, 0, m * m * sizeof *sum);
     means_of_rows(pb, f, map, rows, o);
     if (!(o->n > 0))
         return no_weight(fold, err);
@@ -168,9 +182,9 @@ static asx_st two_passes(struct asx_exec *exec, const struct lin_map *map, int f
     }
     for (size_t i = 0; i < p; i++) {
         o->c[i] = sum[p * m + i];
-        for (size_t j = 0; j <= i; j++)
-            o->A[i * p + j] = o->A[j * p + i] = sum[i * m + j];
+        memcpy(o->A + i * p, sum + i * m, (i + 1) * sizeof *sum);
     }
+    mirror(o->A, p);
     o->yy = sum[p * m + p];
     return ASX_OK;
 }
@@ -179,10 +193,11 @@ asx_st lin_normal_gram(struct asx_exec *exec, const struct lin_gram *g, const st
                        struct asx_err *err)
 {
     bool few_digits = false;
-    double *sum = NULL, *size = arena_alloc(exec->scratch, (g->p + 1) * sizeof *size);
-    asx_st st = size ? fold_sums(exec, g, fold, &sum, size, err) : no_memory(err);
-    if (!st)
-        st = from_sums(exec, map, fold, sum, size, o, &few_digits, err);
+    double *size = arena_alloc(exec->scratch, (g->p + 1) * sizeof *size);
+    if (!size)
+        return no_memory(err);
+    fold_sums(g, fold, o->sum, size);
+    asx_st st = from_sums(exec, map, fold, size, o, &few_digits, err);
     return st || !few_digits ? st : two_passes(exec, map, fold, o, err);
 }
 
@@ -193,17 +208,18 @@ asx_st lin_normal_rows(struct asx_exec *exec, const struct lin_map *map, int fol
     bool few_digits = false;
     if (!lin_products_sparse(map->packed))
         return two_passes(exec, map, fold, o, err);
-    double *sum = arena_calloc(exec->scratch, m * m, sizeof *sum), *rows = arena_alloc(exec->scratch, LIN_ROWS * m * sizeof *rows),
+    double *rows = arena_alloc(exec->scratch, LIN_ROWS * m * sizeof *rows),
            *size = arena_alloc(exec->scratch, (p + 1) * sizeof *size);
-    if (!sum || !rows || !size)
+    if (!rows || !size)
         return no_memory(err);
-    asx_st st = lin_add_products(exec, map->packed, f->train, f->n_train, sum, rows);
+    memset(o->sum, 0, m * m * sizeof *o->sum);
+    asx_st st = lin_add_products(exec, map->packed, f->train, f->n_train, o->sum, rows);
     if (st < 0)
         return err_set(err, st, "the product of columns failed; report this fault of Assay");
     for (size_t j = 0; j < p; j++)
-        size[j] = sum[j * m + j];
+        size[j] = o->sum[j * m + j];
     if (!st)
-        st = from_sums(exec, map, fold, sum, size, o, &few_digits, err);
+        st = from_sums(exec, map, fold, size, o, &few_digits, err);
     return st || !few_digits ? st : two_passes(exec, map, fold, o, err);
 }
 
@@ -219,10 +235,10 @@ double lin_intercept(const struct lin_normal *o, const double *w)
  * Collinear columns with a tiny penalty can make A + l2 indefinite by rounding: a ridge of
  * 1e-12 .. 1e-6 of the mean diagonal then stands in, which moves predictions by less than that.
  */
-asx_st lin_solve_chol(struct asx_exec *exec, const struct lin_normal *o, double l2, double *work, double *w, struct asx_err *err)
+asx_st lin_solve_chol(struct asx_exec *exec, const struct lin_normal *o, double l2, double *w, struct asx_err *err)
 {
     size_t p = o->p;
-    double mean = 0;
+    double mean = 0, *work = o->sum;
     for (size_t j = 0; j < p; j++)
         mean += o->A[j * p + j] / (double)p;
     asx_st st = ASX_OK;
