@@ -141,7 +141,13 @@ asx_st glm_open(struct glm *g, struct asx_exec *exec, const struct asx_batch *ba
     }
     if (!st)
         st = open_masks(g, err);
-    return st ? st : open_rows(g, err);
+    if (!st)
+        st = open_rows(g, err);
+    if (!st)
+        st = glm_rescale(g, err);
+    for (int i = 0; !st && i < g->fits; i++)
+        g->fit[i].solver.l1_of = g->unit + g->fit[i].map * (g->p + 1);
+    return st;
 }
 
 void glm_set_gradient(const struct glm *g, struct glm_fit *f, size_t set, const double *grad, double r)
@@ -153,11 +159,12 @@ void glm_tell(const struct glm *g, struct glm_fit *f, double loss)
 {
     double w = 1 / f->weight, l2 = f->l2 * w, square = 0;
     double *grad = f->solver.grad_trial;
-    const double *x = f->solver.trial;
+    const double *x = f->solver.trial, *unit = g->unit + f->map * (g->p + 1);
     for (size_t s = 0; s < g->sets; s++, grad += g->p + 1, x += g->p + 1) {
         for (size_t j = 0; j < g->p; j++) {
-            grad[j] = grad[j] * w + l2 * x[j];
-            square += x[j] * x[j];
+            double u = unit[j] * x[j];
+            grad[j] = grad[j] * w + l2 * unit[j] * u;
+            square += u * u;
         }
         grad[g->p] *= w;
     }
@@ -180,7 +187,7 @@ static asx_st predict_map(struct glm *g, const struct asx_batch *batch, size_t m
                 weight[n++] = g->fit[i].solver.x;
             }
         if (n)
-            st = lin_held_out(g->exec, &g->map[map], member, weight, n, g->sets, g->link, err);
+            st = lin_held_out(g->exec, &g->plain[map], member, weight, n, g->sets, g->link, err);
     }
     return st;
 }
@@ -192,8 +199,9 @@ asx_st glm_finish(struct glm *g, const struct asx_batch *batch, struct asx_err *
         struct asx_member *b = &batch->member[i];
         struct glm_fit *f = &g->fit[i];
         b->err = (struct asx_err){0};
+        glm_to_features(g, f, f->solver.x);
         b->status = f->weight > 0
-                        ? lin_member_set(b, &g->map[f->map], f->solver.x, g->sets, g->link, g->exec->mem, &b->err)
+                        ? lin_member_set(b, &g->plain[f->map], f->solver.x, g->sets, g->link, g->exec->mem, &b->err)
                         : err_set(&b->err, ASX_E_DATA, "the training rows of fold %d have no weight; use fewer folds", f->fold);
         if (b->status == ASX_E_NOMEM)
             return no_memory(err);

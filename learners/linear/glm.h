@@ -33,7 +33,9 @@ struct glm {
     size_t sets, p, width; /**< width = sets * (p + 1): unknowns of a fit */
     struct glm_fit *fit;
     int fits;
-    struct lin_map *map; /**< one per distinct affine artefact */
+    struct lin_map *map;   /**< [maps] to the solvers' coordinates, one per distinct affine artefact */
+    struct lin_map *plain; /**< [maps] to the features themselves */
+    double *unit, *mean;   /**< [maps * (p + 1)] feature weight = coordinate x unit; the intercept has unit 0 */
     size_t maps;
     const uint8_t **mask; /**< [folds + 1] training mask over rows per fold used, NULL where all rows train */
     const uint32_t *row;  /**< rows visited, NULL = all */
@@ -53,6 +55,12 @@ asx_st glm_run_batch(struct glm *, struct asx_err *);
 
 /** The same in f64 with plain loops, the reference (glm_rows.c). */
 asx_st glm_run_rows(struct glm *, struct asx_err *);
+
+/** Moves solvers to well conditioned coordinates (glm_scale.c): called by glm_open. */
+asx_st glm_rescale(struct glm *, struct asx_err *);
+
+/** A solution in a solver's coordinates [width] to weights of features, in place. */
+void glm_to_features(const struct glm *, const struct glm_fit *, double *w);
 
 /** Adds penalties to a loss and its gradient, both already divided by the weight, and tells the solver. */
 void glm_tell(const struct glm *, struct glm_fit *, double loss);

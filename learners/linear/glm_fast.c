@@ -38,6 +38,15 @@ void glm_fill_rows(float *z, size_t n, const float *row, size_t cols)
             memcpy(z + i * cols, row, cols * sizeof *z);
 }
 
+void glm_add_moments(const float *x, size_t n, double v, double *restrict sum, double *restrict square)
+{
+    for (size_t j = 0; j < n; j++) {
+        double s = (double)x[j];
+        sum[j] += v * s;
+        square[j] += v * s * s;
+    }
+}
+
 double vec_dot(size_t n, const double *a, const double *b)
 {
     double s = 0;

@@ -14,6 +14,9 @@ void glm_spread(const float *value, size_t n, size_t values, const int *of, size
 /** Every row of z [n * cols] becomes `row`. */
 void glm_fill_rows(float *z, size_t n, const float *row, size_t cols);
 
+/** sum[j] += v x[j], square[j] += v x[j]^2. */
+void glm_add_moments(const float *x, size_t n, double v, double *sum, double *square);
+
 double vec_dot(size_t n, const double *a, const double *b);
 
 /** y += alpha x. */

@@ -36,17 +36,17 @@ void lbfgs_restart(struct lbfgs *m, double tolerance, double noise)
     memcpy(m->trial, m->x, m->n * sizeof *m->x);
 }
 
-static bool has_l1(const struct lbfgs *m, size_t i)
+static double l1_of(const struct lbfgs *m, size_t i)
 {
-    return m->l1 > 0 && i % m->stride != m->stride - 1;
+    return m->l1 > 0 ? m->l1 * m->l1_of[i % m->stride] : 0;
 }
 
 static double l1_norm(const struct lbfgs *m, const double *x)
 {
     double s = 0;
     for (size_t i = 0; m->l1 > 0 && i < m->n; i++)
-        s += has_l1(m, i) ? fabs(x[i]) : 0;
-    return m->l1 * s;
+        s += l1_of(m, i) * fabs(x[i]);
+    return s;
 }
 
 /* The subgradient of least norm; returns its largest component. */
@@ -54,15 +54,13 @@ static double pseudo_gradient(struct lbfgs *m)
 {
     double most = 0;
     for (size_t i = 0; i < m->n; i++) {
-        double g = m->grad[i];
-        if (has_l1(m, i)) {
-            if (m->x[i] > 0)
-                g += m->l1;
-            else if (m->x[i] < 0)
-                g -= m->l1;
-            else
-                g = g < -m->l1 ? g + m->l1 : g > m->l1 ? g - m->l1 : 0;
-        }
+        double g = m->grad[i], l1 = l1_of(m, i);
+        if (m->x[i] > 0)
+            g += l1;
+        else if (m->x[i] < 0)
+            g -= l1;
+        else
+            g = g < -l1 ? g + l1 : g > l1 ? g - l1 : 0;
         m->pg[i] = g;
         most = fabs(g) > most ? fabs(g) : most;
     }
@@ -89,7 +87,7 @@ static void direction(struct lbfgs *m)
         vec_axpy(n, alpha[at] - beta, m->s + at * n, m->dir);
     }
     for (size_t i = 0; m->l1 > 0 && i < n; i++)
-        if (has_l1(m, i) && m->dir[i] * m->pg[i] >= 0)
+        if (l1_of(m, i) > 0 && m->dir[i] * m->pg[i] >= 0)
             m->dir[i] = 0;
 }
 
@@ -97,7 +95,7 @@ static void set_trial(struct lbfgs *m)
 {
     for (size_t i = 0; i < m->n; i++) {
         double v = m->x[i] + m->step * m->dir[i];
-        if (has_l1(m, i)) {
+        if (l1_of(m, i) > 0) {
             double orthant = m->x[i] != 0 ? m->x[i] : -m->pg[i];
             if (v * orthant <= 0)
                 v = 0;

@@ -29,8 +29,9 @@ enum { LBFGS_HISTORY = 8 };
 
 struct lbfgs {
     /* set before lbfgs_init */
-    size_t n;      /**< unknowns */
-    size_t stride; /**< unknown i has no l1 term when i % stride == stride - 1 (intercepts) */
+    size_t n;            /**< unknowns */
+    size_t stride;       /**< unknown i has the l1 weight l1 x l1_of[i % stride] */
+    const double *l1_of; /**< [stride] */
     double l1;
     double tolerance; /**< done when no pseudo-gradient component exceeds it */
     double noise;     /**< relative rounding noise of told values */

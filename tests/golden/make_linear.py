@@ -54,13 +54,15 @@ def table(rows, cols, classes, missing, seed):
         y[i] = 10 + 3 * score[0] if classes == 0 else (float(score[0] > 0.5) if classes == 2 else max(range(k), key=lambda c: (score[c], -c)))
         w[i] = 0.5 + g.unit()
         for j in range(cols):
-            x[i, j] = z[j] * (j + 1) + 5 * j
-            if missing and j % 3 == 1 and g.unit() < 0.2:
+            x[i, j] = z[j] * (j + 1) + 5 * j if missing != 2 else z[j] * (j + 1) * 1000 + 50000 * j
+            if missing == 1 and j % 3 == 1 and g.unit() < 0.2:
                 x[i, j] = np.nan
     return x, y, w
 
 
-def prepare(x, train, w):
+def prepare(x, train, w, scaled=True):
+    if not scaled:
+        return x
     v = w[train]
     out = []
     nan = np.isnan(x)
@@ -93,7 +95,7 @@ def fitted(shape, weighted):
     if not weighted:
         w = np.ones(len(y))
     train, test = fold0(shape[0])
-    return prepare(x, train, w), y, w, train, test
+    return prepare(x, train, w, shape[3] != 2), y, w, train, test
 
 
 print("/* SPDX-License-Identifier: Apache-2.0 */")
@@ -111,6 +113,19 @@ for shape, tag in ((reg, "plain"), (holes, "missing"), (wide, "wide")):
             m = ElasticNet(alpha=alpha, l1_ratio=ratio, tol=1e-12, max_iter=1000000)
             m.fit(z[train], y[train] / sd, sample_weight=w[train])
             case("elastic net %s %g %g" % (tag, alpha, ratio), "elastic_net", shape, {"alpha": alpha, "l1_ratio": ratio}, weighted, m.predict(z[test]) * sd)
+# missing == 2: large numbers, neither centred nor scaled
+for l2 in (1, 1e7):
+    shape = (150, 6, 0, 2, 14)
+    z, y, w, train, test = fitted(shape, 0)
+    m = Ridge(alpha=l2, solver="svd").fit(z[train], y[train])
+    case("ridge raw l2 %g" % l2, "ridge", shape, {"l2": l2}, 0, m.predict(z[test]))
+for shape in ((180, 5, 2, 2, 26), (240, 6, 4, 2, 27)):
+    z, y, w, train, test = fitted(shape, 0)
+    for l2 in (1, 1e7):
+        s = 1000.0  # the same objective in coordinates that the solver can handle
+        mu = z[train].mean(axis=0)
+        m = LogisticRegression(C=s * s / l2, tol=1e-13, max_iter=100000, solver="newton-cholesky").fit((z[train] - mu) / s, y[train])
+        case("logistic raw l2 %g" % l2, "logistic", shape, {"l2": l2}, 0, m.predict_proba((z[test] - mu) / s))
 for shape, tag in (((180, 5, 2, 0, 21), "binary"), ((210, 7, 2, 1, 22), "binary missing"), ((240, 6, 4, 0, 23), "four classes"),
                    ((36, 50, 2, 0, 24), "wide"), ((210, 7, 3, 1, 25), "three missing")):
     for weighted in (0, 1):

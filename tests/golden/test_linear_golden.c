@@ -54,8 +54,8 @@ static void make_table(const struct linear_case *k, double *x, double *y, double
         y[i] = k->classes ? class_of(score, k->classes) : 10 + 3 * score[0];
         w[i] = 0.5 + fit_make_unit(&g);
         for (int j = 0; j < k->cols; j++) {
-            x[i * k->cols + j] = z[j] * (j + 1) + 5 * j;
-            if (k->missing && j % 3 == 1 && fit_make_unit(&g) < 0.2)
+            x[i * k->cols + j] = k->missing == 2 ? z[j] * (j + 1) * 1000 + 50000 * j : z[j] * (j + 1) + 5 * j;
+            if (k->missing == 1 && j % 3 == 1 && fit_make_unit(&g) < 0.2)
                 x[i * k->cols + j] = NAN;
         }
     }
@@ -107,7 +107,8 @@ START_TEST(agrees_with_sklearn)
                             .task = k->classes == 0   ? ASX_REGRESSION
                                     : k->classes == 2 ? ASX_BINARY
                                                       : ASX_MULTICLASS,
-                            .weight = k->weighted ? w : NULL};
+                            .weight = k->weighted ? w : NULL,
+                            .unscaled = k->missing == 2};
     if (strcmp(k->learner, "multinomial_nb") == 0) {
         s = calloc(n * d, sizeof *s);
         for (size_t i = 0; i < n * d; i++)

@@ -21,9 +21,10 @@ static void need(bool good, const char *what)
 
 static void constants(void *arg, size_t col, const struct asx_column_stats *s, double *fill, double *centre, double *scale)
 {
-    (void)arg, (void)col;
+    const bool *unscaled = arg;
+    (void)col;
     *fill = s->mean;
-    if (s->kind == ASX_COL_INDICATOR)
+    if (*unscaled || s->kind == ASX_COL_INDICATOR)
         return;
     *centre = s->mean;
     *scale = s->std > 0 ? s->std : 1;
@@ -94,7 +95,8 @@ void fit_make_init(struct fit_make *m, const struct fit_data *d, int threads)
     need(!packed_build(NULL, m->raw, NULL, (struct asx_key){3, 3}, &m->packed, &err), err.text);
     for (int f = 0; f <= d->folds; f++) {
         const struct asx_fold *fold = &m->problem->splits->fold[f];
-        need(!affine_make(NULL, m->packed, fold->train, fold->n_train, d->weight, 0, constants, NULL, f, NULL, &m->affine[f], &err),
+        need(!affine_make(NULL, m->packed, fold->train, fold->n_train, d->weight, 0, constants, (void *)(uintptr_t)&d->unscaled, f,
+                          NULL, &m->affine[f], &err),
              err.text);
     }
     m->pred_size = d->rows * (size_t)m->problem->outputs;

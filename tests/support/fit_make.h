@@ -26,6 +26,7 @@ struct fit_data {
     const double *x; /**< [rows * dense] row-major, NaN missing */
     const float *s;  /**< [rows * sparse] row-major; zeros are absent; NULL without */
     bool indicator;  /**< sparse columns are indicators (unscaled) */
+    bool unscaled;   /**< features stay as they are, filled only */
     enum asx_task task;
     const double *y;
     int classes, folds;
