@@ -60,6 +60,12 @@ static asx_st scan_table(const struct data_options *o, const char *path, const c
     s->rows = l.bytes_per_row > 0 ? (double)(s->file_bytes - l.first_row) / l.bytes_per_row : 1;
     s->cells = s->rows * s->columns;
     s->frame_bytes = s->rows * row_bytes + (l.columns ? words / (double)l.columns : 0) * (double)s->file_bytes / 2;
+    if (l.bytes_per_row <= 0 && !whole) { /* not one whole record in the sample: a very wide table */
+        double cells = (double)scan_count(sample, got, l.delimiter) + 1;
+        s->cells = (double)s->file_bytes * cells / (double)got;
+        s->columns = s->cells / s->rows;
+        s->frame_bytes = s->cells * 8;
+    }
     csv_layout_clear(&l);
     return ASX_OK;
 }

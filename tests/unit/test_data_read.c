@@ -541,6 +541,14 @@ START_TEST(prescan)
     ck_assert_double_eq(scan.columns, 3);
     ck_assert_double_eq_tol(scan.numeric, 2.0 / 3, 1e-9);
     ck_assert_double_gt(scan.frame_bytes, 40000 * 8);
+    f = fopen(path, "w"); /* wider than what is looked at */
+    for (int i = 0; i < 40000; i++)
+        fprintf(f, "%sv%05d", i ? "," : "", i);
+    for (int i = 0; i < 40000; i++)
+        fprintf(f, "%s1.2345", i ? "," : "\n");
+    fclose(f);
+    ck_assert_int_eq(data_prescan(path, &scan, &err), ASX_OK);
+    ck_assert_double_eq_tol(scan.cells, 80000, 4000);
     unlink(path);
     ck_assert_int_eq(data_prescan("-", &scan, &err), ASX_OK);
     ck_assert_double_eq(scan.rows, 0);
