@@ -239,6 +239,8 @@ static void gram_work(const struct asx_problem *p, const struct asx_batch *b, st
                      (struct asx_use){.k = ASX_KC_SYRK, .t = ASX_F64, .m = rows, .n = m, .footprint = m * m * 8});
     }
     double parts = m - 2 <= PARTS_COLUMNS ? PARTS : 0;
+    asx_work_add(w->once, &w->n_once,
+                 (struct asx_use){.k = ASX_KC_STREAM, .t = ASX_F64, .m = (pieces + parts) * m * m, .times = 2});
     w->scratch = (uint64_t)(parts * m * m * 8 + LIN_ROWS * m * 8 * 4 + rows * 8);
     w->output = (uint64_t)(pieces * m * m * 8);
     w->serial = 0.05;

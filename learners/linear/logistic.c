@@ -98,58 +98,86 @@ static double expected_passes(const struct asx_problem *p, const struct asx_conf
     return passes < cap ? passes : cap;
 }
 
-static void work_of(const struct asx_problem *p, const struct asx_batch *b, struct asx_work *w, bool batched)
+/* Passes of all members together, and of the longest. */
+static double passes_of(const struct asx_problem *p, const struct asx_batch *b, double *most)
 {
-    const struct asx_shape *s = &b->shape;
-    int folds = lin_batch_folds(b);
-    double sum = 0, most = 1, sets = sets_of(p), rows = batched && folds > 1 ? s->rows + s->test_rows : s->rows;
+    double sum = 0;
+    *most = 1;
     for (int i = 0; i < b->n; i++) {
         double passes = expected_passes(p, b->member[i].config);
         sum += passes;
-        most = passes > most ? passes : most;
+        *most = fmax(*most, passes);
     }
-    double sparse = s->cols > s->dense ? s->cols - s->dense : 0, per_fold = sets * b->n / folds;
-    if (batched) {
-        /* fits retire one by one: the mean number of columns over the longest fit's passes */
-        double cols = sum / most * sets;
-        asx_work_add(w->once, &w->n_once,
-                     (struct asx_use){.k = ASX_KC_GLM_STEP,
-                                      .t = ASX_F32,
-                                      .m = rows,
-                                      .n = cols,
-                                      .p = s->dense,
-                                      .times = most,
-                                      .footprint = 512 * (s->dense + cols) * 4});
-        if (s->nnz > 0)
-            asx_work_add(w->once, &w->n_once,
-                         (struct asx_use){
-                             .k = ASX_KC_SPMM, .t = ASX_F32, .m = rows, .n = cols, .p = sparse, .nnz = s->nnz, .times = 2 * most});
-        w->scratch = (uint64_t)(64e6 + (s->cols + 1) * sets * b->n * 8 * (6 + 2 * LBFGS_HISTORY) + rows * (folds + 1));
-    } else {
-        asx_work_add(w->once, &w->n_once,
-                     (struct asx_use){.k = ASX_KC_GEMV, .t = ASX_F64, .m = rows, .n = s->dense, .times = 2 * sets * sum});
-        asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_EXP, .t = ASX_F64, .m = rows * sets, .times = sum});
-        if (s->nnz > 0)
-            asx_work_add(w->once, &w->n_once,
-                         (struct asx_use){
-                             .k = ASX_KC_SPMM, .t = ASX_F64, .m = rows, .n = sets, .p = sparse, .nnz = s->nnz, .times = 2 * sum});
-        w->scratch = (uint64_t)((s->cols + 1) * sets * 8 * (6 + 2 * LBFGS_HISTORY + 10) * b->n);
-    }
+    return sum;
+}
+
+/* The held-out rows of every fold, and what all members keep. */
+static void work_after(const struct asx_problem *p, const struct asx_batch *b, struct asx_work *w)
+{
+    const struct asx_shape *s = &b->shape;
+    double sets = sets_of(p), folds = lin_batch_folds(b);
     asx_work_add(w->once, &w->n_once,
-                 (struct asx_use){.k = ASX_KC_GEMM, .t = ASX_F64, .m = s->test_rows, .n = per_fold, .p = s->dense, .times = folds});
+                 (struct asx_use){
+                     .k = ASX_KC_GEMM, .t = ASX_F64, .m = s->test_rows, .n = sets * b->n / folds, .p = s->dense, .times = folds});
     asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_EXP, .t = ASX_F64, .m = s->test_rows * sets, .times = b->n});
     w->serial = 0.05;
+    w->scratch += (uint64_t)((s->cols + 1) * sets * b->n * 8 * (6 + 2 * LBFGS_HISTORY));
     w->output = (uint64_t)(b->n * (s->cols + 1) * (2 * sets + 1) * 8);
+}
+
+/* Bytes of the evaluator: partial gradients of each chunk, as glm_batch.c makes them, masks, and a dense copy. */
+static double batch_bytes(const struct asx_batch *b, double rows, double cols, bool copied)
+{
+    double p = b->shape.cols + 1, blocks = ceil(rows / 512), chunks = fmax(fmin(blocks, 16), floor(blocks / 32));
+    return fmin(64e6, chunks * p * cols * 4) + 2 * p * cols * 4 + rows * (lin_batch_folds(b) + 2) + 4 * 512 * (cols + b->n) * 4 +
+           (copied ? rows * p * 4 : 0);
 }
 
 static void work_batch(const struct asx_problem *p, const struct asx_batch *b, struct asx_work *w)
 {
-    work_of(p, b, w, true);
+    const struct asx_shape *s = &b->shape;
+    bool folds = lin_batch_folds(b) > 1;
+    double most, sum = passes_of(p, b, &most), rows = folds ? s->rows + s->test_rows : s->rows;
+    /* fits retire one by one: the mean number of columns over the longest fit's passes */
+    double cols = sum / most * sets_of(p), sparse = fmax(s->cols - s->dense, 0);
+    bool copied = s->nnz > 0.08 * rows * sparse && rows * s->cols * 4 <= 64e6;
+    double dense = copied ? s->cols : s->dense;
+    asx_work_add(w->once, &w->n_once,
+                 (struct asx_use){.k = ASX_KC_GLM_STEP,
+                                  .t = ASX_F32,
+                                  .m = rows,
+                                  .n = cols,
+                                  .p = dense,
+                                  .times = most,
+                                  .footprint = 512 * (dense + cols) * 4});
+    if (s->nnz > 0 && !copied)
+        asx_work_add(
+            w->once, &w->n_once,
+            (struct asx_use){.k = ASX_KC_SPMM, .t = ASX_F32, .m = rows, .n = cols, .p = sparse, .nnz = s->nnz, .times = 2 * most});
+    /* two-loop recursions and sums of partial gradients */
+    asx_work_add(w->once, &w->n_once,
+                 (struct asx_use){
+                     .k = ASX_KC_STREAM, .t = ASX_F64, .m = (s->cols + 1) * sets_of(p) * (4 * LBFGS_HISTORY + 10), .times = sum});
+    w->scratch = (uint64_t)batch_bytes(b, rows, sets_of(p) * b->n, copied);
+    work_after(p, b, w);
 }
 
 static void work_rows(const struct asx_problem *p, const struct asx_batch *b, struct asx_work *w)
 {
-    work_of(p, b, w, false);
+    const struct asx_shape *s = &b->shape;
+    double most, sum = passes_of(p, b, &most), sets = sets_of(p), sparse = fmax(s->cols - s->dense, 0);
+    asx_work_add(w->once, &w->n_once,
+                 (struct asx_use){.k = ASX_KC_STREAM, .t = ASX_F64, .m = s->rows * s->dense, .times = 2 * sets * sum});
+    asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_EXP, .t = ASX_F64, .m = s->rows * (sets + 1), .times = sum});
+    if (s->nnz > 0)
+        asx_work_add(w->once, &w->n_once,
+                     (struct asx_use){
+                         .k = ASX_KC_SPMM, .t = ASX_F64, .m = s->rows, .n = sets, .p = sparse, .nnz = s->nnz, .times = 2 * sum});
+    asx_work_add(
+        w->once, &w->n_once,
+        (struct asx_use){.k = ASX_KC_STREAM, .t = ASX_F64, .m = (s->cols + 1) * sets * (4 * LBFGS_HISTORY + 20), .times = sum});
+    w->scratch = (uint64_t)((s->cols + 1) * sets * 8 * 20);
+    work_after(p, b, w);
 }
 
 static const char *const penalties[] = {"l2", "elastic_net"};
