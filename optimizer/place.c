@@ -129,7 +129,7 @@ static void start(struct place *s, int at)
     n->pub.cost = planner_cost(s->ctx, n, n->pub.threads, busy, false);
     n->pub.raw_s = planner_cost(s->ctx, n, n->pub.threads, busy, true).total_s;
     if (n->pub.cached) {
-        n->pub.cost.total_s = n->pub.cost.startup_s = n->pub.cost.sd_s = n->pub.raw_s = 0;
+        n->pub.cost.total_s = n->pub.cost.startup_s = n->pub.cost.sd_s = 0; /* raw_s stays: what the cache saves */
         n->pub.cost.host_peak = 0;
     } else {
         s->live += n->work.scratch + n->pub.output_bytes;

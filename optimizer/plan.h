@@ -58,7 +58,7 @@ struct opt_node {
     int members;
     struct asx_shape shape;
     struct asx_cost cost;    /**< predicted, with residual, on `threads` */
-    double raw_s;            /**< predicted before the residual: what opt_learn wants */
+    double raw_s;            /**< predicted before the residual: what opt_learn wants; of cached nodes: what making it would cost */
     double low_s, high_s;
     uint64_t output_bytes;
     int threads, device;     /**< device: index into machine->device */
