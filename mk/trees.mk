@@ -3,3 +3,8 @@
 $(B)/obj/backends/cpu/tree_base.o: OPT_EXTRA := -O3 -ffp-contract=off
 $(B)/obj/backends/cpu/tree_avx2.o: OPT_EXTRA := -O3 -mavx2 -mfma -mbmi2 -ffp-contract=off
 $(B)/obj/backends/cpu/tree_avx512.o: OPT_EXTRA := -O3 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mbmi2 -mprefer-vector-width=512 -ffp-contract=off
+# Losses: reassociation and fused multiply-add are welcome; clipping comes before any overflow.
+LOSS_FLAGS := -O3 -ffast-math -fno-finite-math-only
+$(B)/obj/learners/trees/loss_base.o: OPT_EXTRA := $(LOSS_FLAGS)
+$(B)/obj/learners/trees/loss_avx2.o: OPT_EXTRA := $(LOSS_FLAGS) -mavx2 -mfma -mbmi2
+$(B)/obj/learners/trees/loss_avx512.o: OPT_EXTRA := $(LOSS_FLAGS) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mbmi2 -mprefer-vector-width=512

@@ -273,30 +273,84 @@ static asx_st fast_split(struct asx_queue *q, const void *args)
 
 /* ---- partition ------------------------------------------------------------- */
 
+static void part_rows(struct asx_partition_args *a, size_t from, size_t nl, size_t nr)
+{
+    const uint8_t *code = a->code, *left = a->left;
+    const uint32_t *row = a->row;
+    uint32_t *lr = a->left_row, *rr = a->right_row;
+    size_t w = (size_t)a->width, n = a->n;
+    for (size_t i = from; i < n; i++) {
+        uint32_t r = row[i];
+        __builtin_prefetch(code + (size_t)row[i + PREFETCH < n ? i + PREFETCH : n - 1] * w);
+        size_t go = left[code[(size_t)r * w]];
+        uint64_t v = a->gh ? a->gh[i] : 0;
+        lr[nl] = r;
+        rr[nr] = r;
+        if (a->gh) {
+            a->left_gh[nl] = v;
+            a->right_gh[nr] = v;
+        }
+        nl += go;
+        nr += 1 - go;
+    }
+    a->n_left = nl;
+}
+
+#ifdef __AVX512F__
+#include <immintrin.h>
+
+/*
+ * 64 rows at a time: sides as a bit mask, then compressed stores of whole vectors. A store may write past what
+ * counts, but never past the rows already read (left and right parts are shorter than what was visited).
+ */
 static asx_st fast_partition(struct asx_queue *q, const void *args)
 {
     (void)q;
     struct asx_partition_args *a = (struct asx_partition_args *)(uintptr_t)args;
     const uint8_t *code = a->code, *left = a->left;
     const uint32_t *row = a->row;
-    uint32_t *lr = a->left_row, *rr = a->right_row;
-    size_t w = (size_t)a->width, n = a->n, nl = 0, nr = 0;
-    for (size_t i = 0; i < n; i++) {
-        uint32_t r = row[i];
-        __builtin_prefetch(code + (size_t)row[i + PREFETCH < n ? i + PREFETCH : n - 1] * w);
-        size_t go = left[code[(size_t)r * w]];
-        lr[nl] = r;
-        rr[nr] = r;
-        if (a->gh) {
-            a->left_gh[nl] = a->gh[i];
-            a->right_gh[nr] = a->gh[i];
+    size_t w = (size_t)a->width, n = a->n, nl = 0, nr = 0, i = 0;
+    uint8_t side[64] __attribute__((aligned(64)));
+    for (; i + 64 <= n; i += 64) {
+        if (i + 128 <= n)
+            for (int j = 0; j < 64; j++)
+                __builtin_prefetch(code + (size_t)row[i + 64 + (size_t)j] * w);
+        for (int j = 0; j < 64; j++)
+            side[j] = left[code[(size_t)row[i + (size_t)j] * w]];
+        __m512i s = _mm512_load_si512(side);
+        uint64_t mask = _mm512_test_epi8_mask(s, s);
+        for (int j = 0; j < 64; j += 16, mask >>= 16) {
+            __mmask16 m = (__mmask16)mask, o = (__mmask16)~m;
+            __m512i r = _mm512_loadu_si512(row + i + j);
+            __m512i g0 = r, g1 = r;
+            if (a->gh) {
+                g0 = _mm512_loadu_si512(a->gh + i + j);
+                g1 = _mm512_loadu_si512(a->gh + i + j + 8);
+            }
+            _mm512_storeu_si512(a->left_row + nl, _mm512_maskz_compress_epi32(m, r));
+            _mm512_storeu_si512(a->right_row + nr, _mm512_maskz_compress_epi32(o, r));
+            size_t l0 = (size_t)__builtin_popcount(m & 255u), l1 = (size_t)__builtin_popcount((unsigned)m >> 8);
+            if (a->gh) {
+                _mm512_storeu_si512(a->left_gh + nl, _mm512_maskz_compress_epi64((__mmask8)m, g0));
+                _mm512_storeu_si512(a->right_gh + nr, _mm512_maskz_compress_epi64((__mmask8)o, g0));
+                _mm512_storeu_si512(a->left_gh + nl + l0, _mm512_maskz_compress_epi64((__mmask8)(m >> 8), g1));
+                _mm512_storeu_si512(a->right_gh + nr + 8 - l0, _mm512_maskz_compress_epi64((__mmask8)(o >> 8), g1));
+            }
+            nl += l0 + l1;
+            nr += 16 - l0 - l1;
         }
-        nl += go;
-        nr += 1 - go;
     }
-    a->n_left = nl;
+    part_rows(a, i, nl, nr);
     return ASX_OK;
 }
+#else
+static asx_st fast_partition(struct asx_queue *q, const void *args)
+{
+    (void)q;
+    part_rows((struct asx_partition_args *)(uintptr_t)args, 0, 0, 0);
+    return ASX_OK;
+}
+#endif
 
 void TREE_ROWS(asx_kernel_fn *kernel)
 {

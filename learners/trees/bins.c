@@ -219,35 +219,38 @@ static void edges_chunk(void *arg, size_t col, int worker)
 
 /* ---- groups ------------------------------------------------------------------ */
 
-static asx_st add_group(struct bins *bins, const int *feature, int n)
+static void add_group(struct bins *bins, const int *feature, int n)
 {
     struct bins_group *g = &bins->group[bins->n_groups];
     g->n = n;
     g->width = (n + 3) / 4 * 4;
     for (int j = 0; j < n; j++) {
-        struct bins_feature *f = &bins->feature[feature[j]];
+        const struct bins_feature *f = &bins->feature[feature[j]];
         g->feature[j] = feature[j];
         g->stride_log2 = f->stride_log2 > g->stride_log2 ? f->stride_log2 : g->stride_log2;
         g->categorical |= f->categorical;
+    }
+    for (int j = 0; j < n; j++) {
+        struct bins_feature *f = &bins->feature[feature[j]];
         f->group = bins->n_groups;
         f->slot = j;
+        f->pre = f->categorical ? 0 : g->stride_log2 - f->stride_log2; /* shifting the group leaves small strides whole */
     }
     bins->n_groups++;
-    return ASX_OK;
 }
 
-/* Features of one kind and stride sit together; left-overs of small strides move up to 64, never past it (shifts). */
+/* Features of one kind, by rising stride; only the last group of a kind has room left. */
 static asx_st make_groups(struct build *b, struct asx_err *err)
 {
     struct bins *bins = b->bins;
     int pending[BINS_GROUP], n = 0;
-    bins->group = arena_calloc(bins->arena, bins->cols / 16 + 8 + 1, sizeof *bins->group);
+    bins->group = arena_calloc(bins->arena, bins->cols / BINS_GROUP + 3, sizeof *bins->group);
     if (!bins->group)
         return err_set(err, ASX_E_NOMEM, "out of memory for feature groups; raise the memory limit");
-    for (int kind = 0; kind < 2; kind++)
-        for (int s = 4; s <= 8; s++) {
+    for (int kind = 0; kind < 2; kind++) {
+        for (int s = 4; s <= 8; s++)
             for (size_t j = 0; j < bins->cols; j++) {
-                struct bins_feature *f = &bins->feature[j];
+                const struct bins_feature *f = &bins->feature[j];
                 if (f->group != BINS_DENSE || f->categorical != (kind == 1) || f->stride_log2 != s)
                     continue;
                 pending[n++] = (int)j;
@@ -256,11 +259,10 @@ static asx_st make_groups(struct build *b, struct asx_err *err)
                     n = 0;
                 }
             }
-            if (n && s >= 6) {
-                add_group(bins, pending, n);
-                n = 0;
-            }
-        }
+        if (n)
+            add_group(bins, pending, n);
+        n = 0;
+    }
     return ASX_OK;
 }
 
@@ -284,12 +286,28 @@ static void column_codes(struct build *b, size_t col, size_t first, size_t n, ui
     b->kernel[ASX_K_BIN](NULL, &a);
 }
 
+/* Sixteen bytes of sixteen rows at a time, through 64-bit words. */
+static void interleave_16(const uint8_t *plane, size_t n, uint8_t *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint64_t lo = 0, hi = 0;
+        for (int j = 0; j < 8; j++) {
+            lo |= (uint64_t)plane[j * TILE + (int)i] << (8 * j);
+            hi |= (uint64_t)plane[(j + 8) * TILE + (int)i] << (8 * j);
+        }
+        memcpy(out + 16 * i, &lo, 8);
+        memcpy(out + 16 * i + 8, &hi, 8);
+    }
+}
+
 static void interleave(const struct bins_group *g, const uint8_t *plane, size_t n, uint8_t *out)
 {
-    size_t w = (size_t)g->width;
-    for (size_t i = 0; i < n; i++)
-        for (size_t j = 0; j < w; j++)
-            out[i * w + j] = plane[j * TILE + i];
+    if (g->width == 16)
+        interleave_16(plane, n, out);
+    else
+        for (size_t i = 0; i < n; i++)
+            for (size_t j = 0; j < (size_t)g->width; j++)
+                out[i * (size_t)g->width + j] = plane[j * TILE + i];
 }
 
 static void codes_chunk(void *arg, size_t chunk, int worker)
@@ -309,8 +327,14 @@ static void codes_chunk(void *arg, size_t chunk, int worker)
     size_t to = from + per < b->bins->rows ? from + per : b->bins->rows;
     for (size_t i = from; i < to; i += TILE) {
         size_t n = to - i < TILE ? to - i : TILE;
-        for (int j = 0; j < g->n; j++)
-            column_codes(b, (size_t)g->feature[j], i, n, plane + j * TILE);
+        for (int j = 0; j < g->n; j++) {
+            const struct bins_feature *f = &b->bins->feature[g->feature[j]];
+            uint8_t *own = plane + j * TILE;
+            column_codes(b, (size_t)g->feature[j], i, n, own);
+            memcpy(f->plane + i, own, n);
+            for (size_t k = 0; f->pre && k < n; k++)
+                own[k] = (uint8_t)(own[k] << f->pre);
+        }
         interleave(g, plane, n, g->code + i * (size_t)g->width);
     }
 }
@@ -362,6 +386,14 @@ static asx_st dense_codes(struct build *b, struct asx_err *err)
         if (!bins->group[g].code)
             return err_set(err, ASX_E_NOMEM, "out of memory for the bins of %zu rows; raise the memory limit", bins->rows);
         bins->bytes += bytes;
+    }
+    for (size_t j = 0; j < bins->cols; j++) {
+        if (bins->feature[j].group < 0)
+            continue;
+        bins->feature[j].plane = mem_array(b->exec->mem, bins->rows + 64, 1);
+        if (!bins->feature[j].plane)
+            return err_set(err, ASX_E_NOMEM, "out of memory for the bins of %zu rows; raise the memory limit", bins->rows);
+        bins->bytes += bins->rows;
     }
     b->tiles = (bins->rows + 65535) / 65536;
     b->exec->split(b->exec, b->tiles * (size_t)bins->n_groups, codes_chunk, b);
@@ -448,6 +480,8 @@ void bins_free(struct bins *b)
         return;
     for (int g = 0; g < b->n_groups; g++)
         mem_free(b->group[g].code);
+    for (size_t j = 0; b->feature && j < b->cols; j++)
+        mem_free(b->feature[j].plane);
     mem_free(b->sparse.indptr);
     mem_free(b->sparse.index);
     mem_free(b->sparse.code);

@@ -8,7 +8,8 @@
  * (and rare or unseen levels) have a bin of their own, always the last code of the feature's
  * stride, so that halving the number of bins by shifting codes keeps it apart.
  *
- * Dense features lie in groups of at most 16 (kernels_tree.h); a group has one stride.
+ * Dense codes are kept twice, a byte each: in groups of at most 16 features (kernels_tree.h), which
+ * histograms read row by row, and as planes of one feature, which partitions and forests read.
  * CSR blocks stay sparse: absent cells are in the bin of zero and are not stored.
  */
 #ifndef ASSAY_LEARNERS_TREES_BINS_H
@@ -25,7 +26,9 @@ struct bins_feature {
     int missing;            /**< code of missing cells = stride - 1; meaningful when has_missing or categorical */
     int zero;               /**< bin of 0 (sparse blocks) */
     int stride_log2;        /**< 4..8: codes are below 1 << stride_log2 */
-    int group, slot;        /**< place of the codes; group < 0: sparse or constant */
+    int group, slot;        /**< place in the groups; group < 0: sparse or constant */
+    int pre;                /**< groups hold code << pre: a small stride in a group of a large one */
+    uint8_t *plane;         /**< [rows] codes of the feature alone; NULL: sparse or constant */
     int32_t levels;         /**< categorical: size of the dictionary */
     float *edge;            /**< [n_bins] upper ends of number bins; the last is the largest value seen */
     float low;              /**< smallest value seen */

@@ -19,7 +19,7 @@ static void bins_work(const struct asx_problem *p, const struct asx_batch *b, st
     asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_BIN, .t = ASX_F32, .m = cells, .n = 255});
     asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_SORT, .t = ASX_F32, .m = sample, .n = 1, .times = cols});
     w->serial = s->nnz > 0 ? 0.8 : 0.02;
-    w->output = (uint64_t)(s->rows * s->dense * 1.05 + s->nnz * 5 + (s->nnz > 0 ? s->rows * 8 : 0) + s->cols * 1400);
+    w->output = (uint64_t)(s->rows * s->dense * 2.1 + s->nnz * 5 + (s->nnz > 0 ? s->rows * 8 : 0) + s->cols * 1400);
     w->scratch = (uint64_t)(sample * 20 * (cols < 2 ? 1 : 2) + s->nnz * 4);
 }
 
@@ -27,7 +27,7 @@ static void bins_shape(const struct asx_problem *p, const struct asx_shape *in, 
 {
     (void)p;
     *out = *in;
-    out->bytes = in->rows * in->dense + in->nnz * 5;
+    out->bytes = 2 * in->rows * in->dense + in->nnz * 5;
 }
 
 static asx_st bins_run(struct asx_exec *exec, const struct asx_batch *batch, struct asx_err *err)

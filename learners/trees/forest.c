@@ -30,8 +30,6 @@ struct fit {
     struct forest_data data;
     struct view view;
     struct asx_state *state;
-    uint8_t *codes;
-    int32_t *label;
     int64_t *target;
     uint16_t *weight;
     struct forest_work **work; /* [threads] */
@@ -65,36 +63,6 @@ static uint64_t state_bytes(const struct asx_state *s)
 }
 
 /* ---- what trees share ------------------------------------------------------------- */
-
-/* Codes by feature and position: a node looks at a few features of its rows, so one byte a row and feature. */
-static void codes_chunk(void *arg, size_t j, int worker)
-{
-    (void)worker;
-    struct fit *f = arg;
-    const struct view_feature *v = &f->view.feature[j];
-    uint8_t *out = f->data.code[j];
-    if (!v->code)
-        return;
-    for (size_t i = 0; i < f->data.n; i++)
-        out[i] = (uint8_t)(v->code[(size_t)f->data.row[i] * (size_t)v->width] >> v->shift);
-}
-
-static asx_st share_codes(struct fit *f, struct asx_err *err)
-{
-    struct forest_data *d = &f->data;
-    size_t dense = 0, at = 0;
-    for (int j = 0; j < f->view.features; j++)
-        dense += f->view.feature[j].code != NULL;
-    f->codes = mem_array(f->exec->mem, dense * d->n + 1, 1);
-    d->code = mem_calloc(f->exec->mem, (size_t)f->view.features + 1, sizeof *d->code);
-    if (!f->codes || !d->code)
-        return no_memory(err);
-    for (int j = 0; j < f->view.features; j++)
-        if (f->view.feature[j].code)
-            d->code[j] = f->codes + d->n * at++;
-    f->exec->split(f->exec, (size_t)f->view.features, codes_chunk, f);
-    return ASX_OK;
-}
 
 /* Sample weights as 16-bit integers; their sum with bootstrap counts stays below 2^31. */
 static asx_st share_weights(struct fit *f, struct asx_err *err)
@@ -131,11 +99,8 @@ static asx_st share_targets(struct fit *f, struct asx_err *err)
     const struct asx_problem *p = f->problem;
     struct forest_data *d = &f->data;
     if (d->classes) {
-        f->label = mem_array(f->exec->mem, d->n + 1, sizeof *f->label);
-        for (size_t i = 0; f->label && i < d->n; i++)
-            f->label[i] = p->label[d->row[i]];
-        d->label = f->label;
-        return f->label ? ASX_OK : no_memory(err);
+        d->label = p->label;
+        return ASX_OK;
     }
     double mean = 0, top = 0;
     for (size_t i = 0; i < d->n; i++)
@@ -172,9 +137,7 @@ static asx_st share(struct fit *f, const struct asx_matrix *bins, struct asx_err
     d->classes = f->problem->classes;
     d->unit = 1;
     d->max_features = features_of(&d->params, f->view.features, d->classes > 0);
-    st = share_codes(f, err);
-    if (!st)
-        st = share_weights(f, err);
+    st = share_weights(f, err);
     if (!st)
         st = share_targets(f, err);
     return st;
@@ -299,9 +262,6 @@ static void fit_clear(struct fit *f)
     for (int i = 0; f->work && i < f->exec->threads; i++)
         forest_work_free(f->work[i]);
     mem_free(f->work);
-    mem_free(f->codes);
-    mem_free(f->data.code);
-    mem_free(f->label);
     mem_free(f->target);
     mem_free(f->weight);
     mem_free(f->pred);
@@ -380,7 +340,6 @@ static void work(const struct asx_problem *p, const struct asx_batch *b, struct 
     struct asx_use scan = {.k = ASX_KC_SPLIT, .t = ASX_F64, .m = unique * depth * mtry * (which == 1 ? 0.2 : 1)};
     struct asx_use part = {.k = ASX_KC_PARTITION, .t = ASX_U8, .m = unique * depth, .footprint = unique * cols};
     struct asx_use walk = {.k = ASX_KC_TREE_PREDICT, .t = ASX_U8, .m = s->test_rows, .n = 1, .p = depth};
-    struct asx_use copy = {.k = ASX_KC_STREAM, .t = ASX_U8, .m = s->rows * s->dense};
     if (which == 2) {
         asx_work_add(w->once, &w->n_once, hist);
         asx_work_add(w->once, &w->n_once, scan);
@@ -392,9 +351,8 @@ static void work(const struct asx_problem *p, const struct asx_batch *b, struct 
         asx_work_add(w->per_iteration, &w->n_per_iteration, part);
         asx_work_add(w->per_iteration, &w->n_per_iteration, walk);
     }
-    asx_work_add(w->once, &w->n_once, copy);
     w->serial = which == 2 ? 1 : 0.05;
-    w->scratch = (uint64_t)(s->rows * (s->dense + 40));
+    w->scratch = (uint64_t)(s->rows * 48);
     w->output = (uint64_t)(leaves * (60 + (p->classes ? 0.2 * p->classes : 1) * 8) * (which == 2 ? 1 : b->member[0].to.iterations));
 }
 

@@ -7,9 +7,9 @@
 #include <math.h>
 #include <string.h>
 
-/* A row of a node: its position, class and weight, moved together. */
+/* A row of a node: matrix row, class (regression: position of its target) and weight, moved together. */
 struct item {
-    uint32_t pos, label, weight;
+    uint32_t row, label, weight;
 };
 
 /* Sums of a set of rows; classes have counts beside it. */
@@ -115,7 +115,7 @@ static size_t draw_rows(const struct forest_data *d, struct forest_work *w, stru
         }
     for (size_t i = 0; i < n; i++) {
         uint32_t weight = (uint32_t)w->drawn[i] * (d->weight ? d->weight[i] : 1u);
-        w->item[out] = (struct item){(uint32_t)i, d->classes ? (uint32_t)d->label[i] : 0, weight};
+        w->item[out] = (struct item){d->row[i], d->classes ? (uint32_t)d->label[d->row[i]] : (uint32_t)i, weight};
         out += weight != 0;
     }
     if (in_bag)
@@ -209,14 +209,18 @@ struct view_node {
 static int read_codes(struct view_node *v)
 {
     const struct view_feature *f = &v->d->view->feature[v->feature];
-    const uint8_t *code = v->d->code[v->feature];
+    const uint8_t *code = f->code;
     const struct item *it = v->w->item + v->from;
+    uint8_t *key = v->w->key;
     int lo = 255, hi = 0;
+    bool plain = f->pre == f->shift;
+    for (size_t i = 0; plain && code && i < v->n; i++)
+        key[i] = code[it[i].row];
+    for (size_t i = 0; !(plain && code) && i < v->n; i++)
+        key[i] = (uint8_t)view_bin(f, it[i].row);
     for (size_t i = 0; i < v->n; i++) {
-        int c = code ? code[it[i].pos] : view_bin(f, v->d->row[it[i].pos]);
-        v->w->key[i] = (uint8_t)c;
-        lo = c < lo ? c : lo;
-        hi = c > hi ? c : hi;
+        lo = key[i] < lo ? key[i] : lo;
+        hi = key[i] > hi ? key[i] : hi;
     }
     v->ranks = hi + 1;
     return hi - lo;
@@ -237,7 +241,7 @@ static void fill_hist(struct view_node *v)
     memset(w->hist_w, 0, 2 * 257 * sizeof *w->hist_w);
     for (size_t i = 0; i < v->n; i++) {
         w->hist_w[w->key[i]] += it[i].weight;
-        w->hist_t[w->key[i]] += (int64_t)it[i].weight * v->d->target[it[i].pos];
+        w->hist_t[w->key[i]] += (int64_t)it[i].weight * v->d->target[it[i].label];
     }
 }
 
@@ -350,7 +354,7 @@ static void sweep_sorted(struct view_node *v, struct cut *best)
         if (v->d->classes) {
             move_class(&s, it[at].label, it[at].weight);
         } else {
-            int64_t t = (int64_t)it[at].weight * v->d->target[it[at].pos];
+            int64_t t = (int64_t)it[at].weight * v->d->target[it[at].label];
             s.left_w += it[at].weight;
             s.right_w -= it[at].weight;
             s.left_t += t;
@@ -516,7 +520,7 @@ static void node_sums(const struct forest_data *d, struct forest_work *w, const 
         if (d->classes)
             w->count[w->item[i].label] += w->item[i].weight;
         else
-            s->target += (int64_t)w->item[i].weight * d->target[w->item[i].pos];
+            s->target += (int64_t)w->item[i].weight * d->target[w->item[i].label];
     }
     s->score = d->classes ? purity(d, w, w->count) : mean_score(s->target, s->weight);
 }
@@ -532,7 +536,7 @@ static int pure_class(const struct forest_data *d, const struct forest_work *w, 
 static bool same_targets(const struct forest_data *d, const struct forest_work *w, const struct pending *p)
 {
     for (size_t i = p->from + 1; i < p->to; i++)
-        if (d->target[w->item[i].pos] != d->target[w->item[p->from].pos])
+        if (d->target[w->item[i].label] != d->target[w->item[p->from].label])
             return false;
     return true;
 }
@@ -572,14 +576,16 @@ static void find_cut(const struct forest_data *d, struct forest_work *w, const s
 static size_t divide(const struct forest_data *d, struct forest_work *w, const struct pending *p, const struct cut *c)
 {
     const struct view_feature *f = &d->view->feature[c->feature];
+    const uint8_t *code = f->code;
     uint8_t left[256];
-    for (int b = 0; b < 256; b++)
-        left[b] = b == f->missing ? c->missing_left : c->categorical ? c->bins[b / 32] >> (b % 32) & 1 : b <= c->bin;
-    const uint8_t *code = d->code[c->feature];
+    for (int at = 0; at < 256; at++) {
+        int b = code ? view_shift(f, at) & 255 : at;
+        left[at] = b == f->missing ? c->missing_left : c->categorical ? c->bins[b / 32] >> (b % 32) & 1 : b <= c->bin;
+    }
     size_t nl = 0, nr = 0;
     for (size_t i = p->from; i < p->to; i++) {
         struct item x = w->item[i];
-        size_t go = left[code ? code[x.pos] : view_bin(f, d->row[x.pos])];
+        size_t go = left[code ? code[x.row] : view_bin(f, x.row)];
         w->item[p->from + nl] = x;
         w->spare[nr] = x;
         nl += go;

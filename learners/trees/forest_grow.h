@@ -21,8 +21,7 @@ struct forest_data {
     size_t n;                 /**< training rows; a position is an index among them */
     const uint32_t *row;      /**< [n] matrix rows */
     int classes;              /**< 0: regression */
-    uint8_t **code;           /**< [features] codes by position; NULL: sparse, looked up */
-    const int32_t *label;     /**< [n] by position */
+    const int32_t *label;     /**< by matrix row */
     const int64_t *target;    /**< [n] by position: (y - centre) / unit */
     double centre, unit;
     const uint16_t *weight;   /**< [n] scaled sample weights, NULL = 1 */

@@ -183,7 +183,7 @@ static void pack_chunk(void *arg, size_t c, int worker)
     struct fit *f = arg;
     size_t n = chunk_rows(f->fold->n_train, c);
     uint64_t *gh = f->grow.gh + c * CHUNK, sum = 0;
-    loss_pack((const float *)f->grow.spare_gh + 2 * c * CHUNK, n, f->g_scale, f->h_scale, gh);
+    loss_pack(&f->state->loss, (const float *)f->grow.spare_gh + 2 * c * CHUNK, n, f->g_scale, f->h_scale, gh);
     for (size_t i = 0; i < n; i++)
         sum += gh[i];
     f->chunk_gh[c] = sum;
@@ -232,7 +232,7 @@ static void fixed_gradients(struct fit *f, size_t chunks)
         sh += f->chunk_h[c];
     }
     f->grow.g_unit = unit_for(sg * 1.0001, n, 2147483647.0);
-    f->grow.h_unit = unit_for(sh * 1.0001, n, 4294967295.0);
+    f->grow.h_unit = unit_for(sh * 1.0001, n, 2147483647.0);
     f->g_scale = (float)(1 / f->grow.g_unit);
     f->h_scale = (float)(1 / f->grow.h_unit);
     f->exec->split(f->exec, chunks, pack_chunk, f);

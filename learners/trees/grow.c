@@ -366,7 +366,7 @@ static size_t sparse_partition(struct grow *g, const struct view_feature *f, con
     for (size_t i = from; i < from + n; i++) {
         uint32_t r = g->row[i];
         uint64_t v = g->gh[i];
-        if (left[view_bin(f, r) << f->shift]) {
+        if (left[view_bin(f, r) << f->shift >> f->pre]) {
             g->row[from + nl] = r;
             g->gh[from + nl++] = v;
         } else {
@@ -389,7 +389,7 @@ static void part_chunk(void *arg, size_t chunk, int worker)
         job->n_left[chunk] = sparse_partition(g, job->f, job->left, from, n);
         return;
     }
-    struct asx_partition_args a = {.code = job->f->code, .width = job->f->width, .left = job->left, .row = g->row + from, .n = n,
+    struct asx_partition_args a = {.code = job->f->code, .width = 1, .left = job->left, .row = g->row + from, .n = n,
                                    .left_row = g->row + from, .right_row = g->spare_row + from};
     if (!g->doubles) {
         a.gh = a.left_gh = g->gh + from;

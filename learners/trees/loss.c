@@ -2,14 +2,22 @@
 /* Losses: starting values, gradients, refinement, predictions. */
 #include "learners/trees/loss.h"
 
+#include "backends/cpu/cpu.h"
 #include "base/err.h"
 
 #include <math.h>
 #include <stdlib.h>
 
+const struct loss_rows *loss_rows_best(void)
+{
+    enum cpu_simd level = cpu_simd_level();
+    return level == CPU_AVX512 ? &loss_rows_avx512 : level == CPU_AVX2 ? &loss_rows_avx2 : &loss_rows_base;
+}
+
 struct loss loss_of(const struct gbdt_params *p, const struct asx_problem *problem)
 {
-    struct loss l = {.kind = p->loss, .scores = p->loss == LOSS_SOFTMAX ? problem->classes : 1, .alpha = p->alpha};
+    struct loss l = {.kind = p->loss, .scores = p->loss == LOSS_SOFTMAX ? problem->classes : 1, .alpha = p->alpha,
+                     .rows = loss_rows_best()};
     l.refine = l.kind == LOSS_ABSOLUTE || l.kind == LOSS_QUANTILE;
     if (l.kind == LOSS_ABSOLUTE)
         l.alpha = 0.5;
@@ -162,12 +170,12 @@ void loss_gradients(const struct loss *l, const struct asx_problem *p, const dou
                     const uint32_t *row, size_t n, float *gh, double *sum_g, double *sum_h)
 {
     if (l->kind == LOSS_LOGISTIC)
-        loss_logistic(score, p->y, p->fit_weight, row, n, 1, gh);
+        l->rows->logistic(score, p->y, p->fit_weight, row, n, 1, gh);
     else if (l->kind == LOSS_SOFTMAX)
-        loss_softmax(score + (size_t)k * rows, p->label, p->fit_weight, row, lse, n, k, (float)l->scores / (float)(l->scores - 1), gh);
+        l->rows->softmax(score + (size_t)k * rows, p->label, p->fit_weight, row, lse, n, k, (float)l->scores / (float)(l->scores - 1), gh);
     else
         general(l, p, score, row, n, gh);
-    loss_sums(gh, n, sum_g, sum_h);
+    l->rows->sums(gh, n, sum_g, sum_h);
 }
 
 void loss_gradients64(const struct loss *l, const struct asx_problem *p, const double *score, size_t rows, int k, const double *lse,
@@ -191,7 +199,12 @@ void loss_gradients64(const struct loss *l, const struct asx_problem *p, const d
 
 void loss_lse(const struct loss *l, const double *score, size_t rows, const uint32_t *row, size_t n, float *lse)
 {
-    loss_lse_rows(score, rows, l->scores, row, n, lse);
+    l->rows->lse(score, rows, l->scores, row, n, lse);
+}
+
+void loss_pack(const struct loss *l, const float *gh, size_t n, float g_scale, float h_scale, uint64_t *out)
+{
+    l->rows->pack(gh, n, g_scale, h_scale, out);
 }
 
 void loss_lse64(const struct loss *l, const double *score, size_t rows, const uint32_t *row, size_t n, double *lse)

@@ -20,6 +20,7 @@
 #ifndef ASSAY_LEARNERS_TREES_LOSS_H
 #define ASSAY_LEARNERS_TREES_LOSS_H
 
+#include "learners/trees/loss_rows.h"
 #include "learners/trees/params.h"
 
 struct loss {
@@ -27,7 +28,11 @@ struct loss {
     int scores;          /**< raw scores a row has: classes for softmax, else 1 */
     double alpha;
     bool refine;         /**< leaf values come from residuals */
+    const struct loss_rows *rows; /**< of this processor; NULL in stored models */
 };
+
+/** The arithmetic this processor can run. */
+const struct loss_rows *loss_rows_best(void);
 
 struct loss loss_of(const struct gbdt_params *, const struct asx_problem *);
 
@@ -58,13 +63,7 @@ double loss_refine(const struct loss *, const struct asx_problem *, const double
 /** Raw scores of one row to a prediction [outputs]: probabilities in class order, or a value. */
 void loss_predict(enum loss_kind, int scores, const double *raw, double *out);
 
-/* loss_fast.c: arithmetic only */
-void loss_logistic(const double *score, const double *y, const double *w, const uint32_t *row, size_t n, int positive, float *gh);
-void loss_softmax(const double *score, const int32_t *label, const double *w, const uint32_t *row, const float *lse, size_t n, int k, float factor,
-                  float *gh);
-void loss_lse_rows(const double *score, size_t rows, int classes, const uint32_t *row, size_t n, float *lse);
-void loss_sums(const float *gh, size_t n, double *sum_g, double *sum_h);
-/** Rounds to packed fixed point: g / g_unit and h / h_unit to nearest. */
-void loss_pack(const float *gh, size_t n, float g_scale, float h_scale, uint64_t *out);
+/** Rounds to packed fixed point (kernels_tree.h): g * g_scale and h * h_scale to nearest. */
+void loss_pack(const struct loss *, const float *gh, size_t n, float g_scale, float h_scale, uint64_t *out);
 
 #endif

@@ -243,7 +243,7 @@ void split_feature(const asx_kernel_fn *k, const struct grow_params *p, const st
 void split_table(const struct view_feature *f, const struct split *s, uint8_t left[256])
 {
     for (int code = 0; code < 256; code++) {
-        int bin = code >> f->shift;
+        int bin = view_shift(f, code) & 255;
         if (bin == f->missing)
             left[code] = s->missing_left;
         else if (s->categorical)

@@ -20,9 +20,10 @@ static void fill_feature(struct view_feature *v, const struct bins_feature *f, s
     v->f = f;
     v->column = (uint32_t)column;
     v->shift = shift;
-    v->n_bins = ((f->n_bins - 1) >> shift) + 1;
-    v->missing = f->has_missing ? f->missing >> shift : -1;
-    v->zero = f->zero >> shift;
+    v->pre = f->pre;
+    v->n_bins = view_shift(v, f->n_bins - 1) + 1;
+    v->missing = f->has_missing ? view_shift(v, f->missing) : -1;
+    v->zero = view_shift(v, f->zero);
     v->group = -1;
 }
 
@@ -37,8 +38,7 @@ static void add_dense(struct view *v, const struct bins *b, size_t column, int w
         for (int j = 0; j < vg->g->n; j++) {
             struct view_feature *f = &v->feature[v->features++];
             fill_feature(f, &b->feature[vg->g->feature[j]], column + (size_t)vg->g->feature[j], vg->shift);
-            f->code = vg->g->code + j;
-            f->width = vg->g->width;
+            f->code = f->f->plane;
             f->group = v->groups;
             f->hist = v->hist_size + ((size_t)j << vg->stride_log2);
         }
@@ -100,7 +100,7 @@ asx_st view_init(struct view *v, struct asx_exec *exec, const struct asx_matrix 
 int view_bin(const struct view_feature *v, size_t row)
 {
     if (v->code)
-        return v->code[row * (size_t)v->width] >> v->shift;
+        return view_shift(v, v->code[row]);
     const struct bins_sparse *s = v->sparse;
     int64_t lo = s->indptr[row], hi = s->indptr[row + 1];
     while (lo < hi) {
@@ -110,11 +110,11 @@ int view_bin(const struct view_feature *v, size_t row)
         else
             hi = mid;
     }
-    return lo < s->indptr[row + 1] && s->index[lo] == v->sparse_index ? s->code[lo] >> v->shift : v->zero;
+    return lo < s->indptr[row + 1] && s->index[lo] == v->sparse_index ? view_shift(v, s->code[lo]) : v->zero;
 }
 
 float view_edge(const struct view_feature *v, int bin)
 {
-    int at = ((bin + 1) << v->shift) - 1;
+    int at = (((bin + 1) << v->shift) - 1) >> v->pre;
     return v->f->edge[at < v->f->n_bins ? at : v->f->n_bins - 1];
 }

@@ -12,8 +12,8 @@
 struct view_feature {
     const struct bins_feature *f;
     uint32_t column;         /**< of the raw matrix */
-    const uint8_t *code;     /**< cell of a row is code[row * width]; NULL: sparse */
-    int width, shift;
+    const uint8_t *code;     /**< [rows] codes before shifting; NULL: sparse */
+    int pre, shift;          /**< bin = code << pre >> shift */
     int n_bins;              /**< bins of present cells after shifting */
     int missing;             /**< bin of missing cells after shifting, -1: none are missing */
     int zero;                /**< bin of absent cells (sparse) after shifting */
@@ -50,6 +50,11 @@ struct view {
 
 /** Arrays come from exec->scratch. `max_bin` 63, 127 or 255. */
 asx_st view_init(struct view *, struct asx_exec *, const struct asx_matrix *bins, int max_bin, struct asx_err *);
+
+static inline int view_shift(const struct view_feature *v, int code)
+{
+    return code << v->pre >> v->shift;
+}
 
 /** Code of a cell after shifting (the bin of zero for absent cells). */
 int view_bin(const struct view_feature *, size_t row);

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Derivatives in single precision, written so that compilers vectorise them. */
-#include "learners/trees/loss.h"
+/**
+ * @file loss_body.h
+ * Derivatives in single precision, written so that compilers vectorise them; compiled once per
+ * instruction-set level (loss_{base,avx2,avx512}.c), where reassociation is allowed.
+ */
+#include "learners/trees/loss_rows.h"
 
 #include <string.h>
 
@@ -20,16 +24,29 @@ static inline float fast_exp(float x)
     return p * two;
 }
 
-void loss_logistic(const double *score, const double *y, const double *w, const uint32_t *row, size_t n, int positive, float *gh)
+/* Row lists of a whole table are runs: then plain loads do. */
+static inline bool is_run(const uint32_t *row, size_t m)
+{
+    return row[m - 1] - row[0] == m - 1;
+}
+
+static void logistic(const double *score, const double *y, const double *w, const uint32_t *row, size_t n, int positive, float *gh)
 {
     float s[BLOCK], t[BLOCK], v[BLOCK];
     float one = (float)positive;
     for (size_t i = 0; i < n; i += BLOCK) {
         size_t m = n - i < BLOCK ? n - i : BLOCK;
-        for (size_t k = 0; k < m; k++) {
-            s[k] = (float)score[row[i + k]];
-            t[k] = (float)y[row[i + k]] == one ? 1.0f : 0.0f;
-        }
+        const double *run_s = score + row[i], *run_y = y + row[i];
+        if (is_run(row + i, m))
+            for (size_t k = 0; k < m; k++) {
+                s[k] = (float)run_s[k];
+                t[k] = (float)run_y[k] == one ? 1.0f : 0.0f;
+            }
+        else
+            for (size_t k = 0; k < m; k++) {
+                s[k] = (float)score[row[i + k]];
+                t[k] = (float)y[row[i + k]] == one ? 1.0f : 0.0f;
+            }
         for (size_t k = 0; k < m; k++)
             v[k] = w ? (float)w[row[i + k]] : 1.0f;
         for (size_t k = 0; k < m; k++) {
@@ -41,7 +58,7 @@ void loss_logistic(const double *score, const double *y, const double *w, const 
     }
 }
 
-void loss_softmax(const double *score, const int32_t *label, const double *w, const uint32_t *row, const float *lse, size_t n, int k, float factor,
+static void softmax(const double *score, const int32_t *label, const double *w, const uint32_t *row, const float *lse, size_t n, int k, float factor,
                   float *gh)
 {
     float s[BLOCK], t[BLOCK], v[BLOCK];
@@ -61,7 +78,7 @@ void loss_softmax(const double *score, const int32_t *label, const double *w, co
     }
 }
 
-void loss_lse_rows(const double *score, size_t rows, int classes, const uint32_t *row, size_t n, float *lse)
+static void lse_rows(const double *score, size_t rows, int classes, const uint32_t *row, size_t n, float *lse)
 {
     float top[BLOCK], sum[BLOCK];
     for (size_t i = 0; i < n; i += BLOCK) {
@@ -83,7 +100,7 @@ void loss_lse_rows(const double *score, size_t rows, int classes, const uint32_t
     }
 }
 
-void loss_sums(const float *gh, size_t n, double *sum_g, double *sum_h)
+static void sums(const float *gh, size_t n, double *sum_g, double *sum_h)
 {
     double g = 0, h = 0;
     for (size_t i = 0; i < n; i += BLOCK) {
@@ -108,11 +125,14 @@ void loss_sums(const float *gh, size_t n, double *sum_g, double *sum_h)
     *sum_h = h;
 }
 
-void loss_pack(const float *gh, size_t n, float g_scale, float h_scale, uint64_t *out)
+/* As two 32-bit integers side by side: low half h, high half g. Both fit by the choice of scales. */
+static void pack(const float *gh, size_t n, float g_scale, float h_scale, uint64_t *out)
 {
     for (size_t i = 0; i < n; i++) {
         float g = gh[2 * i] * g_scale, h = gh[2 * i + 1] * h_scale;
-        int64_t gi = (int64_t)(g + (g < 0 ? -0.5f : 0.5f)), hi = (int64_t)(h + 0.5f);
-        out[i] = ((uint64_t)gi << 32) + (uint64_t)hi;
+        int32_t gi = (int32_t)(g + (g < 0 ? -0.5f : 0.5f)), hi = (int32_t)(h + 0.5f);
+        out[i] = (uint64_t)(uint32_t)gi << 32 | (uint32_t)hi;
     }
 }
+
+const struct loss_rows LOSS_ROWS = {logistic, softmax, lse_rows, sums, pack};
