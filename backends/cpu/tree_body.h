@@ -14,7 +14,7 @@
 #include <math.h>
 
 #define INLINE static inline __attribute__((always_inline))
-enum { PREFETCH = 20 };
+enum { PREFETCH = 48 };
 
 /* ---- binning --------------------------------------------------------------- */
 

@@ -13,9 +13,10 @@ enum { BLOCK = 256 };
 /* e^x in f32: 2^i 2^f, degree 6 Taylor of 2^f on [-1/2, 1/2]; relative error below 3e-7 for |x| <= 80. */
 static inline float fast_exp(float x)
 {
-    x = x < -80.0f ? -80.0f : x > 80.0f ? 80.0f : x;
+    x = fmaxf(x, -80.0f);
+    x = fminf(x, 80.0f);
     float t = x * 1.44269504f;
-    int32_t i = (int32_t)(t + (t < 0 ? -0.5f : 0.5f));
+    int32_t i = (int32_t)(t + copysignf(0.5f, t));
     float f = (x - (float)i * 0.693145752f) - (float)i * 1.42860677e-6f; /* Cody and Waite */
     float p = 1.0f + f * (1.0f + f * (0.5f + f * (0.166666667f + f * (0.0416666667f + f * (0.00833333333f + f * 0.00138888889f)))));
     int32_t bits = (i + 127) << 23;
@@ -53,7 +54,7 @@ static void logistic(const double *score, const double *y, const double *w, cons
             float p = 1.0f / (1.0f + fast_exp(-s[k]));
             float h = p * (1.0f - p);
             gh[2 * (i + k)] = (p - t[k]) * v[k];
-            gh[2 * (i + k) + 1] = (h < 1e-16f ? 1e-16f : h) * v[k];
+            gh[2 * (i + k) + 1] = fmaxf(h, 1e-16f) * v[k];
         }
     }
 }
@@ -73,28 +74,41 @@ static void softmax(const double *score, const int32_t *label, const double *w, 
         for (size_t j = 0; j < m; j++) {
             float p = fast_exp(s[j]), h = factor * p * (1.0f - p);
             gh[2 * (i + j)] = (p - t[j]) * v[j];
-            gh[2 * (i + j) + 1] = (h < 1e-16f ? 1e-16f : h) * v[j];
+            gh[2 * (i + j) + 1] = fmaxf(h, 1e-16f) * v[j];
         }
     }
 }
 
+/* Scores of one class for a block of rows. */
+static inline void fetch(const double *score, const uint32_t *row, size_t m, float *restrict out)
+{
+    const double *run = score + row[0];
+    if (is_run(row, m))
+        for (size_t j = 0; j < m; j++)
+            out[j] = (float)run[j];
+    else
+        for (size_t j = 0; j < m; j++)
+            out[j] = (float)score[row[j]];
+}
+
 static void lse_rows(const double *score, size_t rows, int classes, const uint32_t *row, size_t n, float *lse)
 {
-    float top[BLOCK], sum[BLOCK];
+    float top[BLOCK], sum[BLOCK], s[BLOCK];
     for (size_t i = 0; i < n; i += BLOCK) {
         size_t m = n - i < BLOCK ? n - i : BLOCK;
-        for (size_t j = 0; j < m; j++)
-            top[j] = (float)score[row[i + j]];
-        for (int c = 1; c < classes; c++)
-            for (size_t j = 0; j < m; j++) {
-                float s = (float)score[(size_t)c * rows + row[i + j]];
-                top[j] = s > top[j] ? s : top[j];
-            }
+        fetch(score, row + i, m, top);
+        for (int c = 1; c < classes; c++) {
+            fetch(score + (size_t)c * rows, row + i, m, s);
+            for (size_t j = 0; j < m; j++)
+                top[j] = fmaxf(s[j], top[j]);
+        }
         for (size_t j = 0; j < m; j++)
             sum[j] = 0;
-        for (int c = 0; c < classes; c++)
+        for (int c = 0; c < classes; c++) {
+            fetch(score + (size_t)c * rows, row + i, m, s);
             for (size_t j = 0; j < m; j++)
-                sum[j] += fast_exp((float)score[(size_t)c * rows + row[i + j]] - top[j]);
+                sum[j] += fast_exp(s[j] - top[j]);
+        }
         for (size_t j = 0; j < m; j++)
             lse[i + j] = top[j] + logf(sum[j]);
     }
@@ -130,7 +144,7 @@ static void pack(const float *gh, size_t n, float g_scale, float h_scale, uint64
 {
     for (size_t i = 0; i < n; i++) {
         float g = gh[2 * i] * g_scale, h = gh[2 * i + 1] * h_scale;
-        int32_t gi = (int32_t)(g + (g < 0 ? -0.5f : 0.5f)), hi = (int32_t)(h + 0.5f);
+        int32_t gi = (int32_t)(g + copysignf(0.5f, g)), hi = (int32_t)(h + 0.5f);
         out[i] = (uint64_t)(uint32_t)gi << 32 | (uint32_t)hi;
     }
 }
