@@ -38,6 +38,8 @@ const struct asx_param gbdt_param[GBDT_PARAMS] = {
      .help = "added to the hessian when categories are ordered"},
     {.name = "cat_l2", .kind = ASX_REAL, .low = 0.1, .high = 50, .min = 0, .max = 1e9, .log = true, .def = 10, .fixed = true,
      .help = "L2 penalty of splits into sets of categories"},
+    {.name = "min_data_per_group", .kind = ASX_INT, .low = 1, .high = 200, .min = 0, .max = 1e9, .log = true, .def = 100, .fixed = true,
+     .help = "rows between two cuts of ordered categories"},
     {.name = "grow_policy", .kind = ASX_CHOICE, .choices = policies, .n_choices = 2, .def = 0, .fixed = true,
      .help = "best leaf first, or level by level"},
     {.name = "loss", .kind = ASX_CHOICE, .choices = losses, .n_choices = 6, .def = 0, .fixed = true,
@@ -99,7 +101,7 @@ void gbdt_read(const struct asx_config *c, enum asx_task task, struct gbdt_param
                  .min_sum_hessian = G("min_sum_hessian"), .l1 = G("l1"), .l2 = G("l2"), .min_gain = G("min_gain"),
                  .feature_fraction = G("feature_fraction"), .feature_fraction_bynode = G("feature_fraction_bynode"),
                  .extra_trees = G("extra_trees") > 0.5, .depth_wise = G("grow_policy") > 0.5, .cat_smooth = G("cat_smooth"),
-                 .cat_l2 = G("cat_l2"), .max_cat_threshold = 32, .max_cat_to_onehot = 4},
+                 .cat_l2 = G("cat_l2"), .min_data_per_group = G("min_data_per_group"), .max_cat_threshold = 32, .max_cat_to_onehot = 4},
         .learning_rate = G("learning_rate"), .alpha = G("alpha"), .bagging_fraction = G("bagging_fraction"),
         .n_estimators = (int)G("n_estimators"), .max_bin = width_of(G("max_bin"))};
     enum loss_kind l = (enum loss_kind)(int)G("loss");

@@ -13,7 +13,7 @@ struct grow_params {
     double min_data_in_leaf, min_sum_hessian, l1, l2, min_gain;
     double feature_fraction, feature_fraction_bynode;
     bool extra_trees, depth_wise;
-    double cat_smooth, cat_l2;
+    double cat_smooth, cat_l2, min_data_per_group;
     int max_cat_threshold, max_cat_to_onehot;
 };
 
@@ -31,7 +31,7 @@ struct forest_params {
     bool bootstrap, random_cuts, entropy;
 };
 
-enum { GBDT_PARAMS = 19, FOREST_PARAMS = 8, EXTRA_TREES_PARAMS = 6, TREE_PARAMS = 5 };
+enum { GBDT_PARAMS = 20, FOREST_PARAMS = 8, EXTRA_TREES_PARAMS = 6, TREE_PARAMS = 5 };
 extern const struct asx_param gbdt_param[GBDT_PARAMS], forest_param[FOREST_PARAMS], extra_trees_param[EXTRA_TREES_PARAMS],
     tree_param[TREE_PARAMS];
 

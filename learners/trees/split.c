@@ -180,12 +180,14 @@ static void one_hot(const struct grow_params *p, const struct split_node *n, int
 
 /*
  * Levels ordered by G/(H + cat_smooth), cut from either end (Fisher 1958: the best two-way grouping is a
- * cut of that order). As in LightGBM, at most max_cat_threshold levels go left; missing cells go right.
+ * cut of that order). As in LightGBM, at most max_cat_threshold levels go left, cuts are
+ * at least min_data_per_group rows apart, and missing cells go right.
  */
 static void many(const struct grow_params *p, const struct split_node *n, int feature, struct level *l, int levels, double min_h,
                  struct split *best)
 {
     double base = node_score(p, n), l2 = p->l2 + p->cat_l2, row_h = n->sum_h / n->rows;
+    double group_h = (p->min_data_per_group - 0.5) * row_h;
     int used = 0;
     for (int i = 0; i < levels; i++) /* levels of less than cat_smooth rows are left out: they go right */
         if (l[i].h >= p->cat_smooth * row_h * 0.999) {
@@ -201,13 +203,15 @@ static void many(const struct grow_params *p, const struct split_node *n, int fe
         only = (int)rng_below(&r, (uint64_t)most);
     }
     for (int side = 0; side < 2; side++) {
-        double g = 0, h = 0;
+        double g = 0, h = 0, since = 0;
         for (int i = 0; i < most && i < used; i++) {
             const struct level *x = &l[side ? used - 1 - i : i];
             g += x->g;
             h += x->h;
-            if (h < min_h || n->sum_h - h < min_h || (only >= 0 && i != only))
+            since += x->h;
+            if (h < min_h || n->sum_h - h < min_h || n->sum_h - h < group_h || since < group_h || (only >= 0 && i != only))
                 continue;
+            since = 0;
             keep_set(best, feature, pair_gain(p, n, g, h, l2) - base, g, h, l, side ? used - 1 - i : 0, side ? used : i + 1);
         }
     }

@@ -206,6 +206,7 @@ START_TEST(splits_equal_brute_force)
     config_make_set(&t.config, "l1", d.l1);
     config_make_set(&t.config, "l2", d.l2);
     config_make_set(&t.config, "cat_smooth", 0);
+    config_make_set(&t.config, "min_data_per_group", 1);
     config_make_set(&t.config, "cat_l2", 0);
     struct asx_member m = trees_make_member(&t, p->splits->folds, 1);
     ck_assert_int_eq(trees_make_fit(&t, fixed ? "gbdt.fit/hist_fixed" : "gbdt.fit/hist_f64", &m), ASX_OK);
