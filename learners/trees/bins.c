@@ -21,6 +21,7 @@ struct build {
     int max_bins;
     float **edge;          /* [cols] a copy of each feature's edges, made by its chunk */
     uint8_t **level;       /* [cols] bin_of_level */
+    uint16_t **wide;       /* [cols] wide_of_level, NULL where 254 bins do */
     size_t tiles;
     asx_kernel_fn kernel[ASX_KERNELS];
     _Atomic int failed, stopped;
@@ -160,6 +161,30 @@ static bool number_edges(struct build *b, size_t col)
     return ok;
 }
 
+/* Levels of at least two rows, until 99 % of the rows have theirs: what LightGBM keeps. */
+static bool wide_bins(struct build *b, size_t col, const uint64_t *key, size_t levels)
+{
+    struct bins_feature *f = &b->bins->feature[col];
+    double total = 0, seen = 0;
+    size_t kept = 0;
+    for (size_t l = 0; l < levels; l++)
+        total += (double)(key[l] >> 32);
+    uint16_t *wide = b->wide[col] = mem_array(b->exec->mem, levels + 1, sizeof *wide);
+    if (!wide)
+        return false;
+    for (size_t l = 0; l <= levels; l++)
+        wide[l] = UINT16_MAX;
+    for (; kept < levels && kept < BINS_WIDE && key[kept] >> 32 >= 2 && seen < 0.99 * total; kept++) {
+        wide[0xffffffffu - (uint32_t)key[kept]] = (uint16_t)kept;
+        seen += (double)(key[kept] >> 32);
+    }
+    for (size_t l = 0; l < levels; l++)
+        if (wide[l] == UINT16_MAX)
+            wide[l] = (uint16_t)kept;
+    f->wide_bins = (int)kept;
+    return true;
+}
+
 /* Levels by falling frequency, ties by code; what does not fit 254 bins counts as missing. */
 static bool category_bins(struct build *b, size_t col)
 {
@@ -197,8 +222,9 @@ static bool category_bins(struct build *b, size_t col)
         if (bin[l] == 255)
             bin[l] = (uint8_t)f->missing;
     f->levels = (int32_t)levels;
+    bool ok = !(rank < levels && key[rank] >> 32 >= 2) || wide_bins(b, col, key, levels);
     mem_free(key);
-    return true;
+    return ok;
 }
 
 static void edges_chunk(void *arg, size_t col, int worker)
@@ -251,7 +277,7 @@ static asx_st make_groups(struct build *b, struct asx_err *err)
         for (int s = 4; s <= 8; s++)
             for (size_t j = 0; j < bins->cols; j++) {
                 const struct bins_feature *f = &bins->feature[j];
-                if (f->group != BINS_DENSE || f->categorical != (kind == 1) || f->stride_log2 != s)
+                if (f->group != BINS_DENSE || f->wide_bins || f->categorical != (kind == 1) || f->stride_log2 != s)
                     continue;
                 pending[n++] = (int)j;
                 if (n == BINS_GROUP) {
@@ -339,6 +365,22 @@ static void codes_chunk(void *arg, size_t chunk, int worker)
     }
 }
 
+/* Wide features are in no group: both planes in one pass over the column. */
+static void wide_chunk(void *arg, size_t col, int worker)
+{
+    (void)worker;
+    struct build *b = arg;
+    struct bins_feature *f = &b->bins->feature[col];
+    if (!f->wide)
+        return;
+    const int32_t *code = b->raw->col[col].data;
+    for (size_t i = 0; i < b->bins->rows; i++) {
+        bool known = code[i] >= 0 && code[i] < f->levels;
+        f->plane[i] = known ? f->bin_of_level[code[i]] : (uint8_t)f->missing;
+        f->wide[i] = known ? f->wide_of_level[code[i]] : (uint16_t)f->wide_bins;
+    }
+}
+
 /* Sparse codes, row by row; cells in the bin of zero are dropped. */
 static asx_st sparse_codes(struct build *b, struct asx_err *err)
 {
@@ -388,8 +430,15 @@ static asx_st dense_codes(struct build *b, struct asx_err *err)
         bins->bytes += bytes;
     }
     for (size_t j = 0; j < bins->cols; j++) {
-        if (bins->feature[j].group < 0)
+        struct bins_feature *f = &bins->feature[j];
+        if (f->group < 0 && !f->wide_bins)
             continue;
+        if (f->wide_bins) {
+            f->wide = mem_array(b->exec->mem, bins->rows + 32, sizeof *f->wide);
+            if (!f->wide)
+                return err_set(err, ASX_E_NOMEM, "out of memory for the bins of %zu rows; raise the memory limit", bins->rows);
+            bins->bytes += 2 * bins->rows;
+        }
         bins->feature[j].plane = mem_array(b->exec->mem, bins->rows + 64, 1);
         if (!bins->feature[j].plane)
             return err_set(err, ASX_E_NOMEM, "out of memory for the bins of %zu rows; raise the memory limit", bins->rows);
@@ -397,6 +446,7 @@ static asx_st dense_codes(struct build *b, struct asx_err *err)
     }
     b->tiles = (bins->rows + 65535) / 65536;
     b->exec->split(b->exec, b->tiles * (size_t)bins->n_groups, codes_chunk, b);
+    b->exec->split(b->exec, bins->cols, wide_chunk, b);
     return ASX_OK;
 }
 
@@ -414,6 +464,12 @@ static asx_st adopt(struct build *b, bool sparse, struct asx_err *err)
         f->bin_of_level = arena_alloc(b->bins->arena, f->categorical ? (size_t)f->levels + 1 : 1);
         if (!f->edge || !f->bin_of_level)
             return err_set(err, ASX_E_NOMEM, "out of memory for bin edges; raise the memory limit");
+        if (f->wide_bins) {
+            f->wide_of_level = arena_alloc(b->bins->arena, (size_t)f->levels * sizeof *f->wide_of_level);
+            if (!f->wide_of_level)
+                return err_set(err, ASX_E_NOMEM, "out of memory for bin edges; raise the memory limit");
+            memcpy(f->wide_of_level, b->wide[j], (size_t)f->levels * sizeof *f->wide_of_level);
+        }
         if (f->categorical)
             memcpy(f->bin_of_level, b->level[j], (size_t)f->levels);
         else
@@ -448,11 +504,12 @@ asx_st bins_build(struct asx_exec *exec, const struct asx_block *raw, int max_bi
     b.bins = mem_calloc(exec->mem, 1, sizeof *b.bins);
     b.edge = mem_calloc(exec->mem, raw->cols + 1, sizeof *b.edge);
     b.level = mem_calloc(exec->mem, raw->cols + 1, sizeof *b.level);
+    b.wide = mem_calloc(exec->mem, raw->cols + 1, sizeof *b.wide);
     if (b.bins)
         b.bins->arena = arena_create(exec->mem);
     if (b.bins && b.bins->arena)
         b.bins->feature = arena_calloc(b.bins->arena, raw->cols + 1, sizeof *b.bins->feature);
-    if (b.bins && b.edge && b.level && b.bins->feature) {
+    if (b.bins && b.edge && b.level && b.wide && b.bins->feature) {
         b.bins->rows = raw->rows;
         b.bins->cols = raw->cols;
         st = build_all(&b, err);
@@ -460,10 +517,12 @@ asx_st bins_build(struct asx_exec *exec, const struct asx_block *raw, int max_bi
         err_set(err, st, "out of memory for bins; raise the memory limit");
     }
     bins_source_close(&b.source);
-    for (size_t j = 0; b.edge && b.level && j < raw->cols; j++) {
+    for (size_t j = 0; b.edge && b.level && b.wide && j < raw->cols; j++) {
         mem_free(b.edge[j]);
         mem_free(b.level[j]);
+        mem_free(b.wide[j]);
     }
+    mem_free(b.wide);
     mem_free(b.edge);
     mem_free(b.level);
     if (st) {
@@ -480,8 +539,10 @@ void bins_free(struct bins *b)
         return;
     for (int g = 0; g < b->n_groups; g++)
         mem_free(b->group[g].code);
-    for (size_t j = 0; b->feature && j < b->cols; j++)
+    for (size_t j = 0; b->feature && j < b->cols; j++) {
         mem_free(b->feature[j].plane);
+        mem_free(b->feature[j].wide);
+    }
     mem_free(b->sparse.indptr);
     mem_free(b->sparse.index);
     mem_free(b->sparse.code);

@@ -10,6 +10,8 @@
  *
  * Dense codes are kept twice, a byte each: in groups of at most 16 features (kernels_tree.h), which
  * histograms read row by row, and as planes of one feature, which partitions and forests read.
+ * Categories of more than 254 levels are kept a second time as u16 codes, for learners that want
+ * every level; those that make do with the most frequent ones read the plane.
  * CSR blocks stay sparse: absent cells are in the bin of zero and are not stored.
  */
 #ifndef ASSAY_LEARNERS_TREES_BINS_H
@@ -17,7 +19,7 @@
 
 #include <assay/ext/op.h>
 
-enum { BINS_GROUP = 16, BINS_MAX = 256, BINS_DENSE = -1, BINS_CONSTANT = -2, BINS_SPARSE = -3 };
+enum { BINS_GROUP = 16, BINS_MAX = 256, BINS_DENSE = -1, BINS_CONSTANT = -2, BINS_SPARSE = -3, BINS_WIDE = 65000 };
 
 struct bins_feature {
     bool categorical, has_missing;
@@ -33,6 +35,9 @@ struct bins_feature {
     float *edge;            /**< [n_bins] upper ends of number bins; the last is the largest value seen */
     float low;              /**< smallest value seen */
     uint8_t *bin_of_level;  /**< [levels] */
+    int wide_bins;          /**< > 0: levels kept beyond 254, as u16 codes; `plane` then holds min(code, missing) */
+    uint16_t *wide;         /**< [rows] level by frequency; wide_bins: missing or rare */
+    uint16_t *wide_of_level; /**< [levels] */
 };
 
 struct bins_group {

@@ -127,7 +127,7 @@ static int features_of(const struct forest_params *p, int features, bool classes
 static asx_st share(struct fit *f, const struct asx_matrix *bins, struct asx_err *err)
 {
     struct forest_data *d = &f->data;
-    asx_st st = view_init(&f->view, f->exec, bins, d->params.max_bin, err);
+    asx_st st = view_init(&f->view, f->exec, bins, d->params.max_bin, false, err);
     if (st)
         return st;
     d->exec = f->exec;
@@ -400,7 +400,7 @@ static asx_st held_out_of(struct asx_exec *exec, const struct asx_member *m, int
     struct view v;
     struct forest_params p;
     forest_read(m->config, which, &p);
-    asx_st st = view_init(&v, exec, exec->in[0], p.max_bin, err);
+    asx_st st = view_init(&v, exec, exec->in[0], p.max_bin, false, err);
     double *vote = mem_calloc(exec->mem, s->n_test * (size_t)s->dims + 1, sizeof *vote);
     if (!st && !vote)
         st = no_memory(err);
@@ -448,7 +448,7 @@ asx_st forest_oob(struct asx_exec *exec, const struct asx_member *m, float *pred
     struct fit f = {.exec = exec, .problem = exec->problem, .fold = &exec->problem->splits->fold[m->fold]};
     const struct asx_state *s = m->state;
     forest_read(m->config, 0, &f.data.params);
-    asx_st st = view_init(&f.view, exec, exec->in[0], f.data.params.max_bin, err);
+    asx_st st = view_init(&f.view, exec, exec->in[0], f.data.params.max_bin, false, err);
     size_t n = f.fold->n_train, dims = (size_t)s->dims, want = (size_t)((double)n * f.data.params.max_samples + 0.5);
     double *vote = mem_calloc(exec->mem, n * dims + 1, sizeof *vote);
     uint32_t *seen = mem_calloc(exec->mem, n + 1, sizeof *seen);

@@ -625,7 +625,12 @@ static asx_st visit(const struct forest_data *d, struct forest_work *w, struct p
     size_t nl = divide(d, w, &p, &best);
     const struct view_feature *f = &d->view->feature[best.feature];
     bool missing_left = f->missing >= 0 || best.categorical ? best.missing_left : 2 * nl >= p.to - p.from;
-    struct tree_cut cut = {best.feature, best.categorical, missing_left, best.bin, best.bins,
+    uint16_t set[256];
+    int n_set = 0;
+    for (int b = 0; best.categorical && b < 256; b++)
+        if (best.bins[b / 32] >> (b % 32) & 1)
+            set[n_set++] = (uint16_t)b;
+    struct tree_cut cut = {best.feature, best.categorical, missing_left, best.bin, set, n_set,
                            best.gain * (d->classes ? d->weight_unit : d->weight_unit * d->unit * d->unit)};
     asx_st st = tree_split(t, d->view, p.leaf, p.parent, p.left_side, &cut, &node, &right);
     if (st)

@@ -471,7 +471,7 @@ static asx_st fit_member(struct asx_exec *exec, struct asx_member *m, const stru
     gbdt_read(m->config, f.problem->task, &f.params);
     if (f.fold->n_train == 0)
         return err_set(err, ASX_E_DATA, "fold %d has no training rows; use fewer folds", m->fold);
-    asx_st st = view_init(&f.view, exec, bins, f.params.max_bin, err);
+    asx_st st = view_init(&f.view, exec, bins, f.params.max_bin, true, err);
     bool fresh = !f.state;
     if (!st && fresh)
         st = new_state(&f, err);
@@ -590,7 +590,7 @@ static asx_st held_out(struct asx_exec *exec, const struct asx_member *m, int it
     struct view v;
     struct gbdt_params p;
     gbdt_read(m->config, exec->problem->task, &p);
-    asx_st st = view_init(&v, exec, exec->in[0], p.max_bin, err);
+    asx_st st = view_init(&v, exec, exec->in[0], p.max_bin, true, err);
     size_t scores = (size_t)s->loss.scores, n = fold->n_test;
     uint32_t *row = mem_array(exec->mem, n + 1, sizeof *row);
     double *raw = mem_array(exec->mem, n * scores + 1, sizeof *raw);

@@ -57,7 +57,10 @@ asx_st grow_init(struct grow *g, struct asx_exec *exec, const struct view *view,
     g->node_use = mem_calloc(m, 2 * (size_t)view->features + 1, sizeof *g->node_use);
     g->group_use = mem_calloc(m, (size_t)view->groups + 1, 1);
     g->scan = mem_calloc(m, 2 * chunks, sizeof *g->scan);
-    bool ok = g->row && g->spare_row && g->gh && g->spare_gh && (!doubles || (g->gh64 && g->leaf_gh64)) && g->leaf && g->slot && g->owner &&
+    g->level_room = (size_t)(view->most_wide > 256 ? view->most_wide : 256) + 1;
+    g->level = mem_array(m, g->level_room * (size_t)exec->threads, sizeof *g->level);
+    g->table = mem_alloc(m, g->level_room);
+    bool ok = g->level && g->table && g->row && g->spare_row && g->gh && g->spare_gh && (!doubles || (g->gh64 && g->leaf_gh64)) && g->leaf && g->slot && g->owner &&
               g->use && g->node_use && g->group_use && g->scan;
     return ok ? ASX_OK : no_memory(err);
 }
@@ -79,6 +82,8 @@ void grow_clear(struct grow *g)
     mem_free(g->node_use);
     mem_free(g->group_use);
     mem_free(g->scan);
+    mem_free(g->level);
+    mem_free(g->table);
     *g = (struct grow){0};
 }
 
@@ -211,6 +216,26 @@ static void sparse_hist(struct grow *g, const struct view_sparse *s, const struc
     }
 }
 
+/* One feature of u16 codes. */
+static void wide_hist(const struct grow *g, const struct view_feature *f, const struct grow_leaf *leaf, void *hist)
+{
+    const uint32_t *row = g->row + leaf->begin;
+    const uint64_t *gh = g->gh + leaf->begin;
+    uint64_t *h = (uint64_t *)hist + f->hist;
+    double *h64 = (double *)hist + 2 * f->hist;
+    memset((char *)hist + f->hist * (g->doubles ? 16 : 8), 0, ((size_t)f->n_bins + 1) * (g->doubles ? 16 : 8));
+    for (size_t i = 0; i < leaf->count; i++) {
+        __builtin_prefetch(&f->wide[row[i + 32 < leaf->count ? i + 32 : i]]);
+        size_t at = f->wide[row[i]];
+        if (g->doubles) {
+            h64[2 * at] += g->leaf_gh64[2 * i];
+            h64[2 * at + 1] += g->leaf_gh64[2 * i + 1];
+        } else {
+            h[at] += gh[i];
+        }
+    }
+}
+
 static void hist_chunk(void *arg, size_t chunk, int worker)
 {
     (void)worker;
@@ -218,6 +243,12 @@ static void hist_chunk(void *arg, size_t chunk, int worker)
     struct grow *g = job->g;
     const struct grow_leaf *leaf = job->leaf;
     size_t size = g->doubles ? 16 : 8;
+    if (chunk >= (size_t)(g->view->groups + g->view->sparse_blocks)) {
+        int feature = g->view->wide[chunk - (size_t)(g->view->groups + g->view->sparse_blocks)];
+        if (g->use[feature])
+            wide_hist(g, &g->view->feature[feature], leaf, job->hist);
+        return;
+    }
     if (chunk >= (size_t)g->view->groups) {
         const struct view_sparse *s = &g->view->sparse[chunk - (size_t)g->view->groups];
         if (!s->features)
@@ -263,7 +294,7 @@ static void build_hist(struct grow *g, struct grow_leaf *leaf)
         g->leaf_gh64[2 * i] = from[0];
         g->leaf_gh64[2 * i + 1] = from[1];
     }
-    split_or_loop(g->exec, leaf->count * (size_t)g->view->features > HIST_PARALLEL, (size_t)(g->view->groups + g->view->sparse_blocks), hist_chunk,
+    split_or_loop(g->exec, leaf->count * (size_t)g->view->features > HIST_PARALLEL, (size_t)(g->view->groups + g->view->sparse_blocks + g->view->wides), hist_chunk,
                   &job);
 }
 
@@ -294,19 +325,18 @@ static void subtract(const struct grow *g, const struct view_feature *f, void *l
         a[i] -= b[i];
 }
 
-static void scan_one(const struct scan_job *job, int feature, const struct grow_leaf *leaf, const void *hist, struct split *best)
+static void scan_one(const struct scan_job *job, int feature, const struct grow_leaf *leaf, const void *hist, int worker, struct split *best)
 {
     const struct grow *g = job->g;
     struct split_node n = {.sum_g = leaf->sum_g, .sum_h = leaf->sum_h, .rows = (double)leaf->count, .low = leaf->low, .high = leaf->high,
                            .hist = g->doubles ? NULL : hist, .hist64 = g->doubles ? hist : NULL, .g_unit = g->doubles ? 1 : g->g_unit,
                            .h_unit = g->doubles ? 0 : g->h_unit, .seed = leaf->seed};
-    split_feature(g->kernel, &g->params, g->view, feature, &n, best);
+    split_feature(g->kernel, &g->params, g->view, feature, &n, g->level + (size_t)worker * g->level_room, best);
 }
 
 /* One chunk of features: subtraction and both scans while the bins are in the first-level cache. */
 static void scan_chunk(void *arg, size_t chunk, int worker)
 {
-    (void)worker;
     struct scan_job *job = arg;
     struct grow *g = job->g;
     struct split *best = &g->scan[2 * chunk];
@@ -319,9 +349,9 @@ static void scan_chunk(void *arg, size_t chunk, int worker)
         if (job->subtract)
             subtract(g, &g->view->feature[j], job->large_hist, job->small_hist);
         if (job->small && job->small_use[j])
-            scan_one(job, j, job->small, job->small_hist, &best[0]);
+            scan_one(job, j, job->small, job->small_hist, worker, &best[0]);
         if (job->large && job->large_use[j])
-            scan_one(job, j, job->large, job->large_hist, &best[1]);
+            scan_one(job, j, job->large, job->large_hist, worker, &best[1]);
     }
 }
 
@@ -360,6 +390,23 @@ struct part_job {
     size_t *n_left; /* [chunks] */
 };
 
+static size_t wide_partition(struct grow *g, const struct view_feature *f, const uint8_t *left, size_t from, size_t n)
+{
+    size_t nl = 0, nr = 0;
+    for (size_t i = from; i < from + n; i++) {
+        uint32_t r = g->row[i];
+        uint64_t v = g->gh[i];
+        size_t go = left[f->wide[r]];
+        g->row[from + nl] = r;
+        g->gh[from + nl] = v;
+        g->spare_row[from + nr] = r;
+        g->spare_gh[from + nr] = v;
+        nl += go;
+        nr += 1 - go;
+    }
+    return nl;
+}
+
 static size_t sparse_partition(struct grow *g, const struct view_feature *f, const uint8_t *left, size_t from, size_t n)
 {
     size_t nl = 0, nr = 0;
@@ -385,6 +432,10 @@ static void part_chunk(void *arg, size_t chunk, int worker)
     struct grow *g = job->g;
     size_t from = job->leaf->begin + chunk * PART_CHUNK, end = job->leaf->begin + job->leaf->count;
     size_t n = end - from < PART_CHUNK ? end - from : PART_CHUNK;
+    if (job->f->wide) {
+        job->n_left[chunk] = wide_partition(g, job->f, job->left, from, n);
+        return;
+    }
     if (!job->f->code) {
         job->n_left[chunk] = sparse_partition(g, job->f, job->left, from, n);
         return;
@@ -402,10 +453,9 @@ static void part_chunk(void *arg, size_t chunk, int worker)
 /* Stable partition of the leaf's rows; returns how many went left. */
 static size_t partition(struct grow *g, const struct grow_leaf *leaf, size_t *n_left)
 {
-    uint8_t left[256];
     const struct view_feature *f = &g->view->feature[leaf->best.feature];
-    split_table(f, &leaf->best, left);
-    struct part_job job = {g, f, leaf, left, n_left};
+    split_table(f, &leaf->best, g->table);
+    struct part_job job = {g, f, leaf, g->table, n_left};
     size_t chunks = (leaf->count + PART_CHUNK - 1) / PART_CHUNK, at = leaf->begin, total = 0;
     split_or_loop(g->exec, true, chunks, part_chunk, &job);
     for (size_t c = 0; c < chunks; c++) {
@@ -528,7 +578,7 @@ static asx_st split_leaf(struct grow *g, int at, struct tree *t, size_t *n_left,
     struct split s = p->best;
     const struct view_feature *f = &g->view->feature[s.feature];
     int node, right, parent_slot = p->slot;
-    struct tree_cut cut = {s.feature, s.categorical, s.missing_left, s.bin, s.bins, s.gain};
+    struct tree_cut cut = {s.feature, s.categorical, s.missing_left, s.bin, s.set, s.n_set, s.gain};
     asx_st st = tree_split(t, g->view, at, p->node, p->left_side, &cut, &node, &right);
     if (st)
         return no_memory(err);

@@ -3,6 +3,7 @@
 #include "learners/trees/split.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static double shrink(double g, double l1)
@@ -128,28 +129,10 @@ static void numeric(const asx_kernel_fn *k, const struct grow_params *p, const s
 
 /* ---- categories -------------------------------------------------------------- */
 
-struct level {
-    double order, g, h;
-    int bin;
-};
-
 static int by_order(const void *a, const void *b)
 {
-    const struct level *x = a, *y = b;
+    const struct split_level *x = a, *y = b;
     return x->order < y->order ? -1 : x->order > y->order ? 1 : (x->bin > y->bin) - (x->bin < y->bin);
-}
-
-static void sort_levels(struct level *l, int n)
-{
-    for (int i = 1; i < n; i++) { /* few, and often nearly sorted */
-        struct level x = l[i];
-        int j = i;
-        while (j > 0 && by_order(&x, &l[j - 1]) < 0) {
-            l[j] = l[j - 1];
-            j--;
-        }
-        l[j] = x;
-    }
 }
 
 static double pair_gain(const struct grow_params *p, const struct split_node *n, double g, double h, double l2)
@@ -159,17 +142,17 @@ static double pair_gain(const struct grow_params *p, const struct split_node *n,
     return score_at(g, h, p->l1, l2, l) + score_at(rg, rh, p->l1, l2, r);
 }
 
-static void keep_set(struct split *best, int feature, double gain, double g, double h, const struct level *l, int from, int to)
+static void keep_set(struct split *best, int feature, double gain, double g, double h, const struct split_level *l, int from, int to)
 {
     if (!split_better(gain, best->gain))
         return;
     *best = (struct split){.gain = gain, .feature = feature, .bin = -1, .categorical = true, .left_g = g, .left_h = h};
-    for (int i = from; i < to; i++)
-        best->bins[l[i].bin / 32] |= 1u << (l[i].bin % 32);
+    for (int i = from; i < to && best->n_set < SPLIT_SET; i++)
+        best->set[best->n_set++] = (uint16_t)l[i].bin;
 }
 
 /* One level against the rest. */
-static void one_hot(const struct grow_params *p, const struct split_node *n, int feature, const struct level *l, int levels, double min_h,
+static void one_hot(const struct grow_params *p, const struct split_node *n, int feature, const struct split_level *l, int levels, double min_h,
                     struct split *best)
 {
     double base = node_score(p, n);
@@ -183,7 +166,7 @@ static void one_hot(const struct grow_params *p, const struct split_node *n, int
  * cut of that order). As in LightGBM, at most max_cat_threshold levels go left, cuts are
  * at least min_data_per_group rows apart, and missing cells go right.
  */
-static void many(const struct grow_params *p, const struct split_node *n, int feature, struct level *l, int levels, double min_h,
+static void many(const struct grow_params *p, const struct split_node *n, int feature, struct split_level *l, int levels, double min_h,
                  struct split *best)
 {
     double base = node_score(p, n), l2 = p->l2 + p->cat_l2, row_h = n->sum_h / n->rows;
@@ -195,8 +178,8 @@ static void many(const struct grow_params *p, const struct split_node *n, int fe
             l[used].order = l[i].g / (l[i].h + p->cat_smooth);
             used++;
         }
-    sort_levels(l, used);
-    int most = used < p->max_cat_threshold ? used : p->max_cat_threshold;
+    qsort(l, (size_t)used, sizeof *l, by_order);
+    int most = used < p->max_cat_threshold ? used : p->max_cat_threshold; /* at most SPLIT_SET */
     int only = -1;
     if (p->extra_trees && most > 1) {
         struct rng r = rng_stream(n->seed, (uint64_t)feature, 2, 0);
@@ -205,7 +188,7 @@ static void many(const struct grow_params *p, const struct split_node *n, int fe
     for (int side = 0; side < 2; side++) {
         double g = 0, h = 0, since = 0;
         for (int i = 0; i < most && i < used; i++) {
-            const struct level *x = &l[side ? used - 1 - i : i];
+            const struct split_level *x = &l[side ? used - 1 - i : i];
             g += x->g;
             h += x->h;
             since += x->h;
@@ -217,13 +200,13 @@ static void many(const struct grow_params *p, const struct split_node *n, int fe
     }
 }
 
-static void categorical(const struct grow_params *p, const struct view *v, int feature, const struct split_node *n, struct split *best)
+static void categorical(const struct grow_params *p, const struct view *v, int feature, const struct split_node *n, struct split_level *l,
+                        struct split *best)
 {
     const struct view_feature *f = &v->feature[feature];
-    struct level l[256];
     int levels = 0;
     for (int b = 0; b < f->n_bins; b++) {
-        struct level x = {.bin = b};
+        struct split_level x = {.bin = b};
         cell(n, f->hist + (size_t)b, &x.g, &x.h);
         if (x.h > 0)
             l[levels++] = x;
@@ -236,23 +219,21 @@ static void categorical(const struct grow_params *p, const struct view *v, int f
 }
 
 void split_feature(const asx_kernel_fn *k, const struct grow_params *p, const struct view *v, int feature, const struct split_node *n,
-                   struct split *best)
+                   struct split_level *levels, struct split *best)
 {
     if (v->feature[feature].f->categorical)
-        categorical(p, v, feature, n, best);
+        categorical(p, v, feature, n, levels, best);
     else
         numeric(k, p, v, feature, n, best);
 }
 
-void split_table(const struct view_feature *f, const struct split *s, uint8_t left[256])
+void split_table(const struct view_feature *f, const struct split *s, uint8_t *left)
 {
-    for (int code = 0; code < 256; code++) {
-        int bin = view_shift(f, code) & 255;
-        if (bin == f->missing)
-            left[code] = s->missing_left;
-        else if (s->categorical)
-            left[code] = s->bins[bin / 32] >> (bin % 32) & 1;
-        else
-            left[code] = bin <= s->bin;
+    int codes = f->wide ? f->n_bins + 1 : 256;
+    for (int code = 0; code < codes; code++) {
+        int bin = f->wide ? code : view_shift(f, code) & 255;
+        left[code] = bin == f->missing ? s->missing_left : !s->categorical && bin <= s->bin;
     }
+    for (int i = 0; s->categorical && i < s->n_set; i++)
+        left[s->set[i]] = 1; /* categories are never shifted: a bin is its code */
 }

@@ -19,13 +19,16 @@ struct split_node {
     uint64_t seed;           /**< of the node's random choices */
 };
 
+enum { SPLIT_SET = 64 }; /* most bins in a set */
+
 /** The best split so far. gain < 0: none. */
 struct split {
     double gain;             /**< over the unsplit node */
     int feature, bin;
     bool categorical, missing_left;
     double left_g, left_h;
-    uint32_t bins[8];        /**< categorical: bins that go left */
+    int n_set;               /**< categorical: bins that go left */
+    uint16_t set[SPLIT_SET];
 };
 
 /**
@@ -42,11 +45,20 @@ double split_leaf_value(double g, double h, double l1, double l2);
 /** T(G)^2/(H + l2): twice the loss reduction of the best constant. */
 double split_score(double g, double h, double l1, double l2);
 
-/** Looks at one feature and keeps the better split in *best (ties: the one already there). */
-void split_feature(const asx_kernel_fn *, const struct grow_params *, const struct view *, int feature, const struct split_node *,
-                   struct split *best);
+/** A level of a category on its way to being ordered. */
+struct split_level {
+    double order, g, h;
+    int bin;
+};
 
-/** Do codes of this feature go left under the split? Fills a table over raw codes for the partition kernel. */
-void split_table(const struct view_feature *, const struct split *, uint8_t left[256]);
+/**
+ * Looks at one feature and keeps the better split in *best (ties: the one already there).
+ * `levels` is room for the most bins a category of the view has.
+ */
+void split_feature(const asx_kernel_fn *, const struct grow_params *, const struct view *, int feature, const struct split_node *,
+                   struct split_level *levels, struct split *best);
+
+/** Do codes of this feature go left under the split? Fills a table over codes: 256, or n_bins + 1 for wide ones. */
+void split_table(const struct view_feature *, const struct split *, uint8_t *left);
 
 #endif

@@ -87,19 +87,20 @@ static uint32_t *words(uint32_t **list, size_t *n, size_t *capacity, size_t want
 }
 
 /* The level set that equals a set of bins. */
-static asx_st write_set(struct tree *t, const struct view_feature *f, int node, const uint32_t *bins)
+static asx_st write_set(struct tree *t, const struct view_feature *f, int node, const struct tree_cut *cut)
 {
     t->bin[node].set = (uint32_t)t->n_bin_words;
     t->node[node].by.set = (uint32_t)t->n_words;
-    uint32_t *b = words(&t->bin_word, &t->n_bin_words, &t->bin_word_room, 8);
     size_t n = ((size_t)f->f->levels + 31) / 32;
+    uint32_t *b = words(&t->bin_word, &t->n_bin_words, &t->bin_word_room, (size_t)f->n_bins / 32 + 1);
     uint32_t *w = words(&t->word, &t->n_words, &t->word_room, n);
     if (!b || !w)
         return ASX_E_NOMEM;
-    memcpy(b, bins, 8 * sizeof *b);
+    for (int i = 0; i < cut->n_set; i++)
+        b[cut->set[i] / 32] |= 1u << (cut->set[i] % 32);
     for (int32_t l = 0; l < f->f->levels; l++) {
-        unsigned bin = f->f->bin_of_level[l];
-        if ((int)bin != f->f->missing && (bins[bin / 32] >> (bin % 32) & 1))
+        unsigned bin = f->wide ? f->f->wide_of_level[l] : f->f->bin_of_level[l];
+        if ((int)bin < f->n_bins && (b[bin / 32] >> (bin % 32) & 1))
             w[l / 32] |= 1u << (l % 32);
     }
     t->set_words[node] = (uint32_t)n;
@@ -122,7 +123,7 @@ asx_st tree_split(struct tree *t, const struct view *v, int leaf, int parent, bo
     t->set_words[n] = 0;
     t->gain[n] = (float)cut->gain;
     if (cut->categorical) {
-        asx_st st = write_set(t, f, n, cut->bins);
+        asx_st st = write_set(t, f, n, cut);
         if (st)
             return st;
     } else {

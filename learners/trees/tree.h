@@ -31,7 +31,7 @@ struct tree_node {
 struct tree_bin {
     int32_t feature;      /**< of the view */
     int32_t bin;          /**< number: left when bin <= this */
-    uint32_t set;         /**< categorical: first of 8 words in tree.bin_word */
+    uint32_t set;         /**< categorical: first word in tree.bin_word, a bit for each bin */
 };
 
 struct tree {
@@ -60,7 +60,8 @@ struct tree_cut {
     int feature;               /**< of the view */
     bool categorical, missing_left;
     int bin;
-    const uint32_t *bins;      /**< categorical: 256 bits, bins that go left */
+    const uint16_t *set;       /**< categorical: bins that go left */
+    int n_set;
     double gain;
 };
 

@@ -47,6 +47,29 @@ static void add_dense(struct view *v, const struct bins *b, size_t column, int w
     }
 }
 
+/* Categories of many levels stand alone: with u16 codes, or cut down to u8 without histograms in groups. */
+static void add_wide(struct view *v, const struct bins *b, size_t column, bool wide)
+{
+    for (size_t j = 0; j < b->cols; j++) {
+        const struct bins_feature *f = &b->feature[j];
+        if (!f->wide)
+            continue;
+        struct view_feature *vf = &v->feature[v->features];
+        fill_feature(vf, f, column + j, 0);
+        vf->code = f->plane;
+        vf->hist = v->hist_size;
+        if (wide) {
+            vf->wide = f->wide;
+            vf->n_bins = f->wide_bins;
+            vf->missing = f->wide_bins;
+            v->wide[v->wides++] = v->features;
+            v->most_wide = f->wide_bins > v->most_wide ? f->wide_bins : v->most_wide;
+        }
+        v->hist_size += ((size_t)vf->n_bins + 64) / 64 * 64;
+        v->features++;
+    }
+}
+
 static bool add_sparse(struct view *v, struct asx_exec *exec, const struct bins *b, size_t column, int want)
 {
     struct view_sparse *s = &v->sparse[v->sparse_blocks++];
@@ -76,7 +99,7 @@ static bool add_sparse(struct view *v, struct asx_exec *exec, const struct bins 
     return true;
 }
 
-asx_st view_init(struct view *v, struct asx_exec *exec, const struct asx_matrix *m, int max_bin, struct asx_err *err)
+asx_st view_init(struct view *v, struct asx_exec *exec, const struct asx_matrix *m, int max_bin, bool wide, struct asx_err *err)
 {
     size_t groups = 0, column = 0;
     *v = (struct view){.rows = m->rows, .columns = m->cols};
@@ -85,13 +108,16 @@ asx_st view_init(struct view *v, struct asx_exec *exec, const struct asx_matrix 
     v->feature = arena_calloc(exec->scratch, m->cols + 1, sizeof *v->feature);
     v->group = arena_calloc(exec->scratch, groups + 1, sizeof *v->group);
     v->sparse = arena_calloc(exec->scratch, (size_t)m->blocks + 1, sizeof *v->sparse);
-    bool ok = v->feature && v->group && v->sparse;
+    v->wide = arena_calloc(exec->scratch, m->cols + 1, sizeof *v->wide);
+    bool ok = v->feature && v->group && v->sparse && v->wide;
     for (int i = 0; ok && i < m->blocks; i++) {
         const struct bins *b = m->block[i]->opaque;
         if (b->sparse.indptr)
             ok = add_sparse(v, exec, b, column, log2_of(max_bin));
         else
             add_dense(v, b, column, log2_of(max_bin));
+        if (ok)
+            add_wide(v, b, column, wide);
         column += b->cols;
     }
     return ok ? ASX_OK : err_set(err, ASX_E_NOMEM, "out of memory for the features of a fit; raise the memory limit");
@@ -99,6 +125,8 @@ asx_st view_init(struct view *v, struct asx_exec *exec, const struct asx_matrix 
 
 int view_bin(const struct view_feature *v, size_t row)
 {
+    if (v->wide)
+        return v->wide[row];
     if (v->code)
         return view_shift(v, v->code[row]);
     const struct bins_sparse *s = v->sparse;

@@ -17,7 +17,8 @@ struct view_feature {
     int n_bins;              /**< bins of present cells after shifting */
     int missing;             /**< bin of missing cells after shifting, -1: none are missing */
     int zero;                /**< bin of absent cells (sparse) after shifting */
-    int group;               /**< dense: index into view.group */
+    int group;               /**< dense: index into view.group, else -1 */
+    const uint16_t *wide;    /**< [rows] codes of a category of many levels, used in place of `code` */
     size_t hist;             /**< first bin in a histogram */
     const struct bins_sparse *sparse;
     uint32_t sparse_index;
@@ -46,10 +47,12 @@ struct view {
     int sparse_blocks;
     struct view_sparse *sparse;
     size_t hist_size;        /**< bins of a histogram */
+    int wides, most_wide;    /**< wide features (the last ones of their block), most bins of one */
+    int *wide;               /**< [wides] their indices */
 };
 
-/** Arrays come from exec->scratch. `max_bin` 63, 127 or 255. */
-asx_st view_init(struct view *, struct asx_exec *, const struct asx_matrix *bins, int max_bin, struct asx_err *);
+/** Arrays come from exec->scratch. `max_bin` 63, 127 or 255; `wide`: use u16 codes where there are. */
+asx_st view_init(struct view *, struct asx_exec *, const struct asx_matrix *bins, int max_bin, bool wide, struct asx_err *);
 
 static inline int view_shift(const struct view_feature *v, int code)
 {
