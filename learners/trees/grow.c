@@ -23,13 +23,17 @@ static size_t slot_bytes(const struct grow *g)
     return (g->view->hist_size + 64) * (g->doubles ? 16 : 8);
 }
 
-/* Histograms kept at once: all leaves', or what a quarter of the free budget holds; the rest is recomputed. */
+/*
+ * Histograms kept at once. Of L leaves at most N - L will still be split, so with those of most gain kept N/2 are
+ * enough; when a quarter of the free budget holds fewer, the others are recomputed. The reference way keeps all,
+ * for a recomputed histogram of doubles differs from a subtracted one in its last bits.
+ */
 static int slots_that_fit(const struct grow *g)
 {
-    int want = g->params.num_leaves + 1;
+    int want = g->doubles || g->params.depth_wise ? g->params.num_leaves + 1 : g->params.num_leaves / 2 + 4;
     uint64_t limit = mem_limit(g->exec->mem);
     if (g->doubles || limit == 0)
-        return want < 512 || g->doubles ? want : 512;
+        return want;
     uint64_t used = mem_used(g->exec->mem), rest = limit > used ? limit - used : 0, n = rest / 4 / slot_bytes(g);
     return n < 3 ? 3 : n < (uint64_t)want ? (int)n : want;
 }
@@ -57,10 +61,8 @@ asx_st grow_init(struct grow *g, struct asx_exec *exec, const struct view *view,
     g->node_use = mem_calloc(m, 2 * (size_t)view->features + 1, sizeof *g->node_use);
     g->group_use = mem_calloc(m, (size_t)view->groups + 1, 1);
     g->scan = mem_calloc(m, 2 * chunks, sizeof *g->scan);
-    g->level_room = (size_t)(view->most_wide > 256 ? view->most_wide : 256) + 1;
-    g->level = mem_array(m, g->level_room * (size_t)exec->threads, sizeof *g->level);
-    g->table = mem_alloc(m, g->level_room);
-    bool ok = g->level && g->table && g->row && g->spare_row && g->gh && g->spare_gh && (!doubles || (g->gh64 && g->leaf_gh64)) && g->leaf && g->slot && g->owner &&
+    g->table = mem_alloc(m, (size_t)(view->most_wide > 256 ? view->most_wide : 256) + 1);
+    bool ok = g->table && g->row && g->spare_row && g->gh && g->spare_gh && (!doubles || (g->gh64 && g->leaf_gh64)) && g->leaf && g->slot && g->owner &&
               g->use && g->node_use && g->group_use && g->scan;
     return ok ? ASX_OK : no_memory(err);
 }
@@ -82,7 +84,6 @@ void grow_clear(struct grow *g)
     mem_free(g->node_use);
     mem_free(g->group_use);
     mem_free(g->scan);
-    mem_free(g->level);
     mem_free(g->table);
     *g = (struct grow){0};
 }
@@ -325,18 +326,19 @@ static void subtract(const struct grow *g, const struct view_feature *f, void *l
         a[i] -= b[i];
 }
 
-static void scan_one(const struct scan_job *job, int feature, const struct grow_leaf *leaf, const void *hist, int worker, struct split *best)
+static void scan_one(const struct scan_job *job, int feature, const struct grow_leaf *leaf, const void *hist, struct split *best)
 {
     const struct grow *g = job->g;
     struct split_node n = {.sum_g = leaf->sum_g, .sum_h = leaf->sum_h, .rows = (double)leaf->count, .low = leaf->low, .high = leaf->high,
                            .hist = g->doubles ? NULL : hist, .hist64 = g->doubles ? hist : NULL, .g_unit = g->doubles ? 1 : g->g_unit,
                            .h_unit = g->doubles ? 0 : g->h_unit, .seed = leaf->seed};
-    split_feature(g->kernel, &g->params, g->view, feature, &n, g->level + (size_t)worker * g->level_room, best);
+    split_feature(g->kernel, &g->params, g->view, feature, &n, best);
 }
 
 /* One chunk of features: subtraction and both scans while the bins are in the first-level cache. */
 static void scan_chunk(void *arg, size_t chunk, int worker)
 {
+    (void)worker;
     struct scan_job *job = arg;
     struct grow *g = job->g;
     struct split *best = &g->scan[2 * chunk];
@@ -349,9 +351,9 @@ static void scan_chunk(void *arg, size_t chunk, int worker)
         if (job->subtract)
             subtract(g, &g->view->feature[j], job->large_hist, job->small_hist);
         if (job->small && job->small_use[j])
-            scan_one(job, j, job->small, job->small_hist, worker, &best[0]);
+            scan_one(job, j, job->small, job->small_hist, &best[0]);
         if (job->large && job->large_use[j])
-            scan_one(job, j, job->large, job->large_hist, worker, &best[1]);
+            scan_one(job, j, job->large, job->large_hist, &best[1]);
     }
 }
 

@@ -44,8 +44,6 @@ struct grow {
     bool *use, *node_use;    /**< [features] of this tree; [2 * features] of two nodes */
     uint8_t *group_use;      /**< [groups] */
     struct split *scan;      /**< [2 * scan chunks] best per chunk of features */
-    struct split_level *level; /**< [threads * level_room] */
-    size_t level_room;
     uint8_t *table;          /**< sides by code */
 };
 

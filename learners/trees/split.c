@@ -3,8 +3,6 @@
 #include "learners/trees/split.h"
 
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 static double shrink(double g, double l1)
 {
@@ -129,10 +127,35 @@ static void numeric(const asx_kernel_fn *k, const struct grow_params *p, const s
 
 /* ---- categories -------------------------------------------------------------- */
 
-static int by_order(const void *a, const void *b)
+struct level {
+    double order, g, h;
+    int bin;
+};
+
+static bool before(const struct level *x, const struct level *y)
 {
-    const struct split_level *x = a, *y = b;
-    return x->order < y->order ? -1 : x->order > y->order ? 1 : (x->bin > y->bin) - (x->bin < y->bin);
+    return x->order < y->order || (x->order == y->order && x->bin < y->bin);
+}
+
+/* The first (or last) levels of an order, at most `most` of them. */
+struct ends {
+    int n, most;
+    struct level level[SPLIT_SET];
+};
+
+static void ends_add(struct ends *e, const struct level *x, bool last)
+{
+    int at = e->n;
+    if (at == e->most) {
+        if (!(last ? before(&e->level[at - 1], x) : before(x, &e->level[at - 1])))
+            return;
+        at--;
+    } else {
+        e->n++;
+    }
+    for (; at > 0 && (last ? before(&e->level[at - 1], x) : before(x, &e->level[at - 1])); at--)
+        e->level[at] = e->level[at - 1];
+    e->level[at] = *x;
 }
 
 static double pair_gain(const struct grow_params *p, const struct split_node *n, double g, double h, double l2)
@@ -142,89 +165,88 @@ static double pair_gain(const struct grow_params *p, const struct split_node *n,
     return score_at(g, h, p->l1, l2, l) + score_at(rg, rh, p->l1, l2, r);
 }
 
-static void keep_set(struct split *best, int feature, double gain, double g, double h, const struct split_level *l, int from, int to)
+static void keep_set(struct split *best, int feature, double gain, double g, double h, const struct level *l, int n)
 {
     if (!split_better(gain, best->gain))
         return;
-    *best = (struct split){.gain = gain, .feature = feature, .bin = -1, .categorical = true, .left_g = g, .left_h = h};
-    for (int i = from; i < to && best->n_set < SPLIT_SET; i++)
-        best->set[best->n_set++] = (uint16_t)l[i].bin;
+    *best = (struct split){.gain = gain, .feature = feature, .bin = -1, .categorical = true, .left_g = g, .left_h = h, .n_set = n};
+    for (int i = 0; i < n; i++)
+        best->set[i] = (uint16_t)l[i].bin;
 }
 
 /* One level against the rest. */
-static void one_hot(const struct grow_params *p, const struct split_node *n, int feature, const struct split_level *l, int levels, double min_h,
+static void one_hot(const struct grow_params *p, const struct view_feature *f, int feature, const struct split_node *n, double min_h,
                     struct split *best)
 {
     double base = node_score(p, n);
-    for (int i = 0; i < levels; i++)
-        if (l[i].h >= min_h && n->sum_h - l[i].h >= min_h)
-            keep_set(best, feature, pair_gain(p, n, l[i].g, l[i].h, p->l2) - base, l[i].g, l[i].h, l, i, i + 1);
+    for (int b = 0; b < f->n_bins; b++) {
+        struct level x = {.bin = b};
+        cell(n, f->hist + (size_t)b, &x.g, &x.h);
+        if (x.h >= min_h && n->sum_h - x.h >= min_h)
+            keep_set(best, feature, pair_gain(p, n, x.g, x.h, p->l2) - base, x.g, x.h, &x, 1);
+    }
+}
+
+/* Cuts of an order from one end, with what LightGBM asks of them. */
+static void cuts(const struct grow_params *p, int feature, const struct split_node *n, const struct ends *e, double min_h, int only,
+                 struct split *best)
+{
+    double base = node_score(p, n), l2 = p->l2 + p->cat_l2, group_h = (p->min_data_per_group - 0.5) * n->sum_h / n->rows;
+    double g = 0, h = 0, since = 0;
+    for (int i = 0; i < e->n; i++) {
+        g += e->level[i].g;
+        h += e->level[i].h;
+        since += e->level[i].h;
+        double rest = n->sum_h - h;
+        if (h < min_h || rest < min_h || rest < group_h || since < group_h || (only >= 0 && i != only))
+            continue;
+        since = 0;
+        keep_set(best, feature, pair_gain(p, n, g, h, l2) - base, g, h, e->level, i + 1);
+    }
 }
 
 /*
  * Levels ordered by G/(H + cat_smooth), cut from either end (Fisher 1958: the best two-way grouping is a
- * cut of that order). As in LightGBM, at most max_cat_threshold levels go left, cuts are
- * at least min_data_per_group rows apart, and missing cells go right.
+ * cut of that order). As in LightGBM, levels of less than cat_smooth rows are left out (they go right), at most
+ * max_cat_threshold levels go left, cuts are at least min_data_per_group rows apart, and missing cells go right.
  */
-static void many(const struct grow_params *p, const struct split_node *n, int feature, struct split_level *l, int levels, double min_h,
+static void many(const struct grow_params *p, const struct view_feature *f, int feature, const struct split_node *n, double min_h,
                  struct split *best)
 {
-    double base = node_score(p, n), l2 = p->l2 + p->cat_l2, row_h = n->sum_h / n->rows;
-    double group_h = (p->min_data_per_group - 0.5) * row_h;
-    int used = 0;
-    for (int i = 0; i < levels; i++) /* levels of less than cat_smooth rows are left out: they go right */
-        if (l[i].h >= p->cat_smooth * row_h * 0.999) {
-            l[used] = l[i];
-            l[used].order = l[i].g / (l[i].h + p->cat_smooth);
-            used++;
-        }
-    qsort(l, (size_t)used, sizeof *l, by_order);
-    int most = used < p->max_cat_threshold ? used : p->max_cat_threshold; /* at most SPLIT_SET */
-    int only = -1;
-    if (p->extra_trees && most > 1) {
-        struct rng r = rng_stream(n->seed, (uint64_t)feature, 2, 0);
-        only = (int)rng_below(&r, (uint64_t)most);
-    }
-    for (int side = 0; side < 2; side++) {
-        double g = 0, h = 0, since = 0;
-        for (int i = 0; i < most && i < used; i++) {
-            const struct split_level *x = &l[side ? used - 1 - i : i];
-            g += x->g;
-            h += x->h;
-            since += x->h;
-            if (h < min_h || n->sum_h - h < min_h || n->sum_h - h < group_h || since < group_h || (only >= 0 && i != only))
-                continue;
-            since = 0;
-            keep_set(best, feature, pair_gain(p, n, g, h, l2) - base, g, h, l, side ? used - 1 - i : 0, side ? used : i + 1);
-        }
-    }
-}
-
-static void categorical(const struct grow_params *p, const struct view *v, int feature, const struct split_node *n, struct split_level *l,
-                        struct split *best)
-{
-    const struct view_feature *f = &v->feature[feature];
-    int levels = 0;
+    struct ends low = {.most = p->max_cat_threshold < SPLIT_SET ? p->max_cat_threshold : SPLIT_SET}, high = low;
+    double least = p->cat_smooth * 0.999 * n->sum_h / n->rows;
+    least = least > 0 ? least : 0.5 * n->h_unit;
+    uint64_t least_packed = n->hist ? (uint64_t)(least / n->h_unit) : 0;
     for (int b = 0; b < f->n_bins; b++) {
-        struct split_level x = {.bin = b};
+        if (n->hist && (uint32_t)n->hist[f->hist + (size_t)b] < least_packed)
+            continue;
+        struct level x = {.bin = b};
         cell(n, f->hist + (size_t)b, &x.g, &x.h);
-        if (x.h > 0)
-            l[levels++] = x;
+        if (x.h < least || x.h <= 0)
+            continue;
+        x.order = x.g / (x.h + p->cat_smooth);
+        ends_add(&low, &x, false);
+        ends_add(&high, &x, true);
     }
-    double min_h = least_hessian(p, n);
-    if (f->n_bins <= p->max_cat_to_onehot)
-        one_hot(p, n, feature, l, levels, min_h, best);
-    else
-        many(p, n, feature, l, levels, min_h, best);
+    int only = -1;
+    if (p->extra_trees && low.n > 1) {
+        struct rng r = rng_stream(n->seed, (uint64_t)f->column, 2, 0);
+        only = (int)rng_below(&r, (uint64_t)low.n);
+    }
+    cuts(p, feature, n, &low, min_h, only, best);
+    cuts(p, feature, n, &high, min_h, only, best);
 }
 
 void split_feature(const asx_kernel_fn *k, const struct grow_params *p, const struct view *v, int feature, const struct split_node *n,
-                   struct split_level *levels, struct split *best)
+                   struct split *best)
 {
-    if (v->feature[feature].f->categorical)
-        categorical(p, v, feature, n, levels, best);
-    else
+    const struct view_feature *f = &v->feature[feature];
+    if (!f->f->categorical)
         numeric(k, p, v, feature, n, best);
+    else if (f->n_bins <= p->max_cat_to_onehot)
+        one_hot(p, f, feature, n, least_hessian(p, n), best);
+    else
+        many(p, f, feature, n, least_hessian(p, n), best);
 }
 
 void split_table(const struct view_feature *f, const struct split *s, uint8_t *left)

@@ -45,18 +45,9 @@ double split_leaf_value(double g, double h, double l1, double l2);
 /** T(G)^2/(H + l2): twice the loss reduction of the best constant. */
 double split_score(double g, double h, double l1, double l2);
 
-/** A level of a category on its way to being ordered. */
-struct split_level {
-    double order, g, h;
-    int bin;
-};
-
-/**
- * Looks at one feature and keeps the better split in *best (ties: the one already there).
- * `levels` is room for the most bins a category of the view has.
- */
+/** Looks at one feature and keeps the better split in *best (ties: the one already there). */
 void split_feature(const asx_kernel_fn *, const struct grow_params *, const struct view *, int feature, const struct split_node *,
-                   struct split_level *levels, struct split *best);
+                   struct split *best);
 
 /** Do codes of this feature go left under the split? Fills a table over codes: 256, or n_bins + 1 for wide ones. */
 void split_table(const struct view_feature *, const struct split *, uint8_t *left);
