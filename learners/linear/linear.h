@@ -12,8 +12,11 @@ extern const struct asx_op lin_gram_syrk;
 /** AFFINE steps of every linear learner: fill, then centre and scale. NULL-terminated. */
 extern const char *const lin_affine[];
 
-/** Widest packed matrix whose Gram is built: 128 MB of f64 per piece of rows. */
-enum { LIN_GRAM_COLUMNS = 4096 };
+/**
+ * Widest packed matrices whose Gram is made and factored (75 MB a piece of rows, half a second a factor), and whose
+ * eigenvalues are found: LAPACK can't be stopped on the way, and wider ones would hold a deadline up for seconds.
+ */
+enum { LIN_GRAM_COLUMNS = 3072, LIN_EIGEN_COLUMNS = 1024 };
 
 /** Batch members on distinct folds, at planning and running time; `folds` as in problem->splits. */
 int lin_batch_folds(const struct asx_batch *);

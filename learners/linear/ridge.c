@@ -90,6 +90,12 @@ static bool can_gram(const struct asx_problem *p, const struct asx_batch *b)
     return b->shape.cols <= LIN_GRAM_COLUMNS;
 }
 
+static bool can_eigen(const struct asx_problem *p, const struct asx_batch *b)
+{
+    (void)p;
+    return b->shape.cols <= LIN_EIGEN_COLUMNS;
+}
+
 /* Making a fold's normal equations from the Gram, and predicting what it held out. */
 static void common_work(const struct asx_batch *b, struct asx_work *w)
 {
@@ -185,7 +191,7 @@ static const struct asx_op fit_eigen = {
     .gives = "fit",
     .max_batch = 256,
     .batch_on = 0,
-    .can = can_gram,
+    .can = can_eigen,
     .work = work_eigen,
     .run = run_eigen,
 };
