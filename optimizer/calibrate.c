@@ -14,10 +14,10 @@
 #include <string.h>
 
 enum {
-    CELLS = 1 << 21,     /* f32 cells of each buffer: 8 MiB, beyond the second cache level */
+    CELLS = 1 << 21, /* f32 cells of each buffer: 8 MiB, beyond the second cache level */
     SHAPES = 10,
     SPARSE_COLS = 4096,
-    SPARSE_ROW = 16      /* stored cells of a sparse row */
+    SPARSE_ROW = 16 /* stored cells of a sparse row */
 };
 
 /* Buffers all timers share. Values are small and regular: nothing overflows or becomes subnormal. */
@@ -73,8 +73,17 @@ static asx_st time_sort(struct bench *s, const struct asx_use *u)
 static asx_st time_gemm(struct bench *s, const struct asx_use *u)
 {
     size_t m = (size_t)u->m, n = (size_t)u->n, p = (size_t)u->p;
-    struct asx_gemm_args g = {.m = m, .n = n, .p = p, .alpha = 1, .beta = 0, .a = asx_buf_of(s->a), .b = asx_buf_of(s->b),
-                              .c = asx_buf_of(s->c), .lda = p, .ldb = n, .ldc = n};
+    struct asx_gemm_args g = {.m = m,
+                              .n = n,
+                              .p = p,
+                              .alpha = 1,
+                              .beta = 0,
+                              .a = asx_buf_of(s->a),
+                              .b = asx_buf_of(s->b),
+                              .c = asx_buf_of(s->c),
+                              .lda = p,
+                              .ldb = n,
+                              .ldc = n};
     return asx_run_kernel(s->device, u->t == ASX_F64 ? ASX_K_GEMM_F64 : ASX_K_GEMM_F32, &g);
 }
 
@@ -120,8 +129,16 @@ static asx_st time_eigen(struct bench *s, const struct asx_use *u)
 static asx_st time_spmm(struct bench *s, const struct asx_use *u)
 {
     size_t n = (size_t)u->n;
-    struct asx_spmm_args g = {.n_rows = (size_t)u->m, .n = n, .alpha = 1, .indptr = s->indptr, .indices = s->indices, .values = s->a,
-                              .b = asx_buf_of(s->b), .c = asx_buf_of(s->c), .ldb = n, .ldc = n};
+    struct asx_spmm_args g = {.n_rows = (size_t)u->m,
+                              .n = n,
+                              .alpha = 1,
+                              .indptr = s->indptr,
+                              .indices = s->indices,
+                              .values = s->a,
+                              .b = asx_buf_of(s->b),
+                              .c = asx_buf_of(s->c),
+                              .ldb = n,
+                              .ldc = n};
     return asx_run_kernel(s->device, ASX_K_SPMM_F32, &g);
 }
 
@@ -134,14 +151,32 @@ static asx_st time_glm_step(struct bench *s, const struct asx_use *u)
     asx_st st = ASX_OK;
     for (size_t at = 0; !st && at + BLOCK <= (size_t)u->m; at += BLOCK) {
         const float *x = s->a + at * p;
-        struct asx_gemm_args f = {.m = BLOCK, .n = k, .p = p, .alpha = 1, .a = asx_buf_of(x), .b = asx_buf_of(s->b),
-                                  .c = asx_buf_of(s->c), .lda = p, .ldb = k, .ldc = k};
+        struct asx_gemm_args f = {.m = BLOCK,
+                                  .n = k,
+                                  .p = p,
+                                  .alpha = 1,
+                                  .a = asx_buf_of(x),
+                                  .b = asx_buf_of(s->b),
+                                  .c = asx_buf_of(s->c),
+                                  .lda = p,
+                                  .ldb = k,
+                                  .ldc = k};
         st = asx_run_kernel(s->device, ASX_K_GEMM_F32, &f);
         struct asx_glm_args g = {.rows = BLOCK, .k = k, .outputs = 1, .z = asx_buf_of(s->c), .ldz = k, .y = s->y, .loss = loss};
         if (!st)
             st = asx_run_kernel(s->device, ASX_K_GLM_STEP, &g);
-        struct asx_gemm_args b = {.m = p, .n = k, .p = BLOCK, .trans_a = true, .alpha = 1, .beta = 1, .a = asx_buf_of(x),
-                                  .b = asx_buf_of(s->c), .c = asx_buf_of(s->c + CELLS / 2), .lda = p, .ldb = k, .ldc = k};
+        struct asx_gemm_args b = {.m = p,
+                                  .n = k,
+                                  .p = BLOCK,
+                                  .trans_a = true,
+                                  .alpha = 1,
+                                  .beta = 1,
+                                  .a = asx_buf_of(x),
+                                  .b = asx_buf_of(s->c),
+                                  .c = asx_buf_of(s->c + CELLS / 2),
+                                  .lda = p,
+                                  .ldb = k,
+                                  .ldc = k};
         if (!st)
             st = asx_run_kernel(s->device, ASX_K_GEMM_F32, &b);
     }
@@ -161,8 +196,16 @@ static asx_st time_dist(struct bench *s, const struct asx_use *u)
         for (size_t j = 0; j < p; j++)
             norm[i] += s->a[i * p + j] * s->a[i * p + j];
     }
-    struct asx_dist_args d = {.m = m, .n = n, .p = p, .top = TOP, .query = s->b, .x = s->a, .x_norm = norm, .scratch = scratch,
-                              .dist = s->c, .index = (uint32_t *)(void *)(s->c + m * TOP)};
+    struct asx_dist_args d = {.m = m,
+                              .n = n,
+                              .p = p,
+                              .top = TOP,
+                              .query = s->b,
+                              .x = s->a,
+                              .x_norm = norm,
+                              .scratch = scratch,
+                              .dist = s->c,
+                              .index = (uint32_t *)(void *)(s->c + m * TOP)};
     return asx_run_kernel(s->device, ASX_K_DIST_TOPK, &d);
 }
 
@@ -177,21 +220,55 @@ struct plan_class {
 
 static const struct plan_class classes[] = {
     {ASX_KC_STREAM, ASX_F32, time_stream, {{.m = 1e3}, {.m = 3e3}, {.m = 3e4}, {.m = 1e5}, {.m = 1e6}, {.m = 2e6}}},
-    {ASX_KC_GATHER, ASX_F32, time_gather,
-     {{.m = 1e4, .footprint = 1 << 14}, {.m = 1e5, .footprint = 1 << 17}, {.m = 1e5, .footprint = 1 << 19}, {.m = 3e5, .footprint = 1 << 22}, {.m = 3e5, .footprint = 1 << 23}}},
+    {ASX_KC_GATHER,
+     ASX_F32,
+     time_gather,
+     {{.m = 1e4, .footprint = 1 << 14},
+      {.m = 1e5, .footprint = 1 << 17},
+      {.m = 1e5, .footprint = 1 << 19},
+      {.m = 3e5, .footprint = 1 << 22},
+      {.m = 3e5, .footprint = 1 << 23}}},
     {ASX_KC_SORT, ASX_F32, time_sort, {{.m = 1e4, .n = 1}, {.m = 3e4, .n = 1}, {.m = 1e5, .n = 1}}},
-    {ASX_KC_GEMM, ASX_F32, time_gemm,
-     {{.m = 64, .n = 16, .p = 16}, {.m = 512, .n = 16, .p = 64}, {.m = 512, .n = 64, .p = 128}, {.m = 4096, .n = 16, .p = 100}, {.m = 2048, .n = 64, .p = 512}, {.m = 512, .n = 512, .p = 512}, {.m = 16384, .n = 64, .p = 100}}},
-    {ASX_KC_GEMM, ASX_F64, time_gemm,
-     {{.m = 64, .n = 16, .p = 16}, {.m = 512, .n = 16, .p = 64}, {.m = 512, .n = 64, .p = 128}, {.m = 4096, .n = 8, .p = 100}, {.m = 512, .n = 256, .p = 256}, {.m = 8192, .n = 32, .p = 100}}},
+    {ASX_KC_GEMM,
+     ASX_F32,
+     time_gemm,
+     {{.m = 64, .n = 16, .p = 16},
+      {.m = 512, .n = 16, .p = 64},
+      {.m = 512, .n = 64, .p = 128},
+      {.m = 4096, .n = 16, .p = 100},
+      {.m = 2048, .n = 64, .p = 512},
+      {.m = 512, .n = 512, .p = 512},
+      {.m = 16384, .n = 64, .p = 100}}},
+    {ASX_KC_GEMM,
+     ASX_F64,
+     time_gemm,
+     {{.m = 64, .n = 16, .p = 16},
+      {.m = 512, .n = 16, .p = 64},
+      {.m = 512, .n = 64, .p = 128},
+      {.m = 4096, .n = 8, .p = 100},
+      {.m = 512, .n = 256, .p = 256},
+      {.m = 8192, .n = 32, .p = 100}}},
     {ASX_KC_GEMV, ASX_F32, time_gemv, {{.m = 64, .n = 64}, {.m = 512, .n = 64}, {.m = 2048, .n = 100}, {.m = 16384, .n = 100}}},
-    {ASX_KC_SYRK, ASX_F64, time_syrk, {{.m = 512, .n = 16}, {.m = 512, .n = 64}, {.m = 2048, .n = 64}, {.m = 512, .n = 200}, {.m = 4096, .n = 200}}},
+    {ASX_KC_SYRK,
+     ASX_F64,
+     time_syrk,
+     {{.m = 512, .n = 16}, {.m = 512, .n = 64}, {.m = 2048, .n = 64}, {.m = 512, .n = 200}, {.m = 4096, .n = 200}}},
     {ASX_KC_CHOLESKY, ASX_F64, time_cholesky, {{.n = 16, .m = 1}, {.n = 64, .m = 1}, {.n = 200, .m = 1}, {.n = 500, .m = 1}}},
     {ASX_KC_EIGEN, ASX_F64, time_eigen, {{.n = 16}, {.n = 64}, {.n = 128}, {.n = 256}}},
     {ASX_KC_SPMM, ASX_F32, time_spmm, {{.m = 1000, .n = 1}, {.m = 8192, .n = 1}, {.m = 8192, .n = 16}, {.m = 32768, .n = 16}}},
-    {ASX_KC_GLM_STEP, ASX_F32, time_glm_step,
-     {{.m = 512, .p = 20, .n = 1}, {.m = 512, .p = 100, .n = 16}, {.m = 4096, .p = 100, .n = 16}, {.m = 16384, .p = 100, .n = 1}, {.m = 16384, .p = 100, .n = 16}, {.m = 8192, .p = 100, .n = 64}}},
-    {ASX_KC_DIST_TOPK, ASX_F32, time_dist, {{.m = 128, .n = 2000, .p = 16}, {.m = 512, .n = 8000, .p = 16}, {.m = 512, .n = 8000, .p = 100}}},
+    {ASX_KC_GLM_STEP,
+     ASX_F32,
+     time_glm_step,
+     {{.m = 512, .p = 20, .n = 1},
+      {.m = 512, .p = 100, .n = 16},
+      {.m = 4096, .p = 100, .n = 16},
+      {.m = 16384, .p = 100, .n = 1},
+      {.m = 16384, .p = 100, .n = 16},
+      {.m = 8192, .p = 100, .n = 64}}},
+    {ASX_KC_DIST_TOPK,
+     ASX_F32,
+     time_dist,
+     {{.m = 128, .n = 2000, .p = 16}, {.m = 512, .n = 8000, .p = 16}, {.m = 512, .n = 8000, .p = 100}}},
 };
 enum { CLASSES = sizeof classes / sizeof *classes };
 
@@ -258,7 +335,8 @@ static asx_st time_class(struct bench *s, struct opt_machine *m, const struct pl
         return ASX_OK;
     opt_cache_bytes(m, 1, cache);
     struct opt_coefficient fitted = opt_coefficient_default(m->simd, c->k, c->t);
-    if (opt_fit_coefficient_with(use, seconds, n, cache, &fitted) != ASX_OK || (fitted.flop_rate <= 0 && fitted.bandwidth[OPT_LEVELS - 1] <= 0))
+    if (opt_fit_coefficient_with(use, seconds, n, cache, &fitted) != ASX_OK ||
+        (fitted.flop_rate <= 0 && fitted.bandwidth[OPT_LEVELS - 1] <= 0))
         return ASX_OK;
     return opt_coefficient_put(m, &fitted, mem);
 }

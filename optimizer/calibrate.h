@@ -21,6 +21,7 @@ unsigned opt_calibration_wants(const struct opt_plan *const *, int plans);
  * @thread  uses one thread; run it while nothing else does
  * @errors  ASX_E_NOMEM; a kernel that fails leaves its class as it was
  */
-asx_st opt_calibrate(struct opt_machine *, const struct asx_device *, unsigned classes, double seconds, struct mem *, struct asx_err *);
+asx_st opt_calibrate(struct opt_machine *, const struct asx_device *, unsigned classes, double seconds, struct mem *,
+                     struct asx_err *);
 
 #endif

@@ -6,9 +6,9 @@
 #include <stdint.h>
 
 struct opt_cgroup {
-    double cores;             /**< CPU quota / period, the least on the way to the root; 0 = none */
-    uint64_t memory_limit;    /**< bytes, the least on the way; 0 = none */
-    uint64_t memory_free;     /**< limit - usage + reclaimable file cache, the least; UINT64_MAX = no limit */
+    double cores;          /**< CPU quota / period, the least on the way to the root; 0 = none */
+    uint64_t memory_limit; /**< bytes, the least on the way; 0 = none */
+    uint64_t memory_free;  /**< limit - usage + reclaimable file cache, the least; UINT64_MAX = no limit */
 };
 
 /** `root` is "/sys/fs/cgroup", `self` the text of /proc/self/cgroup (tests pass their own). Absent files are no limit. */

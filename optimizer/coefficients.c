@@ -18,7 +18,10 @@ struct shipped {
 };
 
 /* Streaming reads and writes, by cache level of the footprint. */
-#define STREAMED {200e9, 140e9, 30e9, 14e9}
+#define STREAMED                                                                                                                   \
+    {                                                                                                                              \
+        200e9, 140e9, 30e9, 14e9                                                                                                   \
+    }
 
 static const struct shipped table[ASX_KERNEL_CLASSES] = {
     [ASX_KC_STREAM] = {"stream", 2e-7, 4.2e9, 0.5, {0, 0, 300e9, 14e9}},
@@ -141,7 +144,8 @@ bool opt_kernel_parse(const char *name, enum asx_kernel_class *out)
     return false;
 }
 
-static const char *const dtype_name[] = {[ASX_F32] = "f32", [ASX_F64] = "f64", [ASX_U8] = "u8", [ASX_U16] = "u16", [ASX_I32] = "i32"};
+static const char *const dtype_name[] = {
+    [ASX_F32] = "f32", [ASX_F64] = "f64", [ASX_U8] = "u8", [ASX_U16] = "u16", [ASX_I32] = "i32"};
 
 const char *opt_dtype_name(enum asx_dtype t)
 {

@@ -21,7 +21,8 @@ asx_st opt_coefficients_ship(struct opt_machine *, struct mem *);
  * Coefficient for (device, class, dtype); the class's other dtype when there is no exact one. For "cpu"
  * the shipped one stands in; NULL: nothing is known of this device, so measure it.
  */
-const struct opt_coefficient *opt_coefficient_find(const struct opt_machine *, const char *device, enum asx_kernel_class, enum asx_dtype);
+const struct opt_coefficient *opt_coefficient_find(const struct opt_machine *, const char *device, enum asx_kernel_class,
+                                                   enum asx_dtype);
 
 /** Puts one coefficient in, replacing the one of the same device, class and dtype. */
 asx_st opt_coefficient_put(struct opt_machine *, const struct opt_coefficient *, struct mem *);

@@ -112,7 +112,8 @@ asx_st opt_config_from_json(const char *text, const struct asx_learner *learner,
     }
     const char *key;
     json_t *value;
-    json_object_foreach(root, key, value) {
+    json_object_foreach(root, key, value)
+    {
         int i = asx_space_find(space, key);
         if (i >= 0)
             out->value[i] = snap(&space->param[i], from_json(&space->param[i], value));

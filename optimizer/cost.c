@@ -19,8 +19,8 @@
 #include <string.h>
 
 enum {
-    SHRINK = 1,      /* samples at which a residual counts half */
-    REMEMBER = 30    /* samples a residual averages over; older ones fade */
+    SHRINK = 1,   /* samples at which a residual counts half */
+    REMEMBER = 30 /* samples a residual averages over; older ones fade */
 };
 static const double wake_s = 2e-5; /* waking helpers for a split */
 
@@ -65,8 +65,12 @@ static void counts(const struct asx_use *u, double *flops, double *bytes)
     case ASX_KC_EIGEN: f = 9 * n * n * n, b = size * 3 * n * n; break;
     case ASX_KC_SPMM: f = 2 * u->nnz * at_least_one(n), b = u->nnz * (8 + size * at_least_one(n)); break;
     case ASX_KC_COORD: f = 4 * m * n, b = size * m * n; break;
-    case ASX_KC_GLM_STEP: f = m * (n * (4 * p + 100) + 400), b = size * (m * p + m * n); break; /* 400: a row's share of its block's calls */
-    case ASX_KC_DIST_TOPK: f = m * (n * (2 * p + 110) + 4e5), b = size * (m + n) * p; break; /* 4e5: the first candidates of a query */
+    case ASX_KC_GLM_STEP:
+        f = m * (n * (4 * p + 100) + 400), b = size * (m * p + m * n);
+        break; /* 400: a row's share of its block's calls */
+    case ASX_KC_DIST_TOPK:
+        f = m * (n * (2 * p + 110) + 4e5), b = size * (m + n) * p;
+        break; /* 4e5: the first candidates of a query */
     case ASX_KC_BIN: f = m * lg(n), b = m * (size + 1); break;
     case ASX_KC_HIST: f = m * n, b = 16 * m * n; break;
     case ASX_KC_SPLIT: f = m; break;
@@ -267,8 +271,8 @@ static void add_uses(const struct opt_model *model, const char *device, const st
     }
 }
 
-struct asx_cost opt_cost(const struct opt_model *model, const char *op, const char *device, const struct asx_work *w, int iterations,
-                         int threads, int busy)
+struct asx_cost opt_cost(const struct opt_model *model, const char *op, const char *device, const struct asx_work *w,
+                         int iterations, int threads, int busy)
 {
     struct sum s = {0};
     int t = threads > 1 ? threads : 1, share = busy > t ? busy : t;
@@ -296,6 +300,6 @@ void opt_interval(const struct asx_cost *c, double *low, double *high)
 int opt_log_cost(double seconds)
 {
     if (isnan(seconds))
-        return 1 << 20; /* unknown ranks after everything known */
+        return 1 << 20;                                /* unknown ranks after everything known */
     return (int)lround(log2(fmax(seconds, 1e-9)) * 6); /* 2^(1/6) = 1.12 a step */
 }

@@ -20,7 +20,7 @@ struct opt_model {
     const struct opt_machine *machine;
     struct opt_residual *residual; /**< owned; grows with opt_learn */
     int residuals, capacity;
-    bool nominal;                  /**< repeatable mode: shipped nominal coefficients, no residuals, never learns */
+    bool nominal; /**< repeatable mode: shipped nominal coefficients, no residuals, never learns */
     struct mem *mem;
 };
 
@@ -32,7 +32,8 @@ void opt_use_counts(const struct asx_use *, double *flops, double *bytes);
 /** Seconds of one use on `threads` threads of a device while `busy` threads in all share its memory bandwidth. */
 double opt_use_seconds(const struct opt_model *, const char *device, const struct asx_use *, int threads, int busy);
 /** Cost of an op's work from `from` to `to` iterations (0, 0: once only). sd_s from spread and distance outside the range seen. */
-struct asx_cost opt_cost(const struct opt_model *, const char *op, const char *device, const struct asx_work *, int iterations, int threads, int busy);
+struct asx_cost opt_cost(const struct opt_model *, const char *op, const char *device, const struct asx_work *, int iterations,
+                         int threads, int busy);
 /** 80 % interval of a cost. */
 void opt_interval(const struct asx_cost *, double *low, double *high);
 /** Remembers one op execution: `predicted` is what the model said before the residual. */

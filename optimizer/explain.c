@@ -105,12 +105,12 @@ static json_t *node_json(const struct opt_explained *e, const struct opt_node *n
     for (int i = 0; i < count; i++)
         json_array_append_new(inputs, json_integer(input[i] + base));
     const char *device = e->machine && n->device < e->machine->devices ? e->machine->device[n->device].id : "cpu";
-    return json_pack("{s:i,s:o,s:s,s:s,s:s,s:i,s:i,s:o,s:o,s:o,s:o,s:o,s:i,s:b,s:o,s:o}", "id", n->id + base, "inputs", inputs, "step",
-                     n->step, "way", n->way, "device", device, "threads", n->threads, "batch", n->members > 0 ? n->members : 1, "seconds",
-                     cost_json(e, n->cost.total_s), "seconds_low", cost_json(e, n->low_s), "seconds_high", cost_json(e, n->high_s),
-                     "host_bytes", cost_json(e, (double)n->cost.host_peak), "device_bytes", cost_json(e, (double)n->cost.dev_peak),
-                     "shared_by", n->shared_by, "cached", n->cached, "fold", n->fold < 0 ? json_null() : json_integer(n->fold),
-                     "alternatives", alternatives_json(e, n));
+    return json_pack(
+        "{s:i,s:o,s:s,s:s,s:s,s:i,s:i,s:o,s:o,s:o,s:o,s:o,s:i,s:b,s:o,s:o}", "id", n->id + base, "inputs", inputs, "step", n->step,
+        "way", n->way, "device", device, "threads", n->threads, "batch", n->members > 0 ? n->members : 1, "seconds",
+        cost_json(e, n->cost.total_s), "seconds_low", cost_json(e, n->low_s), "seconds_high", cost_json(e, n->high_s), "host_bytes",
+        cost_json(e, (double)n->cost.host_peak), "device_bytes", cost_json(e, (double)n->cost.dev_peak), "shared_by", n->shared_by,
+        "cached", n->cached, "fold", n->fold < 0 ? json_null() : json_integer(n->fold), "alternatives", alternatives_json(e, n));
 }
 
 static json_t *machine_json(const struct opt_machine *m)
@@ -135,9 +135,9 @@ json_t *opt_explain_json(const struct opt_explained *e)
                                                cost_json(e, s->high), "host_bytes", cost_json(e, (double)s->host_bytes)));
     }
     return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:{s:n,s:n,s:n},s:o,s:o,s:[]}", "machine", machine_json(e->machine), "budget_s",
-                     json_number(e->budget_s), "seconds", cost_json(e, t.seconds), "seconds_low", cost_json(e, t.low), "seconds_high",
-                     cost_json(e, t.high), "host_bytes", cost_json(e, (double)t.bytes), "expected", "score", "low", "high", "steps", steps,
-                     "later", later, "front");
+                     json_number(e->budget_s), "seconds", cost_json(e, t.seconds), "seconds_low", cost_json(e, t.low),
+                     "seconds_high", cost_json(e, t.high), "host_bytes", cost_json(e, (double)t.bytes), "expected", "score", "low",
+                     "high", "steps", steps, "later", later, "front");
 }
 
 /* ---- Graphviz ---------------------------------------------------------------------------- */

@@ -96,7 +96,8 @@ static struct widths measure(const struct opt_explained *e)
 
 static void header(const struct opt_explained *e, const struct widths *w, struct text *out)
 {
-    text_printf(out, "%*s  %-*s  %-*s  %-*s %3s %5s", w->id, "id", w->step, "step", w->way, "way", w->device, "device", "thr", "batch");
+    text_printf(out, "%*s  %-*s  %-*s  %-*s %3s %5s", w->id, "id", w->step, "step", w->way, "way", w->device, "device", "thr",
+                "batch");
     if (e->costs)
         text_printf(out, "  %9s  %-20s  %9s", "seconds", "[80 % interval]", "bytes");
     text_puts(out, "  shared  inputs\n");
@@ -120,8 +121,8 @@ static void row(const struct opt_explained *e, const struct opt_node *n, int bas
         snprintf(shared, sizeof shared, "%d", n->shared_by);
     if (n->members > 0)
         snprintf(batch, sizeof batch, "%d", n->members);
-    text_printf(out, "%*d  %-*.*s  %-*.*s  %-*s %3d %5s", w->id, n->id + base, w->step, w->step, label, w->way, w->way, n->way, w->device,
-                device, n->threads, batch);
+    text_printf(out, "%*d  %-*.*s  %-*.*s  %-*s %3d %5s", w->id, n->id + base, w->step, w->step, label, w->way, w->way, n->way,
+                w->device, device, n->threads, batch);
     if (e->costs && n->cached) {
         text_printf(out, "  %9s  %-20s  %9s", "cached", "", "-");
     } else if (e->costs) {
@@ -180,8 +181,8 @@ static void head(const struct opt_explained *e, struct text *out)
     char a[24], b[24], c[24], bytes[32];
     const struct opt_machine *m = e->machine;
     if (m) {
-        text_printf(out, "plan for %s: %s, %d core%s, %d thread%s usable, %s", m->source[0] ? m->source : "a machine", m->cpu, m->cores,
-                    m->cores == 1 ? "" : "s", opt_machine_threads(m), opt_machine_threads(m) == 1 ? "" : "s", m->simd);
+        text_printf(out, "plan for %s: %s, %d core%s, %d thread%s usable, %s", m->source[0] ? m->source : "a machine", m->cpu,
+                    m->cores, m->cores == 1 ? "" : "s", opt_machine_threads(m), opt_machine_threads(m) == 1 ? "" : "s", m->simd);
         if (e->costs)
             text_printf(out, ", %s", bytes_text(m->memory_bytes, bytes));
         text_puts(out, "\n");

@@ -57,8 +57,12 @@ static double fold_rows(const struct asx_problem *problem, int fold)
 static void describe_prep(const struct planner *p, const struct request *q, const struct opt_part *part, struct plan_node *n)
 {
     const struct asx_problem *problem = p->ctx->problem;
-    struct asx_prep_input in = {.problem = problem, .frame = problem->frame, .column = part->column, .columns = part->columns,
-                                .config = q->config, .seed = problem->seed};
+    struct asx_prep_input in = {.problem = problem,
+                                .frame = problem->frame,
+                                .column = part->column,
+                                .columns = part->columns,
+                                .config = q->config,
+                                .seed = problem->seed};
     if (n->pub.fold >= 0 && problem->splits) {
         in.rows = problem->splits->fold[n->pub.fold].train;
         in.n_rows = problem->splits->fold[n->pub.fold].n_train;
@@ -67,7 +71,8 @@ static void describe_prep(const struct planner *p, const struct request *q, cons
     n->gives = (struct asx_shape){.rows = rows, .cols = cols, .dense = cols, .test_rows = 0, .bytes = rows * cols * 4};
     if (part->prep->shape)
         part->prep->shape(&in, &n->gives);
-    n->pub.shape = (struct asx_shape){.rows = fold_rows(problem, n->pub.fold), .cols = cols, .dense = cols, .bytes = rows * cols * 8};
+    n->pub.shape =
+        (struct asx_shape){.rows = fold_rows(problem, n->pub.fold), .cols = cols, .dense = cols, .bytes = rows * cols * 8};
     if (part->prep->work) {
         part->prep->work(&in, &n->work);
     } else {
@@ -161,7 +166,8 @@ static int assemble(struct planner *p, struct request *q, const char *form, cons
 
 /* ---- ops ---------------------------------------------------------------------------------- */
 
-static struct asx_key form_key(const struct planner *p, const struct request *q, const struct asx_op *op, const int *input, int n, int fold)
+static struct asx_key form_key(const struct planner *p, const struct request *q, const struct asx_op *op, const int *input, int n,
+                               int fold)
 {
     char step[64];
     struct hash h = hash_begin("form");

@@ -35,24 +35,24 @@ struct opt_coefficient {
     enum asx_kernel_class kernel;
     enum asx_dtype dtype;
     double startup_s, flop_rate, bandwidth[4]; /**< one thread; levels L1, L2, L3, memory */
-    int samples;          /**< 0: shipped default */
-    double spread;        /**< geometric standard deviation of measured / predicted, >= 1 */
-    double low, high;     /**< range of flops (or bytes) seen */
+    int samples;                               /**< 0: shipped default */
+    double spread;                             /**< geometric standard deviation of measured / predicted, >= 1 */
+    double low, high;                          /**< range of flops (or bytes) seen */
 };
 
 struct opt_machine {
     char cpu[128], simd[16], key[40]; /**< key: features, mask, BLAS, driver, Assay version */
     int packages, cores, pus;
-    double quota_cores;               /**< cgroup quota and affinity, at most pus */
+    double quota_cores; /**< cgroup quota and affinity, at most pus */
     uint64_t memory_bytes, memory_limit_bytes;
     int numa_nodes, caches, devices;
     struct opt_numa numa[OPT_MAX_NODES];
     struct opt_cache cache[OPT_MAX_CACHES];
     struct asx_device_info device[OPT_MAX_DEVICES]; /**< [0] is "cpu" */
-    double bandwidth_total;           /**< memory bytes/s of all cores together */
+    double bandwidth_total;                         /**< memory bytes/s of all cores together */
     struct opt_coefficient *coefficient;
     int coefficients;
-    char source[256];                 /**< "this machine", a file name, a topology */
+    char source[256]; /**< "this machine", a file name, a topology */
 };
 
 /** hwloc, /proc, cgroup v1/v2, affinity: facts only, no timing; shipped default coefficients for the SIMD level. */

@@ -37,9 +37,9 @@ static json_t *devices_json(const struct opt_machine *m)
     json_t *a = json_array();
     for (int i = 0; i < m->devices; i++) {
         const struct asx_device_info *d = &m->device[i];
-        json_array_append_new(a, json_pack("{s:s,s:s,s:s,s:s,s:I,s:i,s:b,s:b}", "id", d->id, "name", d->name, "type", d->type, "driver",
-                                           d->driver, "memory_bytes", (json_int_t)d->memory_bytes, "units", d->units, "f64", d->f64,
-                                           "unified", d->unified));
+        json_array_append_new(a, json_pack("{s:s,s:s,s:s,s:s,s:I,s:i,s:b,s:b}", "id", d->id, "name", d->name, "type", d->type,
+                                           "driver", d->driver, "memory_bytes", (json_int_t)d->memory_bytes, "units", d->units,
+                                           "f64", d->f64, "unified", d->unified));
     }
     return a;
 }
@@ -51,10 +51,10 @@ static json_t *coefficient_json(const struct opt_coefficient *c)
     for (int l = 0; l < OPT_LEVELS; l++)
         json_array_append_new(levels, json_number(c->bandwidth[l]));
     return json_pack("{s:s,s:s,s:s,s:o,s:s,s:i,s:o,s:o,s:o,s:o,s:o,s:o}", "device", c->device, "kernel", opt_kernel_name(c->kernel),
-                     "dtype", opt_dtype_name(c->dtype), "rate", json_number(flops ? c->flop_rate : c->bandwidth[OPT_LEVELS - 1]), "unit",
-                     flops ? "flop/s" : "byte/s", "samples", c->samples, "spread", json_number(c->spread), "startup_s",
-                     json_number(c->startup_s), "flop_rate", json_number(c->flop_rate), "bandwidth", levels, "low", json_number(c->low),
-                     "high", json_number(c->high));
+                     "dtype", opt_dtype_name(c->dtype), "rate", json_number(flops ? c->flop_rate : c->bandwidth[OPT_LEVELS - 1]),
+                     "unit", flops ? "flop/s" : "byte/s", "samples", c->samples, "spread", json_number(c->spread), "startup_s",
+                     json_number(c->startup_s), "flop_rate", json_number(c->flop_rate), "bandwidth", levels, "low",
+                     json_number(c->low), "high", json_number(c->high));
 }
 
 json_t *opt_machine_json(const struct opt_machine *m)
@@ -62,11 +62,11 @@ json_t *opt_machine_json(const struct opt_machine *m)
     json_t *coefficients = json_array();
     for (int i = 0; i < m->coefficients; i++)
         json_array_append_new(coefficients, coefficient_json(&m->coefficient[i]));
-    return json_pack("{s:s,s:i,s:i,s:i,s:o,s:o,s:o,s:I,s:I,s:o,s:s,s:s,s:o,s:o}", "cpu", m->cpu, "packages", m->packages, "cores", m->cores,
-                     "pus", m->pus, "quota_cores", json_number(m->quota_cores), "numa_nodes", nodes_json(m), "caches", caches_json(m),
-                     "memory_bytes", (json_int_t)m->memory_bytes, "memory_limit_bytes", (json_int_t)m->memory_limit_bytes,
-                     "bandwidth_total", json_number(m->bandwidth_total), "simd", m->simd, "key", m->key, "devices", devices_json(m),
-                     "coefficients", coefficients);
+    return json_pack("{s:s,s:i,s:i,s:i,s:o,s:o,s:o,s:I,s:I,s:o,s:s,s:s,s:o,s:o}", "cpu", m->cpu, "packages", m->packages, "cores",
+                     m->cores, "pus", m->pus, "quota_cores", json_number(m->quota_cores), "numa_nodes", nodes_json(m), "caches",
+                     caches_json(m), "memory_bytes", (json_int_t)m->memory_bytes, "memory_limit_bytes",
+                     (json_int_t)m->memory_limit_bytes, "bandwidth_total", json_number(m->bandwidth_total), "simd", m->simd, "key",
+                     m->key, "devices", devices_json(m), "coefficients", coefficients);
 }
 
 asx_st opt_machine_record(const struct opt_machine *m, const char *path, struct asx_err *err)
@@ -93,7 +93,8 @@ struct parse {
 static void wrong(struct parse *p, const char *where, const char *key, const char *what)
 {
     if (p->st == ASX_OK)
-        p->st = err_set(p->err, ASX_E_DATA, "machine file '%s': '%s%s' %s; write it anew with assay machine --record", p->path, where, key, what);
+        p->st = err_set(p->err, ASX_E_DATA, "machine file '%s': '%s%s' %s; write it anew with assay machine --record", p->path,
+                        where, key, what);
 }
 
 static double number(struct parse *p, const json_t *o, const char *where, const char *key, double low, double high, bool needed)
@@ -135,12 +136,13 @@ static void read_shape(struct parse *p, const json_t *o, struct opt_machine *m)
 {
     size_t i;
     json_t *e;
-    json_array_foreach(list(p, o, "caches", OPT_MAX_CACHES), i, e)
-        m->cache[m->caches++] = (struct opt_cache){.level = (int)number(p, e, "caches.", "level", 1, 4, true),
-                                                   .bytes = (uint64_t)number(p, e, "caches.", "bytes", 1, 1e15, true),
-                                                   .shared_by = (int)number(p, e, "caches.", "shared_by", 1, 1e6, true),
-                                                   .instances = (int)number(p, e, "caches.", "instances", 1, 1e6, true)};
-    json_array_foreach(list(p, o, "numa_nodes", OPT_MAX_NODES), i, e) {
+    json_array_foreach(list(p, o, "caches", OPT_MAX_CACHES), i, e) m->cache[m->caches++] =
+        (struct opt_cache){.level = (int)number(p, e, "caches.", "level", 1, 4, true),
+                           .bytes = (uint64_t)number(p, e, "caches.", "bytes", 1, 1e15, true),
+                           .shared_by = (int)number(p, e, "caches.", "shared_by", 1, 1e6, true),
+                           .instances = (int)number(p, e, "caches.", "instances", 1, 1e6, true)};
+    json_array_foreach(list(p, o, "numa_nodes", OPT_MAX_NODES), i, e)
+    {
         struct opt_numa *n = &m->numa[m->numa_nodes++];
         *n = (struct opt_numa){.id = (int)number(p, e, "numa_nodes.", "id", 0, 1e6, true),
                                .cores = (int)number(p, e, "numa_nodes.", "cores", 0, 1e6, true),
@@ -153,7 +155,8 @@ static void read_devices(struct parse *p, const json_t *o, struct opt_machine *m
 {
     size_t i;
     json_t *e;
-    json_array_foreach(list(p, o, "devices", OPT_MAX_DEVICES), i, e) {
+    json_array_foreach(list(p, o, "devices", OPT_MAX_DEVICES), i, e)
+    {
         struct asx_device_info d = {.memory_bytes = (uint64_t)number(p, e, "devices.", "memory_bytes", 0, 1e18, false),
                                     .units = (int)number(p, e, "devices.", "units", 0, 1e6, false),
                                     .f64 = json_is_true(json_object_get(e, "f64")),
@@ -224,8 +227,7 @@ static void read_machine(struct parse *p, const json_t *o, struct opt_machine *m
         p->st = err_set(p->err, ASX_E_NOMEM, "out of memory while reading '%s'; raise the memory limit", p->path);
     size_t i;
     json_t *e;
-    json_array_foreach(list(p, o, "coefficients", 4096), i, e)
-        read_coefficient(p, e, m, mem);
+    json_array_foreach(list(p, o, "coefficients", 4096), i, e) read_coefficient(p, e, m, mem);
 }
 
 asx_st opt_machine_read(const char *path, struct mem *mem, struct opt_machine **out, struct asx_err *err)

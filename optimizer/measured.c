@@ -9,7 +9,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const double least_seconds = 0.02;
@@ -33,12 +32,17 @@ static bool read_levels(const char *text, double out[OPT_LEVELS])
 /* Rows that make no sense are passed over: the shipped speed stands. */
 static bool take_row(struct opt_machine *m, const struct cat_coefficient *row, struct mem *mem)
 {
-    struct opt_coefficient c = {.startup_s = row->startup_s, .flop_rate = row->rate, .samples = (int)row->samples,
-                                .spread = exp(row->spread), .low = row->valid_low, .high = row->valid_high};
+    struct opt_coefficient c = {.startup_s = row->startup_s,
+                                .flop_rate = row->rate,
+                                .samples = (int)row->samples,
+                                .spread = exp(row->spread),
+                                .low = row->valid_low,
+                                .high = row->valid_high};
     snprintf(c.device, sizeof c.device, "%s", row->device);
     if (!opt_kernel_parse(row->kernel, &c.kernel) || !opt_dtype_parse(row->dtype, &c.dtype) || !read_levels(row->json, c.bandwidth))
         return false;
-    bool sane = c.startup_s >= 0 && c.flop_rate >= 0 && c.samples > 0 && c.spread >= 1 && isfinite(c.spread) && isfinite(c.flop_rate);
+    bool sane =
+        c.startup_s >= 0 && c.flop_rate >= 0 && c.samples > 0 && c.spread >= 1 && isfinite(c.spread) && isfinite(c.flop_rate);
     return sane && opt_coefficient_put(m, &c, mem) == ASX_OK;
 }
 
@@ -74,8 +78,9 @@ static asx_st store_description(const struct opt_machine *m, struct cat *cat, st
     json_t *j = opt_machine_json(m);
     char *text = j ? json_text(j) : NULL;
     json_decref(j);
-    asx_st st = text ? cat_machine_put(cat, m->key, text, err) : err_set(err, ASX_E_NOMEM, "out of memory for the machine's description; raise the memory limit");
-    free(text);
+    asx_st st = text ? cat_machine_put(cat, m->key, text, err)
+                     : err_set(err, ASX_E_NOMEM, "out of memory for the machine's description; raise the memory limit");
+    json_text_free(text);
     return st;
 }
 
@@ -90,10 +95,17 @@ asx_st opt_measured_store(const struct opt_machine *m, struct cat *cat, struct a
         if (c->samples < 1)
             continue;
         text[n] = levels_text(c);
-        row[n] = (struct cat_coefficient){.device = c->device, .kernel = opt_kernel_name(c->kernel), .dtype = opt_dtype_name(c->dtype),
-                                          .startup_s = c->startup_s, .rate = c->flop_rate, .bandwidth = c->bandwidth[OPT_LEVELS - 1],
-                                          .spread = log(c->spread > 1 ? c->spread : 1), .valid_low = c->low, .valid_high = c->high,
-                                          .samples = c->samples, .json = text[n]};
+        row[n] = (struct cat_coefficient){.device = c->device,
+                                          .kernel = opt_kernel_name(c->kernel),
+                                          .dtype = opt_dtype_name(c->dtype),
+                                          .startup_s = c->startup_s,
+                                          .rate = c->flop_rate,
+                                          .bandwidth = c->bandwidth[OPT_LEVELS - 1],
+                                          .spread = log(c->spread > 1 ? c->spread : 1),
+                                          .valid_low = c->low,
+                                          .valid_high = c->high,
+                                          .samples = c->samples,
+                                          .json = text[n]};
         n++;
     }
     if (st == ASX_OK)
@@ -101,7 +113,7 @@ asx_st opt_measured_store(const struct opt_machine *m, struct cat *cat, struct a
     if (st == ASX_OK && n)
         st = cat_coefficients_put(cat, m->key, row, n, err);
     for (size_t i = 0; text && i < n; i++)
-        free(text[i]);
+        json_text_free(text[i]);
     mem_free(text);
     mem_free(row);
     return st;
@@ -117,8 +129,8 @@ static int measured(const struct opt_machine *m)
     return n;
 }
 
-asx_st opt_measure(struct opt_machine *m, const struct asx_device *device, const struct opt_plan *const *plan, int plans, double seconds,
-                   uint64_t memory, struct cat *cat, struct mem *mem, int *found, struct asx_err *err)
+asx_st opt_measure(struct opt_machine *m, const struct asx_device *device, const struct opt_plan *const *plan, int plans,
+                   double seconds, uint64_t memory, struct cat *cat, struct mem *mem, int *found, struct asx_err *err)
 {
     unsigned wanted = opt_calibration_wants(plan, plans);
     int before = measured(m);

@@ -147,7 +147,8 @@ static void assign(struct opt_coefficient *c, const double *x, const double *see
     }
 }
 
-asx_st opt_fit_coefficient_with(const struct asx_use *use, const double *seconds, int n, const double *cache, struct opt_coefficient *inout)
+asx_st opt_fit_coefficient_with(const struct asx_use *use, const double *seconds, int n, const double *cache,
+                                struct opt_coefficient *inout)
 {
     double a[NNLS_MAX][NNLS_MAX] = {{0}}, b[NNLS_MAX] = {0}, x[NNLS_MAX] = {0}, scale[COLUMNS] = {0};
     int used = 0;

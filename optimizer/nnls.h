@@ -16,6 +16,7 @@ enum { NNLS_MAX = 8 };
 void nnls_solve(int n, double a[][NNLS_MAX], const double *b, double *x);
 
 /** As opt_fit_coefficient (levels no sample reached keep the bandwidth `inout` came with), with the machine's cache sizes (L1, L2, L3) instead of nominal ones. */
-asx_st opt_fit_coefficient_with(const struct asx_use *, const double *seconds, int n, const double *cache, struct opt_coefficient *inout);
+asx_st opt_fit_coefficient_with(const struct asx_use *, const double *seconds, int n, const double *cache,
+                                struct opt_coefficient *inout);
 
 #endif

@@ -157,8 +157,7 @@ bool planner_inputs(struct planner *p, struct plan_node *n, const int *input, in
 
 bool planner_alternative(struct planner *p, struct plan_node *n, const char *way, double seconds, const char *why_not)
 {
-    struct opt_alternative *a =
-        mem_realloc(p->plan->mem, n->pub.alternative, (size_t)(n->pub.alternatives + 1) * sizeof *a);
+    struct opt_alternative *a = mem_realloc(p->plan->mem, n->pub.alternative, (size_t)(n->pub.alternatives + 1) * sizeof *a);
     if (!a) {
         p->nomem = true;
         return false;

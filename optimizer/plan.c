@@ -261,7 +261,9 @@ static asx_st prepare_trials(struct wave *w, const struct opt_trial *trial, int 
     int most = ctx->problem->splits->folds + 1;
     for (int i = 0; i < n; i++) {
         struct trial_plan *t = &w->trial[i];
-        *t = (struct trial_plan){.trial = &p->plan->trial[i], .index = i, .fold = w->fold + (size_t)i * (size_t)most,
+        *t = (struct trial_plan){.trial = &p->plan->trial[i],
+                                 .index = i,
+                                 .fold = w->fold + (size_t)i * (size_t)most,
                                  .from = w->from + (size_t)i * (size_t)most};
         t->folds = planner_members(ctx, t->trial, t->fold, t->from);
         if (!share) {
@@ -309,8 +311,8 @@ static asx_st allocate(struct wave *w, const struct opt_trial *trial, int n)
     w->pending = mem_calloc(mem, members, sizeof *w->pending);
     w->fold = mem_calloc(mem, members, sizeof *w->fold);
     w->from = mem_calloc(mem, members, sizeof *w->from);
-    if (!plan->trial || !plan->trial_seconds || !plan->trial_alone || !plan->trial_bytes || !w->trial || !w->choice || !w->pending ||
-        !w->fold || !w->from)
+    if (!plan->trial || !plan->trial_seconds || !plan->trial_alone || !plan->trial_bytes || !w->trial || !w->choice ||
+        !w->pending || !w->fold || !w->from)
         return err_set(w->planner.err, ASX_E_NOMEM, "out of memory while planning; raise the memory limit");
     if (n)
         memcpy(plan->trial, trial, k * sizeof *trial);
@@ -318,7 +320,8 @@ static asx_st allocate(struct wave *w, const struct opt_trial *trial, int n)
     return ASX_OK;
 }
 
-asx_st opt_plan_wave(const struct opt_context *ctx, const struct opt_trial *trial, int trials, struct opt_plan **out, struct asx_err *err)
+asx_st opt_plan_wave(const struct opt_context *ctx, const struct opt_trial *trial, int trials, struct opt_plan **out,
+                     struct asx_err *err)
 {
     struct wave w = {.planner = {.ctx = ctx, .err = err}};
     struct opt_plan *plan = NULL;

@@ -26,7 +26,7 @@ struct opt_trial {
     int id, config_id;
     const struct asx_config *config;
     struct asx_fidelity from, to;
-    bool full;       /**< fit on all rows (refit), held-out folds not wanted */
+    bool full; /**< fit on all rows (refit), held-out folds not wanted */
 };
 
 /** One (trial, fold) of a fit. */
@@ -49,26 +49,26 @@ struct opt_node {
     char way[64];            /**< op name */
     const struct asx_op *op; /**< FORM, FIT, CORE */
     const struct opt_recipe *recipe;
-    int part;                /**< PREP */
+    int part;                        /**< PREP */
     const struct asx_config *config; /**< whose parameters PREP and FORM read */
     struct asx_key key;
-    int fold;                /**< -1: the same for all folds */
-    int *input, inputs;      /**< node ids; FIT: input[m * n_needs + j] */
+    int fold;           /**< -1: the same for all folds */
+    int *input, inputs; /**< node ids; FIT: input[m * n_needs + j] */
     struct opt_member *member;
     int members;
     struct asx_shape shape;
-    struct asx_cost cost;    /**< predicted, with residual, on `threads` */
-    double raw_s;            /**< predicted before the residual: what opt_learn wants; of cached nodes: what making it would cost */
+    struct asx_cost cost; /**< predicted, with residual, on `threads` */
+    double raw_s;         /**< predicted before the residual: what opt_learn wants; of cached nodes: what making it would cost */
     double low_s, high_s;
     uint64_t output_bytes;
-    int threads, device;     /**< device: index into machine->device */
+    int threads, device;      /**< device: index into machine->device */
     double start_s, finish_s; /**< place in the schedule */
-    int shared_by;           /**< trials served; more than 1 = shared */
-    bool cached;             /**< already made: costs nothing */
+    int shared_by;            /**< trials served; more than 1 = shared */
+    bool cached;              /**< already made: costs nothing */
     struct opt_alternative *alternative;
     int alternatives;
-    void *core;              /**< CORE: the engine's argument */
-    double measured_s;       /**< set by the engine for CORE nodes */
+    void *core;        /**< CORE: the engine's argument */
+    double measured_s; /**< set by the engine for CORE nodes */
 };
 
 struct opt_plan {
@@ -78,11 +78,11 @@ struct opt_plan {
     int trials;
     struct opt_recipe **recipe;
     int recipes;
-    double seconds;          /**< makespan */
-    double alone_seconds;    /**< sum over trials of what each would cost unshared */
+    double seconds;       /**< makespan */
+    double alone_seconds; /**< sum over trials of what each would cost unshared */
     uint64_t host_peak;
-    double *trial_seconds;   /**< [trials] predicted share of each trial */
-    double *trial_alone;     /**< [trials] predicted cost without sharing */
+    double *trial_seconds; /**< [trials] predicted share of each trial */
+    double *trial_alone;   /**< [trials] predicted cost without sharing */
     double *trial_bytes;
     struct mem *mem;
 };
@@ -93,9 +93,9 @@ struct opt_context {
     const struct asx_problem *problem;
     struct opt_model *model;
     int threads;
-    uint64_t memory;         /**< accounted budget; 0 = none */
-    bool early_results;      /**< a clock may end the wave: finish cheap trials first */
-    bool sharing, batching;  /**< optimizer.sharing, optimizer.batching */
+    uint64_t memory;             /**< accounted budget; 0 = none */
+    bool early_results;          /**< a clock may end the wave: finish cheap trials first */
+    bool sharing, batching;      /**< optimizer.sharing, optimizer.batching */
     const char *const *disabled; /**< optimizer.disable: ways ("ridge.fit/gram_chol"), steps or rules by name, NULL-terminated */
     /** Is an artefact of this key at hand? NULL: nothing is. */
     bool (*cached)(void *arg, struct asx_key);
@@ -114,8 +114,8 @@ asx_st opt_plan_wave(const struct opt_context *, const struct opt_trial *, int t
 /** An empty plan to which CORE nodes are added by hand (the prelude and the final steps). */
 asx_st opt_plan_create(struct mem *, struct opt_plan **);
 /** Adds a CORE node priced from its op's work() on `shape`; returns its id, or -1 when out of memory. */
-int opt_plan_add_core(struct opt_plan *, const struct opt_context *, const struct asx_op *, const char *step, const struct asx_shape *,
-                      const int *input, int inputs, struct asx_key key, void *core);
+int opt_plan_add_core(struct opt_plan *, const struct opt_context *, const struct asx_op *, const char *step,
+                      const struct asx_shape *, const int *input, int inputs, struct asx_key key, void *core);
 /** Schedules by earliest finish over `threads`; fills start_s, finish_s, seconds. Called by opt_plan_wave. */
 void opt_plan_place(struct opt_plan *, const struct opt_context *);
 void opt_plan_free(struct opt_plan *);
@@ -136,7 +136,8 @@ bool opt_member_from(const struct opt_trial *, int fold, struct asx_fidelity *fr
 struct opt_pricer;
 struct opt_pricer *opt_pricer_create(const struct opt_context *);
 void opt_pricer_begin(struct opt_pricer *);
-void opt_pricer_add(struct opt_pricer *, const struct asx_config *, struct asx_fidelity from, struct asx_fidelity to, double *seconds, double *bytes);
+void opt_pricer_add(struct opt_pricer *, const struct asx_config *, struct asx_fidelity from, struct asx_fidelity to,
+                    double *seconds, double *bytes);
 void opt_pricer_commit(struct opt_pricer *);
 void opt_pricer_destroy(struct opt_pricer *);
 

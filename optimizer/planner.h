@@ -23,12 +23,12 @@ enum { PLAN_NOMINAL_THREADS = 4 };
 struct plan_node {
     struct opt_node pub;
     struct asx_work work;
-    struct asx_shape gives;  /**< sizes of the artefact made */
+    struct asx_shape gives; /**< sizes of the artefact made */
     int iterations;
-    double alone_s;          /**< on one thread of an idle machine, cached or not */
-    bool needed;             /**< some chosen fit wants it */
-    bool splits;             /**< more threads help */
-    int stamp;               /**< of the walk that saw it last */
+    double alone_s; /**< on one thread of an idle machine, cached or not */
+    bool needed;    /**< some chosen fit wants it */
+    bool splits;    /**< more threads help */
+    int stamp;      /**< of the walk that saw it last */
 };
 
 static inline struct plan_node *plan_node_of(const struct opt_plan *p, int id)
@@ -40,11 +40,11 @@ struct planner {
     const struct opt_context *ctx;
     struct opt_plan *plan;
     struct asx_err *err;
-    int *slot, slots;        /**< key table: node id + 1, open addressing, slots is a power of two */
+    int *slot, slots; /**< key table: node id + 1, open addressing, slots is a power of two */
     int stamp;
     bool nomem;
     struct asx_key *recipe_key; /**< of plan->recipe, to make each preparation's recipe once */
-    struct asx_member *member; /**< scratch for batches that are only priced */
+    struct asx_member *member;  /**< scratch for batches that are only priced */
     int members;
 };
 
@@ -53,8 +53,8 @@ struct request {
     const struct asx_config *config;
     const struct opt_recipe *recipe;
     int fold;
-    struct asx_key salt;     /**< zero while sharing is on */
-    const char *missing;     /**< out: a form that nothing makes */
+    struct asx_key salt; /**< zero while sharing is on */
+    const char *missing; /**< out: a form that nothing makes */
 };
 
 /* ---- nodes.c --------------------------------------------------------------- */
@@ -91,12 +91,12 @@ struct pending {
     const struct asx_op *op;
     int input[ASX_NEEDS], n_needs;
     struct asx_fidelity from, to;
-    double alone_s;          /**< fitted by itself */
+    double alone_s; /**< fitted by itself */
 };
 
 struct way_choice {
     const struct asx_op *op;
-    double seconds;          /**< marginal: new forms and fits */
+    double seconds; /**< marginal: new forms and fits */
     uint64_t peak;
     int alternatives;
     struct opt_alternative alternative[8];
@@ -108,10 +108,10 @@ struct trial_plan {
     int index;
     const struct opt_recipe *recipe;
     struct asx_key salt;
-    int folds;               /**< members */
+    int folds; /**< members */
     int *fold;
     struct asx_fidelity *from;
-    int peers;               /**< members of the wave that could be batched with these, itself included */
+    int peers; /**< members of the wave that could be batched with these, itself included */
 };
 
 asx_st way_choose(struct planner *, const struct trial_plan *, struct way_choice *);
@@ -122,7 +122,8 @@ struct asx_shape way_fit_shape(const struct planner *, const struct pending *);
 /** Scratch of at least n members, zeroed; NULL when out of memory. */
 struct asx_member *way_members(struct planner *, int n);
 /** Seconds of `n` equal members fitted as one op on one thread; `peak` and `work` may be NULL. */
-double way_fit_seconds(struct planner *, const struct asx_config *, const struct pending *, int n, uint64_t *peak, struct asx_work *work);
+double way_fit_seconds(struct planner *, const struct asx_config *, const struct pending *, int n, uint64_t *peak,
+                       struct asx_work *work);
 /** Sum of alone_s of the uncommitted nodes these need; cached and committed ones are free. */
 double way_new_seconds(struct planner *, const int *node, int n, uint64_t *bytes);
 

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MAX_AFFINE = sizeof ((struct opt_recipe *)0)->affine / sizeof *((struct opt_recipe *)0)->affine };
+enum { MAX_AFFINE = sizeof((struct opt_recipe *)0)->affine / sizeof *((struct opt_recipe *)0)->affine };
 
 /* Step names, versions and parameter values; a parameter the space lacks is at the step's default. */
 static void hash_step(struct hash *h, const struct asx_prep *p, const struct asx_config *config)
@@ -83,7 +83,8 @@ static void fill_parts(struct opt_recipe *r, const struct pick *pick, int n, int
     }
 }
 
-static asx_st fill_affine(struct opt_recipe *r, const struct asx_registry *registry, const struct asx_config *config, struct asx_err *err)
+static asx_st fill_affine(struct opt_recipe *r, const struct asx_registry *registry, const struct asx_config *config,
+                          struct asx_err *err)
 {
     struct hash h = hash_begin("affine");
     const char *const *name = config->learner->affine;
@@ -121,7 +122,8 @@ asx_st opt_recipe_make(const struct asx_registry *registry, const struct asx_pro
     const struct asx_frame *f = problem->frame;
     struct pick *pick = mem_array(mem, f->columns + 1, sizeof *pick);
     if (!pick)
-        return err_set(err, ASX_E_NOMEM, "out of memory for the recipe of '%s'; raise the memory limit", config->learner->head.name);
+        return err_set(err, ASX_E_NOMEM, "out of memory for the recipe of '%s'; raise the memory limit",
+                       config->learner->head.name);
     int n = 0;
     for (int j = f->sparse ? -1 : 0; j < (int)f->columns; j++) {
         if (j >= 0 && !steps_feature(problem, (size_t)j))
@@ -138,7 +140,8 @@ asx_st opt_recipe_make(const struct asx_registry *registry, const struct asx_pro
         fill_parts(r, pick, n, column, config);
     mem_free(pick);
     if (!r)
-        return err_set(err, ASX_E_NOMEM, "out of memory for the recipe of '%s'; raise the memory limit", config->learner->head.name);
+        return err_set(err, ASX_E_NOMEM, "out of memory for the recipe of '%s'; raise the memory limit",
+                       config->learner->head.name);
     asx_st st = fill_affine(r, registry, config, err);
     if (st) {
         opt_recipe_free(r);

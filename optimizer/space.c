@@ -67,8 +67,7 @@ static int candidates(const struct builder *b, enum asx_type type, bool all, con
         bool fits = steps_serves(p, b->learner, type) && all;
         const struct asx_frame *f = all ? NULL : b->problem->frame;
         for (size_t j = 0; f && !fits && j < f->columns; j++)
-            fits = f->column[j].type == type && steps_feature(b->problem, j) &&
-                   steps_candidate(p, b->learner, b->problem, (int)j);
+            fits = f->column[j].type == type && steps_feature(b->problem, j) && steps_candidate(p, b->learner, b->problem, (int)j);
         if (!fits)
             continue;
         int at = n++;
@@ -138,7 +137,8 @@ static void add_choice(struct builder *b, const char *group, const struct asx_pr
     }
     for (int i = 0; i < n; i++)
         name[i] = step[i]->head.name;
-    struct asx_param p = {.name = group, .kind = ASX_CHOICE, .choices = name, .n_choices = n, .help = "preparation of columns of this type"};
+    struct asx_param p = {
+        .name = group, .kind = ASX_CHOICE, .choices = name, .n_choices = n, .help = "preparation of columns of this type"};
     add_param(b, &p, NULL, NULL);
 }
 

@@ -25,7 +25,8 @@ bool steps_serves(const struct asx_prep *, const struct asx_learner *, enum asx_
 bool steps_candidate(const struct asx_prep *, const struct asx_learner *, const struct asx_problem *, int column);
 
 /** The candidate of highest preference, or NULL: the column is left out for this learner. */
-const struct asx_prep *steps_default(const struct asx_registry *, const struct asx_learner *, const struct asx_problem *, int column);
+const struct asx_prep *steps_default(const struct asx_registry *, const struct asx_learner *, const struct asx_problem *,
+                                     int column);
 
 /** A registered step by name, or NULL. */
 const struct asx_prep *steps_find(const struct asx_registry *, const char *name);

@@ -27,8 +27,8 @@ static void fill_caches(hwloc_topology_t t, struct opt_machine *m)
         if (!o || !o->attr->cache.size)
             continue;
         int cores = hwloc_get_nbobjs_inside_cpuset_by_type(t, o->cpuset, HWLOC_OBJ_CORE);
-        m->cache[m->caches++] = (struct opt_cache){
-            .level = i + 1, .bytes = o->attr->cache.size, .shared_by = cores > 0 ? cores : 1, .instances = n};
+        m->cache[m->caches++] =
+            (struct opt_cache){.level = i + 1, .bytes = o->attr->cache.size, .shared_by = cores > 0 ? cores : 1, .instances = n};
     }
 }
 
@@ -52,7 +52,8 @@ static void fill_nodes(hwloc_topology_t t, struct opt_machine *m)
         int cores = hwloc_get_nbobjs_inside_cpuset_by_type(t, o->cpuset, HWLOC_OBJ_CORE);
         bool hbm = o->subtype && (strcmp(o->subtype, "HBM") == 0 || strcmp(o->subtype, "MCDRAM") == 0);
         double b = node_bandwidth(t, o);
-        *node = (struct opt_numa){.id = (int)o->os_index, .cores = cores > 0 ? cores : 0, .memory_bytes = o->attr->numanode.local_memory};
+        *node = (struct opt_numa){
+            .id = (int)o->os_index, .cores = cores > 0 ? cores : 0, .memory_bytes = o->attr->numanode.local_memory};
         snprintf(node->kind, sizeof node->kind, "%s", hbm ? "hbm" : "dram");
         m->memory_bytes += node->memory_bytes;
         bandwidth += b;
@@ -111,16 +112,20 @@ static asx_st set_source(hwloc_topology_t t, const char *source, struct asx_err 
 {
     if (access(source, F_OK) == 0) {
         if (is_version_3(source))
-            return err_set(err, ASX_E_DATA, "topology '%s' is hwloc XML of version 3, which hwloc %d.%d cannot read; export it in the version 2 format",
-                           source, HWLOC_API_VERSION >> 16, (HWLOC_API_VERSION >> 8) & 255);
+            return err_set(
+                err, ASX_E_DATA,
+                "topology '%s' is hwloc XML of version 3, which hwloc %d.%d cannot read; export it in the version 2 format", source,
+                HWLOC_API_VERSION >> 16, (HWLOC_API_VERSION >> 8) & 255);
         if (hwloc_topology_set_xml(t, source) != 0)
             return err_set(err, ASX_E_DATA, "topology '%s' is not hwloc XML; write it with lstopo --of xml", source);
         return ASX_OK;
     }
     if (!strchr(source, ':'))
-        return err_set(err, ASX_E_IO, "topology '%s' does not exist; give an hwloc XML file or a string such as \"numa:2 core:8 pu:1\"", source);
+        return err_set(err, ASX_E_IO,
+                       "topology '%s' does not exist; give an hwloc XML file or a string such as \"numa:2 core:8 pu:1\"", source);
     if (hwloc_topology_set_synthetic(t, source) != 0)
-        return err_set(err, ASX_E_INVAL, "topology '%s' is not an hwloc synthetic string; write e.g. \"numa:2 core:8 pu:1\"", source);
+        return err_set(err, ASX_E_INVAL, "topology '%s' is not an hwloc synthetic string; write e.g. \"numa:2 core:8 pu:1\"",
+                       source);
     return ASX_OK;
 }
 
@@ -132,7 +137,8 @@ static asx_st load(hwloc_topology_t t, const char *source, struct asx_err *err)
         hwloc_topology_set_components(t, HWLOC_TOPOLOGY_COMPONENTS_FLAG_BLACKLIST, off[i]);
     asx_st st = source ? set_source(t, source, err) : ASX_OK;
     if (st == ASX_OK && hwloc_topology_load(t) != 0)
-        st = err_set(err, ASX_E_DATA, "topology '%s' cannot be loaded; check it with lstopo -i", source ? source : "of this machine");
+        st = err_set(err, ASX_E_DATA, "topology '%s' cannot be loaded; check it with lstopo -i",
+                     source ? source : "of this machine");
     return st;
 }
 
@@ -143,7 +149,8 @@ asx_st opt_topology_fill(struct opt_machine *m, const char *source, struct asx_e
         return err_set(err, ASX_E_NOMEM, "out of memory while reading the topology; raise the memory limit");
     asx_st st = load(t, source, err);
     if (st == ASX_OK && count(t, HWLOC_OBJ_PU) == 0)
-        st = err_set(err, ASX_E_DATA, "topology '%s' has no processing units; give one of a whole machine", source ? source : "of this machine");
+        st = err_set(err, ASX_E_DATA, "topology '%s' has no processing units; give one of a whole machine",
+                     source ? source : "of this machine");
     if (st == ASX_OK)
         fill(t, m);
     hwloc_topology_destroy(t);

@@ -122,7 +122,8 @@ static bool asked_for(const struct asx_config *c, const struct asx_op *op)
 }
 
 /* Makes (or finds) all inputs of the members; node ids, n_needs a member. False: missing or out of memory. */
-static bool make_inputs(struct planner *p, const struct trial_plan *t, const struct asx_op *op, int *out, int *n_needs, char *why, size_t size)
+static bool make_inputs(struct planner *p, const struct trial_plan *t, const struct asx_op *op, int *out, int *n_needs, char *why,
+                        size_t size)
 {
     int needs = 0;
     while (needs < ASX_NEEDS && op->needs[needs])
@@ -141,9 +142,11 @@ static bool make_inputs(struct planner *p, const struct trial_plan *t, const str
     return true;
 }
 
-static void pending_of(const struct trial_plan *t, const struct asx_op *op, int f, const int *input, int n_needs, struct pending *out)
+static void pending_of(const struct trial_plan *t, const struct asx_op *op, int f, const int *input, int n_needs,
+                       struct pending *out)
 {
-    *out = (struct pending){.trial = t->index, .fold = t->fold[f], .op = op, .n_needs = n_needs, .from = t->from[f], .to = t->trial->to};
+    *out = (struct pending){
+        .trial = t->index, .fold = t->fold[f], .op = op, .n_needs = n_needs, .from = t->from[f], .to = t->trial->to};
     memcpy(out->input, input + f * ASX_NEEDS, sizeof out->input);
 }
 
@@ -236,7 +239,8 @@ static void say_why_not(struct evaluation *e, const struct evaluation *best)
     else if (best->op->equiv == ASX_APPROX)
         snprintf(e->why, sizeof e->why, "a parameter asks for the other");
     else if (opt_log_cost(e->seconds) > opt_log_cost(best->seconds))
-        snprintf(e->why, sizeof e->why, "slower: %s against %s", clock_format_seconds(e->seconds, a), clock_format_seconds(best->seconds, b));
+        snprintf(e->why, sizeof e->why, "slower: %s against %s", clock_format_seconds(e->seconds, a),
+                 clock_format_seconds(best->seconds, b));
     else if (opt_log_cost((double)e->peak) > opt_log_cost((double)best->peak))
         snprintf(e->why, sizeof e->why, "as fast, but needs %s against %s", clock_format_bytes((double)e->peak, a),
                  clock_format_bytes((double)best->peak, b));

@@ -34,8 +34,8 @@ static struct opt_machine *load(struct plan_make *m, const char *name)
 static struct opt_plan *plan_on(struct plan_make *m, const struct opt_machine *machine)
 {
     static struct asx_config c[TRIALS];
-    static const char *const json[TRIALS] = {"{}", "{\"learning_rate\":0.05}", "{\"categorical\":\"target\"}", "{}",
-                                             "{\"l2\":10}", "{}", "{\"l2\":0.1}", "{\"l2\":10}"};
+    static const char *const json[TRIALS] = {
+        "{}", "{\"learning_rate\":0.05}", "{\"categorical\":\"target\"}", "{}", "{\"l2\":10}", "{}", "{\"l2\":0.1}", "{\"l2\":10}"};
     struct opt_trial t[TRIALS];
     for (int i = 0; i < TRIALS; i++) {
         c[i] = plan_make_config(m, i < 3 ? PLAN_BOOST : i < 5 ? PLAN_RIDGE : PLAN_LOGIT, json[i]);

@@ -25,14 +25,27 @@ static void wide_work(const struct asx_prep_input *in, struct asx_work *w)
 }
 
 static const char *const kinds[] = {"standard", "none"};
-static const struct asx_param target_params[] = {{.name = "smoothing", .kind = ASX_REAL, .low = 1, .high = 100, .log = true, .def = 10}};
+static const struct asx_param target_params[] = {
+    {.name = "smoothing", .kind = ASX_REAL, .low = 1, .high = 100, .log = true, .def = 10}};
 static const struct asx_param scale_params[] = {{.name = "kind", .kind = ASX_CHOICE, .choices = kinds, .n_choices = 2}};
 static const struct asx_prep numeric = {.head = {"numeric", ""}, .version = 1, .takes = ASX_TYPE_BIT(ASX_NUMERIC), .roles = 3};
-static const struct asx_prep onehot = {.head = {"onehot", ""}, .version = 1, .takes = ASX_TYPE_BIT(ASX_CATEGORICAL), .roles = 3,
-    .preference = 5, .scope = ASX_SHARED, .shape = wide_shape, .work = wide_work};
-static const struct asx_prep target = {.head = {"target", ""}, .version = 1, .takes = ASX_TYPE_BIT(ASX_CATEGORICAL), .roles = 3,
-    .scope = ASX_FOLD, .params = target_params, .n_params = 1};
-static const struct asx_prep scale = {.head = {"scale", ""}, .version = 1, .roles = 2, .scope = ASX_AFFINE, .params = scale_params, .n_params = 1};
+static const struct asx_prep onehot = {.head = {"onehot", ""},
+                                       .version = 1,
+                                       .takes = ASX_TYPE_BIT(ASX_CATEGORICAL),
+                                       .roles = 3,
+                                       .preference = 5,
+                                       .scope = ASX_SHARED,
+                                       .shape = wide_shape,
+                                       .work = wide_work};
+static const struct asx_prep target = {.head = {"target", ""},
+                                       .version = 1,
+                                       .takes = ASX_TYPE_BIT(ASX_CATEGORICAL),
+                                       .roles = 3,
+                                       .scope = ASX_FOLD,
+                                       .params = target_params,
+                                       .n_params = 1};
+static const struct asx_prep scale = {
+    .head = {"scale", ""}, .version = 1, .roles = 2, .scope = ASX_AFFINE, .params = scale_params, .n_params = 1};
 static const struct asx_prep *const preps[] = {&numeric, &onehot, &scale, &target, NULL};
 
 /* ---- forms ----------------------------------------------------------------------------- */
@@ -47,7 +60,8 @@ static void copy_work(const struct asx_problem *p, const struct asx_batch *b, st
 static void bins_work(const struct asx_problem *p, const struct asx_batch *b, struct asx_work *w)
 {
     (void)p;
-    asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_BIN, .t = ASX_F32, .m = b->shape.rows * b->shape.cols, .n = 255});
+    asx_work_add(w->once, &w->n_once,
+                 (struct asx_use){.k = ASX_KC_BIN, .t = ASX_F32, .m = b->shape.rows * b->shape.cols, .n = 255});
     w->output = (uint64_t)(b->shape.rows * b->shape.cols);
 }
 
@@ -57,22 +71,31 @@ static void gram_work(const struct asx_problem *p, const struct asx_batch *b, st
     w->output = (uint64_t)(b->shape.cols * b->shape.cols * 8 * (p->splits->folds + 1));
 }
 
-static const struct asx_op packed = {.head = {"packed.build/rows", ""}, .version = 1, .needs = {"raw"}, .gives = "packed",
-    .flags = ASX_SPLITS, .work = copy_work};
-static const struct asx_op affine = {.head = {"affine.make/stats", ""}, .version = 1, .needs = {"packed"}, .gives = "affine",
-    .flags = ASX_PER_FOLD, .work = copy_work};
-static const struct asx_op bins = {.head = {"bins.build/quantile", ""}, .version = 1, .needs = {"raw"}, .gives = "bins",
-    .flags = ASX_PER_BLOCK | ASX_SPLITS, .work = bins_work};
-static const struct asx_op gram = {.head = {"gram.build/syrk", ""}, .version = 1, .needs = {"packed"}, .gives = "gram",
-    .flags = ASX_SPLITS, .work = gram_work};
+static const struct asx_op packed = {
+    .head = {"packed.build/rows", ""}, .version = 1, .needs = {"raw"}, .gives = "packed", .flags = ASX_SPLITS, .work = copy_work};
+static const struct asx_op affine = {.head = {"affine.make/stats", ""},
+                                     .version = 1,
+                                     .needs = {"packed"},
+                                     .gives = "affine",
+                                     .flags = ASX_PER_FOLD,
+                                     .work = copy_work};
+static const struct asx_op bins = {.head = {"bins.build/quantile", ""},
+                                   .version = 1,
+                                   .needs = {"raw"},
+                                   .gives = "bins",
+                                   .flags = ASX_PER_BLOCK | ASX_SPLITS,
+                                   .work = bins_work};
+static const struct asx_op gram = {
+    .head = {"gram.build/syrk", ""}, .version = 1, .needs = {"packed"}, .gives = "gram", .flags = ASX_SPLITS, .work = gram_work};
 
 /* ---- fits --------------------------------------------------------------------------------- */
 
 static void boost_work(const struct asx_problem *p, const struct asx_batch *b, struct asx_work *w)
 {
     (void)p;
-    asx_work_add(w->per_iteration, &w->n_per_iteration,
-                 (struct asx_use){.k = ASX_KC_HIST, .m = 3 * b->shape.rows, .n = b->shape.cols, .footprint = 16 * 255 * b->shape.cols});
+    asx_work_add(
+        w->per_iteration, &w->n_per_iteration,
+        (struct asx_use){.k = ASX_KC_HIST, .m = 3 * b->shape.rows, .n = b->shape.cols, .footprint = 16 * 255 * b->shape.cols});
     w->serial = 0.1;
     w->scratch = 1 << 20;
     w->output = 1 << 16;
@@ -81,7 +104,8 @@ static void boost_work(const struct asx_problem *p, const struct asx_batch *b, s
 static void chol_work(const struct asx_problem *p, const struct asx_batch *b, struct asx_work *w)
 {
     (void)p;
-    asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_CHOLESKY, .t = ASX_F64, .m = 1, .n = b->shape.cols, .times = b->n});
+    asx_work_add(w->once, &w->n_once,
+                 (struct asx_use){.k = ASX_KC_CHOLESKY, .t = ASX_F64, .m = 1, .n = b->shape.cols, .times = b->n});
     w->scratch = (uint64_t)(b->shape.cols * b->shape.cols * 8);
 }
 
@@ -94,8 +118,9 @@ static void direct_work(const struct asx_problem *p, const struct asx_batch *b, 
 static void logit_work(const struct asx_problem *p, const struct asx_batch *b, struct asx_work *w)
 {
     (void)p;
-    asx_work_add(w->once, &w->n_once,
-                 (struct asx_use){.k = ASX_KC_GLM_STEP, .t = ASX_F32, .m = b->shape.rows, .p = b->shape.cols, .n = b->n, .times = 50});
+    asx_work_add(
+        w->once, &w->n_once,
+        (struct asx_use){.k = ASX_KC_GLM_STEP, .t = ASX_F32, .m = b->shape.rows, .p = b->shape.cols, .n = b->n, .times = 50});
     w->scratch = (uint64_t)(b->n * b->shape.rows * 4);
 }
 
@@ -106,17 +131,34 @@ static void rows_work(const struct asx_problem *p, const struct asx_batch *b, st
                  (struct asx_use){.k = ASX_KC_GEMV, .t = ASX_F64, .m = b->shape.rows, .n = b->shape.cols, .times = 100.0 * b->n});
 }
 
-static const struct asx_op boost_fit = {.head = {"boost.fit/hist", ""}, .version = 1, .needs = {"bins"}, .gives = "fit",
-    .flags = ASX_SPLITS | ASX_SEEDED, .work = boost_work};
-static const struct asx_op boost_quantised = {.head = {"boost.fit/quantised", ""}, .version = 1, .equiv = ASX_APPROX, .needs = {"bins"},
-    .gives = "fit", .work = boost_work};
-static const struct asx_op ridge_direct = {.head = {"ridge.fit/direct", ""}, .version = 1, .needs = {"affine"}, .gives = "fit",
-    .work = direct_work};
-static const struct asx_op ridge_chol = {.head = {"ridge.fit/gram_chol", ""}, .version = 1, .equiv = ASX_CLOSE, .needs = {"gram", "affine"},
-    .gives = "fit", .max_batch = 64, .batch_on = 0, .work = chol_work};
-static const struct asx_op logit_rows = {.head = {"logit.fit/rows", ""}, .version = 1, .needs = {"affine"}, .gives = "fit", .work = rows_work};
-static const struct asx_op logit_batch = {.head = {"logit.fit/batch", ""}, .version = 1, .equiv = ASX_CLOSE, .needs = {"packed", "affine"},
-    .gives = "fit", .max_batch = 64, .batch_on = 0, .work = logit_work};
+static const struct asx_op boost_fit = {.head = {"boost.fit/hist", ""},
+                                        .version = 1,
+                                        .needs = {"bins"},
+                                        .gives = "fit",
+                                        .flags = ASX_SPLITS | ASX_SEEDED,
+                                        .work = boost_work};
+static const struct asx_op boost_quantised = {
+    .head = {"boost.fit/quantised", ""}, .version = 1, .equiv = ASX_APPROX, .needs = {"bins"}, .gives = "fit", .work = boost_work};
+static const struct asx_op ridge_direct = {
+    .head = {"ridge.fit/direct", ""}, .version = 1, .needs = {"affine"}, .gives = "fit", .work = direct_work};
+static const struct asx_op ridge_chol = {.head = {"ridge.fit/gram_chol", ""},
+                                         .version = 1,
+                                         .equiv = ASX_CLOSE,
+                                         .needs = {"gram", "affine"},
+                                         .gives = "fit",
+                                         .max_batch = 64,
+                                         .batch_on = 0,
+                                         .work = chol_work};
+static const struct asx_op logit_rows = {
+    .head = {"logit.fit/rows", ""}, .version = 1, .needs = {"affine"}, .gives = "fit", .work = rows_work};
+static const struct asx_op logit_batch = {.head = {"logit.fit/batch", ""},
+                                          .version = 1,
+                                          .equiv = ASX_CLOSE,
+                                          .needs = {"packed", "affine"},
+                                          .gives = "fit",
+                                          .max_batch = 64,
+                                          .batch_on = 0,
+                                          .work = logit_work};
 static const struct asx_op lone_fit = {.head = {"lone.fit/plain", ""}, .version = 1, .gives = "fit"};
 
 static const struct asx_op *const boost_ways[] = {&boost_fit, &boost_quantised, NULL};
@@ -132,12 +174,32 @@ static const struct asx_param boost_params[] = {
 };
 static const struct asx_param l2_params[] = {{.name = "l2", .kind = ASX_REAL, .low = 1e-6, .high = 1e4, .log = true, .def = 1}};
 static const struct asx_learner learner[PLAN_LEARNERS] = {
-    {.head = {"boost", ""}, .version = 1, .tasks = ASX_ANY_TASK, .prep_role = ASX_FOR_TREES, .params = boost_params, .n_params = 3,
-     .iterations = "n_estimators", .first_rung = 25, .resumable = true, .fit = boost_ways},
-    {.head = {"ridge", ""}, .version = 1, .tasks = ASX_ANY_TASK, .prep_role = ASX_FOR_LINEAR, .affine = affine_steps,
-     .params = l2_params, .n_params = 1, .fit = ridge_ways},
-    {.head = {"logit", ""}, .version = 1, .tasks = ASX_ANY_TASK, .prep_role = ASX_FOR_LINEAR, .affine = affine_steps,
-     .params = l2_params, .n_params = 1, .fit = logit_ways},
+    {.head = {"boost", ""},
+     .version = 1,
+     .tasks = ASX_ANY_TASK,
+     .prep_role = ASX_FOR_TREES,
+     .params = boost_params,
+     .n_params = 3,
+     .iterations = "n_estimators",
+     .first_rung = 25,
+     .resumable = true,
+     .fit = boost_ways},
+    {.head = {"ridge", ""},
+     .version = 1,
+     .tasks = ASX_ANY_TASK,
+     .prep_role = ASX_FOR_LINEAR,
+     .affine = affine_steps,
+     .params = l2_params,
+     .n_params = 1,
+     .fit = ridge_ways},
+    {.head = {"logit", ""},
+     .version = 1,
+     .tasks = ASX_ANY_TASK,
+     .prep_role = ASX_FOR_LINEAR,
+     .affine = affine_steps,
+     .params = l2_params,
+     .n_params = 1,
+     .fit = logit_ways},
     {.head = {"lone", ""}, .version = 1, .tasks = ASX_ANY_TASK, .prep_role = ASX_FOR_TREES, .fit = lone_ways},
 };
 static const struct asx_learner *const learners[] = {&learner[0], &learner[1], &learner[2], &learner[3], NULL};
@@ -196,8 +258,16 @@ void plan_make_init(struct plan_make *m, size_t rows, int folds, bool categorica
     if (opt_coefficients_ship(&m->machine, m->mem))
         abort();
     opt_model_init(&m->model, &m->machine, false, m->mem);
-    m->ctx = (struct opt_context){.registry = &registry, .problem = &m->problem, .model = &m->model, .threads = 2, .sharing = true,
-                                  .batching = true, .cached = is_cached, .cached_arg = m, .mem = m->mem, .form = core_ops};
+    m->ctx = (struct opt_context){.registry = &registry,
+                                  .problem = &m->problem,
+                                  .model = &m->model,
+                                  .threads = 2,
+                                  .sharing = true,
+                                  .batching = true,
+                                  .cached = is_cached,
+                                  .cached_arg = m,
+                                  .mem = m->mem,
+                                  .form = core_ops};
     struct asx_err err = {0};
     for (int l = 0; l < PLAN_LEARNERS; l++)
         if (opt_space_make(&registry, &m->problem, &learner[l], NULL, 0, m->mem, &m->space[l], &err))

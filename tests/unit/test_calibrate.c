@@ -3,10 +3,10 @@
 #include "backends/device.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "engine/registry.h"
 #include "catalog/catalog.h"
-#include "optimizer/measured.h"
+#include "engine/registry.h"
 #include "optimizer/coefficients.h"
+#include "optimizer/measured.h"
 #include "tests/runner.h"
 
 Suite *suite_calibrate(void);

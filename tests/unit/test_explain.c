@@ -34,11 +34,13 @@ static void teardown(void)
 
 static struct opt_explained explained(bool costs)
 {
-    static const struct opt_summary later[] = {{.step = "later waves", .seconds = 40, .low = 30, .high = 50, .trials = 120},
-                                               {.step = "ensemble, refit, save", .seconds = 2, .low = 1, .high = 3, .host_bytes = 1 << 20}};
+    static const struct opt_summary later[] = {
+        {.step = "later waves", .seconds = 40, .low = 30, .high = 50, .trials = 120},
+        {.step = "ensemble, refit, save", .seconds = 2, .low = 1, .high = 3, .host_bytes = 1 << 20}};
     static const struct opt_plan *plans[1];
     plans[0] = plan;
-    return (struct opt_explained){.machine = &m.machine, .budget_s = 60, .plan = plans, .plans = 1, .summary = later, .summaries = 2, .costs = costs};
+    return (struct opt_explained){
+        .machine = &m.machine, .budget_s = 60, .plan = plans, .plans = 1, .summary = later, .summaries = 2, .costs = costs};
 }
 
 START_TEST(json_has_the_contract)
@@ -50,8 +52,9 @@ START_TEST(json_has_the_contract)
     ck_assert_double_gt(json_number_value(json_object_get(j, "seconds")), 42);
     json_t *steps = json_object_get(j, "steps");
     ck_assert_uint_eq(json_array_size(steps), (size_t)plan->nodes);
-    static const char *const keys[] = {"id", "inputs", "step", "way", "device", "threads", "batch", "seconds", "seconds_low",
-                                       "seconds_high", "host_bytes", "device_bytes", "shared_by", "alternatives"};
+    static const char *const keys[] = {"id",         "inputs",       "step",      "way",         "device",
+                                       "threads",    "batch",        "seconds",   "seconds_low", "seconds_high",
+                                       "host_bytes", "device_bytes", "shared_by", "alternatives"};
     for (size_t i = 0; i < json_array_size(steps); i++) {
         json_t *s = json_array_get(steps, i);
         for (size_t k = 0; k < sizeof keys / sizeof *keys; k++)

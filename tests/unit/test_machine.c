@@ -73,7 +73,9 @@ START_TEST(recorded_machines_read_back)
 {
     struct opt_machine *m = NULL, *again = NULL;
     struct asx_err err = {0};
-    ck_assert_int_eq(opt_machine_from_topology("pack:2 [numa(memory=64GB)] l3:1(size=32MB) core:4 l2:1(size=1MB) l1:1(size=32KB) pu:2", mem, &m, &err), ASX_OK);
+    ck_assert_int_eq(opt_machine_from_topology(
+                         "pack:2 [numa(memory=64GB)] l3:1(size=32MB) core:4 l2:1(size=1MB) l1:1(size=32KB) pu:2", mem, &m, &err),
+                     ASX_OK);
     ck_assert_int_eq(m->packages, 2);
     ck_assert_int_eq(m->cores, 8);
     ck_assert_int_eq(m->pus, 16);
@@ -85,7 +87,8 @@ START_TEST(recorded_machines_read_back)
     opt_machine_add_devices(m, &gpu, 1);
     opt_machine_add_devices(m, &gpu, 1);
     ck_assert_int_eq(m->devices, 2);
-    struct opt_coefficient c = {.device = "opencl:0", .kernel = ASX_KC_GEMM, .dtype = ASX_F32, .flop_rate = 1e12, .spread = 1.25, .samples = 12};
+    struct opt_coefficient c = {
+        .device = "opencl:0", .kernel = ASX_KC_GEMM, .dtype = ASX_F32, .flop_rate = 1e12, .spread = 1.25, .samples = 12};
     ck_assert_int_eq(opt_coefficient_put(m, &c, mem), ASX_OK);
     char path[128];
     snprintf(path, sizeof path, "%s/m.json", dir);
@@ -119,7 +122,8 @@ START_TEST(bad_machine_files_are_refused)
     refuse("{\"cpu\":\"x\",\"simd\":\"avx2\",\"cores\":-1}", "'cores' is not a number in range");
     refuse("{\"cpu\":\"x\",\"simd\":\"avx2\",\"cores\":2,\"quota_cores\":2,\"memory_bytes\":1e9,\"caches\":{}}", "'caches'");
     refuse("{\"cpu\":\"x\",\"simd\":\"avx2\",\"cores\":2,\"quota_cores\":2,\"memory_bytes\":1e9,"
-           "\"coefficients\":[{\"device\":\"cpu\",\"kernel\":\"nonsense\",\"spread\":1.5}]}", "kernel");
+           "\"coefficients\":[{\"device\":\"cpu\",\"kernel\":\"nonsense\",\"spread\":1.5}]}",
+           "kernel");
     struct opt_machine *m = NULL;
     struct asx_err err = {0};
     ck_assert_int_eq(opt_machine_read("/nonexistent/m.json", mem, &m, &err), ASX_E_IO);

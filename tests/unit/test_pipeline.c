@@ -22,8 +22,10 @@ static bool sparse_only(const struct asx_problem *p, int column)
 }
 
 static const char *const kinds[] = {"standard", "minmax", "none"};
-static const struct asx_param onehot_params[] = {{.name = "min_frequency", .kind = ASX_INT, .low = 1, .high = 50, .log = true, .def = 1}};
-static const struct asx_param target_params[] = {{.name = "smoothing", .kind = ASX_REAL, .low = 1, .high = 100, .log = true, .def = 10}};
+static const struct asx_param onehot_params[] = {
+    {.name = "min_frequency", .kind = ASX_INT, .low = 1, .high = 50, .log = true, .def = 1}};
+static const struct asx_param target_params[] = {
+    {.name = "smoothing", .kind = ASX_REAL, .low = 1, .high = 100, .log = true, .def = 10}};
 static const struct asx_param scale_params[] = {{.name = "kind", .kind = ASX_CHOICE, .choices = kinds, .n_choices = 3, .def = 0}};
 static const struct asx_param tfidf_params[] = {
     {.name = "chars", .kind = ASX_BOOL, .high = 1, .def = 0},
@@ -31,16 +33,39 @@ static const struct asx_param tfidf_params[] = {
 };
 
 static const struct asx_prep numeric = {.head = {"numeric", ""}, .version = 1, .takes = ASX_TYPE_BIT(ASX_NUMERIC), .roles = 3};
-static const struct asx_prep onehot = {.head = {"onehot", ""}, .version = 1,
-    .takes = ASX_TYPE_BIT(ASX_CATEGORICAL) | ASX_TYPE_BIT(ASX_BOOLEAN), .roles = ASX_FOR_LINEAR, .preference = 5,
-    .scope = ASX_SHARED, .params = onehot_params, .n_params = 1, .fits = few_levels};
-static const struct asx_prep target = {.head = {"target", ""}, .version = 1, .takes = ASX_TYPE_BIT(ASX_CATEGORICAL),
-    .roles = 3, .preference = 2, .scope = ASX_FOLD, .params = target_params, .n_params = 1};
-static const struct asx_prep scale = {.head = {"scale", ""}, .version = 1, .takes = ASX_TYPE_BIT(ASX_NUMERIC), .roles = 2,
-    .scope = ASX_AFFINE, .params = scale_params, .n_params = 1};
+static const struct asx_prep onehot = {.head = {"onehot", ""},
+                                       .version = 1,
+                                       .takes = ASX_TYPE_BIT(ASX_CATEGORICAL) | ASX_TYPE_BIT(ASX_BOOLEAN),
+                                       .roles = ASX_FOR_LINEAR,
+                                       .preference = 5,
+                                       .scope = ASX_SHARED,
+                                       .params = onehot_params,
+                                       .n_params = 1,
+                                       .fits = few_levels};
+static const struct asx_prep target = {.head = {"target", ""},
+                                       .version = 1,
+                                       .takes = ASX_TYPE_BIT(ASX_CATEGORICAL),
+                                       .roles = 3,
+                                       .preference = 2,
+                                       .scope = ASX_FOLD,
+                                       .params = target_params,
+                                       .n_params = 1};
+static const struct asx_prep scale = {.head = {"scale", ""},
+                                      .version = 1,
+                                      .takes = ASX_TYPE_BIT(ASX_NUMERIC),
+                                      .roles = 2,
+                                      .scope = ASX_AFFINE,
+                                      .params = scale_params,
+                                      .n_params = 1};
 static const struct asx_prep sparse = {.head = {"sparse", ""}, .version = 1, .roles = 3, .fits = sparse_only};
-static const struct asx_prep tfidf = {.head = {"tfidf", ""}, .version = 1, .takes = ASX_TYPE_BIT(ASX_TEXT) | ASX_TYPE_BIT(ASX_CATEGORICAL),
-    .roles = ASX_FOR_TREES, .preference = 1, .scope = ASX_FOLD, .params = tfidf_params, .n_params = 2};
+static const struct asx_prep tfidf = {.head = {"tfidf", ""},
+                                      .version = 1,
+                                      .takes = ASX_TYPE_BIT(ASX_TEXT) | ASX_TYPE_BIT(ASX_CATEGORICAL),
+                                      .roles = ASX_FOR_TREES,
+                                      .preference = 1,
+                                      .scope = ASX_FOLD,
+                                      .params = tfidf_params,
+                                      .n_params = 2};
 static const struct asx_prep *const preps[] = {&numeric, &onehot, &scale, &sparse, &target, &tfidf, NULL};
 static const struct asx_registry registry = {.prep = preps};
 
@@ -49,8 +74,13 @@ static const struct asx_param linear_params[] = {
     {.name = "l2", .kind = ASX_REAL, .low = 1e-6, .high = 1e4, .log = true, .def = 1},
     {.name = "max_iter", .kind = ASX_INT, .low = 100, .high = 100, .min = 1, .max = 10000, .def = 100, .fixed = true},
 };
-static const struct asx_learner linear = {.head = {"linear", ""}, .version = 1, .tasks = ASX_ANY_TASK, .prep_role = ASX_FOR_LINEAR,
-    .affine = affine_steps, .params = linear_params, .n_params = 2};
+static const struct asx_learner linear = {.head = {"linear", ""},
+                                          .version = 1,
+                                          .tasks = ASX_ANY_TASK,
+                                          .prep_role = ASX_FOR_LINEAR,
+                                          .affine = affine_steps,
+                                          .params = linear_params,
+                                          .n_params = 2};
 static const struct asx_learner tree = {.head = {"tree", ""}, .version = 1, .tasks = ASX_ANY_TASK, .prep_role = ASX_FOR_TREES};
 
 static struct frame_make *frame;
@@ -116,11 +146,14 @@ START_TEST(conditions_nest)
     ck_assert_str_eq(param(s, "tfidf.n")->only_if, "tfidf.chars=true");
     struct asx_config c;
     struct asx_err err = {0};
-    ck_assert_int_eq(opt_config_from_json("{\"categorical\":\"tfidf\",\"tfidf.chars\":true,\"tfidf.n\":9,\"other\":1}", &tree, s, &c, &err), ASX_OK);
+    ck_assert_int_eq(
+        opt_config_from_json("{\"categorical\":\"tfidf\",\"tfidf.chars\":true,\"tfidf.n\":9,\"other\":1}", &tree, s, &c, &err),
+        ASX_OK);
     ck_assert(opt_param_active(&c, asx_space_find(s, "tfidf.n")));
     ck_assert_double_eq(asx_config_get(&c, "tfidf.n"), 5); /* clamped */
     struct asx_key with = opt_config_key(&c);
-    ck_assert_int_eq(opt_config_from_json("{\"categorical\":\"target\",\"tfidf.chars\":true,\"tfidf.n\":4}", &tree, s, &c, &err), ASX_OK);
+    ck_assert_int_eq(opt_config_from_json("{\"categorical\":\"target\",\"tfidf.chars\":true,\"tfidf.n\":4}", &tree, s, &c, &err),
+                     ASX_OK);
     ck_assert(!opt_param_active(&c, asx_space_find(s, "tfidf.n")));
     ck_assert_double_eq(asx_config_get(&c, "tfidf.n"), 3); /* inactive: back to the default */
     ck_assert(!key_equal(with, opt_config_key(&c)));
@@ -160,7 +193,8 @@ START_TEST(whole_space_and_restrictions_by_name)
     ck_assert_int_eq((int)json_integer_value(json_object_get(j, "max_iter")), 20);
     ck_assert_str_eq(json_string_value(json_object_get(j, "scale.kind")), "standard");
     json_decref(j);
-    ck_assert_int_eq(opt_config_from_json("{\"l2\": 4, \"categorical\": \"onehot\", \"max_iter\": 500}", &linear, s, &config, &err), ASX_OK);
+    ck_assert_int_eq(opt_config_from_json("{\"l2\": 4, \"categorical\": \"onehot\", \"max_iter\": 500}", &linear, s, &config, &err),
+                     ASX_OK);
     ck_assert_double_eq(asx_config_get(&config, "l2"), 10); /* nearest in log distance */
     ck_assert_str_eq(asx_config_choice(&config, "categorical"), "target");
     ck_assert_double_eq(asx_config_get(&config, "max_iter"), 20);

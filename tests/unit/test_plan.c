@@ -95,7 +95,7 @@ START_TEST(bins_are_built_once)
         t[i] = trial(i + 1, &c[i], 25, 5);
     }
     struct opt_plan *p = plan_make_wave(&m, t, 8);
-    ck_assert_int_eq(count(p, OPT_PREP, NULL), 2);      /* numeric, onehot */
+    ck_assert_int_eq(count(p, OPT_PREP, NULL), 2); /* numeric, onehot */
     ck_assert_int_eq(count(p, OPT_FORM, "bins.build"), 2);
     ck_assert_int_eq(count(p, OPT_ASSEMBLE, NULL), 1); /* of the bins; nobody eats the raw matrix itself */
     ck_assert_int_eq(count(p, OPT_FIT, "fit boost"), 40);
@@ -165,7 +165,8 @@ END_TEST
 
 START_TEST(switches_change_the_plan_not_its_steps)
 {
-    static const char *const no_gram[] = {"ridge.fit/gram_chol", NULL}, *const all_off[] = {"ridge.fit", NULL}, *const rule[] = {"batching", "sharing", NULL};
+    static const char *const no_gram[] = {"ridge.fit/gram_chol", NULL}, *const all_off[] = {"ridge.fit", NULL},
+                             *const rule[] = {"batching", "sharing", NULL};
     struct asx_config c[2];
     struct opt_trial t[2];
     for (int i = 0; i < 2; i++) {
@@ -462,7 +463,8 @@ START_TEST(schedules_are_near_the_best)
             for (int k = 0; k < i; k++)
                 if (rng_below(&r, 3) == 0)
                     input[inputs++] = k;
-            ck_assert_int_eq(opt_plan_add_core(p, &m.ctx, &io, "run", &shape, input, inputs, (struct asx_key){(uint64_t)i, 1}, NULL), i);
+            ck_assert_int_eq(
+                opt_plan_add_core(p, &m.ctx, &io, "run", &shape, input, inputs, (struct asx_key){(uint64_t)i, 1}, NULL), i);
             seconds[i] = p->node[i]->cost.total_s;
         }
         opt_plan_place(p, &m.ctx);
@@ -480,7 +482,8 @@ END_TEST
 
 START_TEST(allocation_failures_leak_nothing)
 {
-    struct asx_config c[2] = {plan_make_config(&m, PLAN_LOGIT, "{}"), plan_make_config(&m, PLAN_BOOST, "{\"categorical\":\"target\"}")};
+    struct asx_config c[2] = {plan_make_config(&m, PLAN_LOGIT, "{}"),
+                              plan_make_config(&m, PLAN_BOOST, "{\"categorical\":\"target\"}")};
     struct opt_trial t[2] = {trial(1, &c[0], 0, 3), trial(2, &c[1], 25, 3)};
     uint64_t before = mem_used(m.mem);
     int failed = 0;
