@@ -96,4 +96,4 @@ const struct fuzz_target fuzz_spec = {"spec",
                                       4,
                                       0};
 const struct fuzz_target fuzz_machine = {
-    "machine", "../../machines", run_machine, NULL, "{ } [ ] : , null -1 1e308 \"\" cores caches coefficients", 4, 0, 0};
+    "machine", "../../machines", run_machine, NULL, "{ } [ ] : , null -1 1e308 \"\" cores caches coefficients", 4, 0};

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A whole run (table, search, ensemble, refit, saving, loading, predicting) with the n-th allocation failing, for n spread over
+ * all of them. Whatever fails, the call returns a status with a sentence, or succeeds; nothing crashes and nothing leaks (the
+ * sanitizer's leak check at exit). ASSAY_FAULT_RUNS sets how many places are tried (60; make check-long tries more).
+ */
+#include "base/mem.h"
+
+#include <assay/assay.h>
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+Suite *suite_faults(void);
+
+enum { ROWS = 48, COLS = 3 };
+
+static double x[ROWS * COLS], y[ROWS];
+static const char *group[ROWS];
+
+static void make_data(void)
+{
+    static const char *const name[] = {"red", "green", "blue"};
+    for (int i = 0; i < ROWS; i++) {
+        for (int j = 0; j < COLS; j++)
+            x[i * COLS + j] = i % 7 == j ? (double)NAN : sin(i * 3.7 + j);
+        group[i] = name[i * i % 3];
+        y[i] = sin(i * 3.7) > 0;
+    }
+}
+
+/* Runs everything; a failure anywhere ends it. Text of the failure goes to `why`. */
+static assay_status whole(const char *learners, char *why, size_t size)
+{
+    struct assay_options o = ASSAY_OPTIONS_INIT;
+    o.trials = 3;
+    o.threads = 1;
+    o.folds = 2;
+    o.catalog = ":memory:";
+    o.learners = learners;
+    assay_session *s = NULL;
+    assay_table *features = NULL, *target = NULL;
+    assay_model *m = NULL, *again = NULL;
+    char path[] = "/tmp/assay-faults-XXXXXX";
+    int fd = mkstemp(path);
+    double out[ROWS * 2];
+    why[0] = '\0';
+    assay_status st = assay_open(&s, &o);
+    if (st == ASSAY_OK)
+        st = assay_table_from_dense_f64(&features, x, ROWS, COLS, COLS, NULL);
+    if (st == ASSAY_OK)
+        st = assay_table_add_str(features, "group", group);
+    if (st == ASSAY_OK)
+        st = assay_table_from_dense_f64(&target, y, ROWS, 1, 1, (const char *const[]){"y"});
+    if (st == ASSAY_OK) {
+        st = assay_classify(s, features, target, NULL, &m);
+        if (st < 0)
+            snprintf(why, size, "%s", assay_session_error(s));
+        ck_assert_msg(st >= 0 || why[0], "status %d without a sentence", st);
+    }
+    if (st == ASSAY_OK)
+        st = assay_predict_proba(m, features, out, ROWS * 2);
+    if (st == ASSAY_OK)
+        st = assay_model_save(m, path);
+    if (st == ASSAY_OK)
+        st = assay_model_load(&again, path);
+    assay_model_free(again);
+    assay_model_free(m);
+    assay_table_free(target);
+    assay_table_free(features);
+    assay_close(s);
+    close(fd);
+    unlink(path);
+    return st;
+}
+
+static const char *const learners[] = {"logistic", "gbdt", "forest,gaussian_nb"};
+
+START_TEST(a_failed_allocation_is_survived)
+{
+    char why[1024];
+    const char *wish = getenv("ASSAY_FAULT_RUNS"), *who = learners[_i];
+    long runs = wish ? strtol(wish, NULL, 10) : 20, failures = 0;
+    make_data();
+    long before = mem_allocations();
+    ck_assert_msg(whole(who, why, sizeof why) == ASSAY_OK, "%s", why);
+    long all = mem_allocations() - before;
+    for (long k = 0; k < runs; k++) {
+        long n = 1 + (long)((double)all * ((double)k + 0.37) / (double)runs);
+        mem_fault_after(n);
+        assay_status st = whole(who, why, sizeof why);
+        mem_fault_after(0);
+        failures += st != ASSAY_OK;
+    }
+    ck_assert_int_gt(failures, 0);
+    ck_assert_msg(whole(who, why, sizeof why) == ASSAY_OK, "after the faults: %s", why);
+}
+END_TEST
+
+Suite *suite_faults(void)
+{
+    Suite *s = suite_create("faults");
+    TCase *t = tcase_create("faults");
+    tcase_set_timeout(t, 600);
+    tcase_add_loop_test(t, a_failed_allocation_is_survived, 0, 3);
+    suite_add_tcase(s, t);
+    return s;
+}
