@@ -92,7 +92,6 @@ asx_st eng_model_add_member(struct model *m, const struct asx_learner *learner, 
     int *copy = mem_array(m->mem, (size_t)parts + 1, sizeof *copy);
     if (!member || !copy) {
         mem_free(copy);
-        learner->free_model(fitted);
         return err_set(err, ASX_E_NOMEM, "no memory for a member of the model; raise the memory limit");
     }
     memcpy(copy, part, (size_t)parts * sizeof *copy);

@@ -61,7 +61,7 @@ struct model *eng_model_create(void); /**< NULL when out of memory; own account 
 void eng_model_free(struct model *);
 /** Index of the part with this fitted step and these columns, added when new; -1 when out of memory. */
 int eng_model_add_part(struct model *, struct prep_fitted *, const int32_t *column, int columns);
-/** Takes over `fitted_model` (freed with the model; on failure too). `part` is copied. */
+/** Takes over `fitted_model` (freed with the model) on success; on failure it stays the caller's. `part` is copied. */
 asx_st eng_model_add_member(struct model *, const struct asx_learner *, struct asx_model *fitted_model, const int *part, int parts,
                         double weight, struct asx_err *);
 

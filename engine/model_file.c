@@ -246,7 +246,12 @@ static asx_st get_member(struct model *m, const struct asx_registry *reg, struct
         return asx_reader_error(r, err);
     struct asx_model *fitted = NULL;
     asx_st st = learner->load(r, m->mem, &fitted, err);
-    return st == ASX_OK ? eng_model_add_member(m, learner, fitted, part, (int)parts, weight, err) : st;
+    if (st != ASX_OK)
+        return st;
+    st = eng_model_add_member(m, learner, fitted, part, (int)parts, weight, err);
+    if (st != ASX_OK)
+        learner->free_model(fitted);
+    return st;
 }
 
 static asx_st get_all(struct model *m, const struct asx_registry *reg, struct asx_reader *r, struct asx_err *err)

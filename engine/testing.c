@@ -209,6 +209,7 @@ static asx_st predict_run(struct asx_exec *e, const struct asx_batch *b, struct 
     (void)b;
     struct prediction *p = ((struct exec_context *)e->engine)->node->core;
     struct run *r = p->run;
+    mem_free(p->pred); /* of a first try that ran out of memory */
     p->pred = mem_array(r->mem, r->test_frame->rows * (size_t)r->problem.outputs + 1, sizeof(double));
     if (!p->pred)
         return err_set(err, ASX_E_NOMEM, "no memory to predict the test data; raise the memory limit");

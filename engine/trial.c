@@ -66,15 +66,18 @@ static asx_st prepare_member(struct run *r, struct trial_run *t, int fold, struc
         m->from.iterations = 0;
         f->curve.n = 0;
     }
+    const char *lacks = NULL;
     if (grow_curve(r, &f->curve, t->ask.to.iterations) != ASX_OK)
-        return err_set(err, ASX_E_NOMEM, "no memory for a learning curve; raise the memory limit");
+        lacks = "a learning curve";
     m->curve = trial_is_iterative(c) && rows->n_test ? &f->curve : NULL;
-    if (rows->n_test) {
-        m->pred = mem_array(r->mem, rows->n_test * (size_t)r->problem.outputs, sizeof(float));
-        if (!m->pred)
-            return err_set(err, ASX_E_NOMEM, "no memory for held-out predictions; raise the memory limit");
-    }
-    return ASX_OK;
+    if (!lacks && rows->n_test && !(m->pred = mem_array(r->mem, rows->n_test * (size_t)r->problem.outputs, sizeof(float))))
+        lacks = "held-out predictions";
+    if (!lacks)
+        return ASX_OK;
+    if (goes_on)
+        f->state = m->state;
+    *m = (struct asx_member){0}; /* not prepared: a second try starts here again */
+    return err_set(err, ASX_E_NOMEM, "no memory for %s; raise the memory limit", lacks);
 }
 
 asx_st trial_members(void *run, const struct opt_plan *plan, const struct opt_node *n, struct asx_member *m, struct asx_err *err)

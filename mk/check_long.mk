@@ -13,5 +13,6 @@ tsan:
 	$(MAKE) B=build/tsan OPT="-O1 -g" SAN="$(TSAN)" build/tsan/unit_tests
 	CK_TIMEOUT_MULTIPLIER=10 build/tsan/unit_tests $(SUITE)
 check-long: check fuzz tsan
+	ASSAY_FAULT_RUNS=2000 LSAN_OPTIONS=suppressions=tests/lsan.supp build/asan/unit_tests faults
 	$(MAKE) B=build/o3 OPT="-O3 -g" build/o3/unit_tests
 	build/o3/unit_tests
