@@ -5,6 +5,7 @@
 #include "engine/ops/core.h"
 #include "engine/trial.h"
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "catalog/blob.h"
@@ -53,15 +54,25 @@ static int by_score(const void *a, const void *b)
     return (x->id > y->id) - (x->id < y->id);
 }
 
+/* Fitting it again fits the time that may go to that; takes its share of it. */
+static bool may_refit(const struct config_run *c, double *left)
+{
+    if (!(c->fit_s < *left))
+        return false;
+    *left -= c->fit_s;
+    return true;
+}
+
 asx_st final_candidates(struct run *r, bool need_models, struct asx_err *err)
 {
     struct config_run **list = mem_array(r->mem, (size_t)r->configs + 1, sizeof *list);
     if (!list)
         return err_set(err, ASX_E_NOMEM, "no memory for the leaderboard; raise the memory limit");
     int n = 0;
+    double left = need_models ? 0.3 * (r->deadline - clock_now()) : INFINITY;
     for (int i = 0; i < r->configs; i++) {
         struct config_run *c = r->config[i];
-        if (c && c->scored && !c->failed && !c->pruned && (!need_models || c->has_models))
+        if (c && c->scored && !c->failed && !c->pruned && (c->has_models || may_refit(c, &left)))
             list[n++] = c;
     }
     pthread_mutex_lock(&sort_lock);

@@ -38,6 +38,15 @@ static struct config_run *worst_kept(struct run *r, int *kept)
     return worst;
 }
 
+static uint64_t state_bytes(const struct run *r, const struct config_run *c)
+{
+    uint64_t sum = 0;
+    for (int f = 0; f <= r->splits->folds; f++)
+        if (c->fold[f].state && c->config.learner->state_bytes)
+            sum += c->config.learner->state_bytes(c->fold[f].state);
+    return sum;
+}
+
 bool search_wants_models(struct run *r, const struct trial_run *t)
 {
     if (t->refit)
@@ -47,7 +56,7 @@ bool search_wants_models(struct run *r, const struct trial_run *t)
     pthread_mutex_lock(&r->lock);
     int kept;
     const struct config_run *worst = worst_kept(r, &kept);
-    bool room = !r->opt.memory || mem_fits(r->mem, mem_limit(r->mem) / 8);
+    bool room = !r->opt.memory || state_bytes(r, t->config) < mem_limit(r->mem) / 8;
     bool wants = t->config->has_models || (room && (kept < KEPT_MODELS || (worst && better(r, t->validation, worst->validation))));
     pthread_mutex_unlock(&r->lock);
     return wants;
@@ -153,15 +162,6 @@ void search_trial_done(struct run *r, const struct opt_plan *plan, const struct 
 }
 
 /* ---- states ------------------------------------------------------------------------- */
-
-static uint64_t state_bytes(const struct run *r, const struct config_run *c)
-{
-    uint64_t sum = 0;
-    for (int f = 0; f <= r->splits->folds; f++)
-        if (c->fold[f].state && c->config.learner->state_bytes)
-            sum += c->config.learner->state_bytes(c->fold[f].state);
-    return sum;
-}
 
 /* A config that cannot go on needs no state: not iterative, all rounds done, or long past its best round. */
 static bool may_go_on(const struct config_run *c)
