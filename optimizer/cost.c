@@ -3,7 +3,7 @@
  * Seconds from counts.
  *
  *   t(use) = times * (startup + flops / F + sum over levels of bytes served there / B_level)
- *   t(op)  = (sum of uses) * (serial + (1 - serial) / threads) * residual
+ *   t(op)  = (10 us + (sum of uses) * (serial + (1 - serial) / threads)) * residual
  *
  * A footprint of f bytes finds the share cache_l / f of its accesses in a cache of cache_l bytes;
  * memory bandwidth is shared: a thread gets min(B, B_total / busy). All terms are non-negative and
@@ -23,6 +23,7 @@ enum {
     REMEMBER = 30 /* samples a residual averages over; older ones fade */
 };
 static const double wake_s = 2e-5; /* waking helpers for a split */
+static const double op_s = 1e-5;   /* an op's own start and end: scratch, hashing, first touches */
 
 void opt_model_init(struct opt_model *model, const struct opt_machine *machine, bool nominal, struct mem *mem)
 {
@@ -282,8 +283,8 @@ struct asx_cost opt_cost(const struct opt_model *model, const char *op, const ch
     double serial = fmin(fmax(w->serial, 0), 1), one = s.startup + s.body;
     double sigma = one > 0 ? s.sigma / one : 0.3, factor;
     apply_residual(model, op, device, &factor, &sigma);
-    double total = one * (serial + (1 - serial) / t) + (t > 1 ? wake_s : 0);
-    struct asx_cost c = {.startup_s = s.startup * factor, .total_s = total * factor};
+    double total = op_s + one * (serial + (1 - serial) / t) + (t > 1 ? wake_s : 0);
+    struct asx_cost c = {.startup_s = (op_s + s.startup) * factor, .total_s = total * factor};
     c.sd_s = c.total_s * sqrt(expm1(sigma * sigma));
     c.host_peak = w->scratch + w->output;
     return c;
