@@ -556,6 +556,7 @@ static asx_st make_leaf(const struct forest_data *d, struct forest_work *w, cons
     return tree_set_leaf(t, p->leaf, w->value);
 }
 
+/* As scikit-learn: max_features columns are drawn, those constant in the node included, and more until one is not. */
 static void find_cut(const struct forest_data *d, struct forest_work *w, const struct pending *p, const struct sums *s, struct rng *r,
                      struct cut *best)
 {
@@ -563,7 +564,7 @@ static void find_cut(const struct forest_data *d, struct forest_work *w, const s
     struct view_node v = {.d = d, .w = w, .from = p->from, .n = p->to - p->from, .sums = s,
                           .min_weight = d->params.min_samples_leaf / d->weight_unit};
     *best = (struct cut){.gain = -HUGE_VAL, .feature = -1}; /* splits that gain nothing yet may lead to purity */
-    for (int i = 0; i < n && (looked < d->max_features || best->feature < 0); i++) {
+    for (int i = 0; i < n && (i < d->max_features || looked == 0 || best->feature < 0); i++) {
         int j = i + (int)rng_below(r, (uint64_t)(n - i)), f = w->feature[j];
         w->feature[j] = w->feature[i];
         w->feature[i] = f;

@@ -90,6 +90,7 @@ static bool add_sparse(struct view *v, struct asx_exec *exec, const struct bins 
         struct view_feature *vf = &v->feature[v->features++];
         fill_feature(vf, f, column + j, shift);
         vf->sparse = &b->sparse;
+        vf->code = f->plane;
         vf->sparse_index = (uint32_t)j;
         vf->hist = v->hist_size;
         s->hist_of[j] = (uint32_t)v->hist_size;
