@@ -6,7 +6,8 @@
  *   t(op)  = (10 us + (sum of uses) * (serial + (1 - serial) / threads)) * residual
  *
  * A footprint of f bytes finds the share cache_l / f of its accesses in a cache of cache_l bytes;
- * memory bandwidth is shared: a thread gets min(B, B_total / busy). All terms are non-negative and
+ * memory bandwidth is shared: a thread gets min(B, B_total / busy), and cores are shared by
+ * threads beyond their number. All terms are non-negative and
  * non-decreasing in sizes, so the price never falls when the work grows, nor rises when the machine
  * gets faster (law 2). Times are wall seconds on the granted threads.
  */
@@ -159,11 +160,21 @@ static double body_seconds(const struct opt_model *model, const struct asx_use *
     return t + bytes * each;
 }
 
+/* How much slower a thread runs when `busy` threads sit on fewer cores: a second thread on a core adds about a quarter. */
+static double crowding(const struct opt_model *model, int busy)
+{
+    int cores = model->machine->cores;
+    if (model->nominal || cores < 1 || busy <= cores)
+        return 1;
+    return busy / (cores + 0.25 * (busy - cores));
+}
+
 double opt_use_seconds(const struct opt_model *model, const char *device, const struct asx_use *u, int threads, int busy)
 {
     struct opt_coefficient c = speed_of(model, device, u->k, u->t);
     int share = busy > threads ? busy : threads;
-    return repetitions(u) * (c.startup_s + body_seconds(model, u, &c, share) / (threads > 1 ? threads : 1));
+    return repetitions(u) *
+           (c.startup_s + body_seconds(model, u, &c, share) * crowding(model, share) / (threads > 1 ? threads : 1));
 }
 
 /* Log-scale spread of a use: the coefficient's, wider outside the range it was measured on. */
@@ -265,7 +276,7 @@ static void add_uses(const struct opt_model *model, const char *device, const st
     for (int i = 0; i < n && i < ASX_USES; i++) {
         struct opt_coefficient c = speed_of(model, device, u[i].k, u[i].t);
         double reps = repetitions(&u[i]) * times;
-        double startup = reps * c.startup_s, body = reps * body_seconds(model, &u[i], &c, busy);
+        double startup = reps * c.startup_s, body = reps * body_seconds(model, &u[i], &c, busy) * crowding(model, busy);
         s->startup += startup;
         s->body += body;
         s->sigma += (startup + body) * use_sigma(model, device, &u[i]);

@@ -205,6 +205,17 @@ START_TEST(nominal_prices_ignore_measurements)
 }
 END_TEST
 
+START_TEST(threads_beyond_cores_add_a_quarter)
+{
+    struct asx_work w = {0};
+    asx_work_add(w.once, &w.n_once, (struct asx_use){.k = ASX_KC_EXP, .m = 1e9});
+    double four = opt_cost(&model, "x", "cpu", &w, 0, 4, 4).total_s, eight = opt_cost(&model, "x", "cpu", &w, 0, 8, 8).total_s;
+    ck_assert_double_eq_tol(four / eight, 1.25, 0.01);
+    struct asx_use u = {.k = ASX_KC_EXP, .m = 1e9};
+    ck_assert_double_eq_tol(seconds(u, 1, 8) / seconds(u, 1, 4), 1.6, 0.01);
+}
+END_TEST
+
 START_TEST(log_cost_is_coarse)
 {
     ck_assert_int_eq(opt_log_cost(1.0), opt_log_cost(1.02));
@@ -314,6 +325,7 @@ Suite *suite_cost(void)
     tcase_add_test(c, intervals_hold_the_middle_and_widen);
     tcase_add_test(c, residuals_shrink_fade_and_stay_apart);
     tcase_add_test(c, nominal_prices_ignore_measurements);
+    tcase_add_test(c, threads_beyond_cores_add_a_quarter);
     tcase_add_test(c, log_cost_is_coarse);
     tcase_add_test(c, nnls_equals_brute_force);
     tcase_add_test(c, coefficients_are_recovered);
