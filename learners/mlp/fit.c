@@ -30,13 +30,20 @@ void mlp_params_read(const struct asx_config *c, struct mlp_params *p)
     const char *batch = asx_config_choice(c, "batch_size");
     p->hidden = (int)param(c, "n_layers", 2);
     p->width = (size_t)param(c, "width", 128);
-    p->epochs = (int)param(c, "epochs", 150);
-    p->learning_rate = param(c, "learning_rate", 2e-3);
+    p->epochs = (int)param(c, "epochs", 160);
+    p->learning_rate = param(c, "learning_rate", 4e-3);
     p->weight_decay = param(c, "weight_decay", 1e-2);
-    p->dropout = param(c, "dropout", 0.1);
+    p->dropout = param(c, "dropout", 0);
     p->batch = 0;
     for (const char *s = batch ? batch : "128"; *s; s++)
         p->batch = p->batch * 10 + (size_t)(*s - '0');
+}
+
+size_t mlp_batch_rows(const struct mlp_params *p, size_t rows)
+{
+    size_t most = rows / 24 > 16 ? rows / 24 : 16;
+    most = most < rows ? most : rows;
+    return p->batch < most ? p->batch : most;
 }
 
 /* ---- state ------------------------------------------------------------------------------- */
@@ -209,7 +216,7 @@ static asx_st new_state(struct fit *f, struct asx_err *err)
 static asx_st make_room(struct fit *f, struct asx_err *err)
 {
     struct arena *a = f->exec->scratch;
-    size_t batch = f->params.batch < f->n ? f->params.batch : f->n;
+    size_t batch = mlp_batch_rows(&f->params, f->n);
     f->gradient = arena_calloc(a, f->state->net.size, sizeof *f->gradient);
     f->y = arena_alloc(a, (batch + 1) * sizeof *f->y);
     f->weight = arena_alloc(a, (batch + 1) * sizeof *f->weight);
@@ -302,7 +309,7 @@ static asx_st step(struct fit *f, size_t from, size_t to, struct mlp_drop *drop,
 static asx_st epoch(struct fit *f, struct asx_err *err)
 {
     struct asx_state *s = f->state;
-    size_t steps = (f->n + f->params.batch - 1) / f->params.batch;
+    size_t batch = mlp_batch_rows(&f->params, f->n), steps = batch ? (f->n + batch - 1) / batch : 0;
     struct rng shuffle = rng_stream(f->member->seed, 0x73687566, (uint64_t)s->epochs, 0);
     struct mlp_drop drop = {.keep = (float)(1 - f->params.dropout)};
     for (int l = 0; l < s->net.layers - 1; l++)

@@ -14,6 +14,8 @@ struct mlp_params {
     double learning_rate, weight_decay, dropout;
 };
 void mlp_params_read(const struct asx_config *, struct mlp_params *);
+/** Most rows of a step: batch_size, but at least 24 steps an epoch while batches keep 16 rows. */
+size_t mlp_batch_rows(const struct mlp_params *, size_t rows);
 
 /** Answers as the network sees them: (y - mean) / sd for values, predictions kept within [low, high]. */
 struct mlp_target {

@@ -50,7 +50,7 @@ static void work(const struct asx_problem *p, const struct asx_batch *b, struct 
     struct mlp_params c;
     mlp_params_read(m->config, &c);
     int to = m->to.iterations > 0 ? m->to.iterations : c.epochs, from = m->from.iterations < to ? m->from.iterations : 0;
-    double batch = (double)c.batch < s->rows ? (double)c.batch : s->rows, steps = s->rows > 0 ? ceil(s->rows / batch) : 0;
+    double batch = (double)mlp_batch_rows(&c, (size_t)s->rows), steps = batch > 0 ? ceil(s->rows / batch) : 0;
     double width = (double)c.width, units = width * c.hidden + scores_of(p);
     double weights = s->cols * width + width * width * (c.hidden - 1) + width * scores_of(p);
     double kept = stages_of(0, to), scored = stages_of(from, to);
@@ -168,7 +168,7 @@ static const struct asx_param params[] = {
      .min = 1e-8,
      .max = 10,
      .log = true,
-     .def = 2e-3,
+     .def = 4e-3,
      .help = "step of Adam after its warm-up"},
     {.name = "weight_decay",
      .kind = ASX_REAL,
@@ -185,9 +185,9 @@ static const struct asx_param params[] = {
      .high = 0.5,
      .min = 0,
      .max = 0.95,
-     .def = 0.1,
+     .def = 0,
      .help = "share of hidden units left out"},
-    {.name = "batch_size", .kind = ASX_CHOICE, .choices = batches, .n_choices = 5, .def = 2, .help = "rows of a step"},
+    {.name = "batch_size", .kind = ASX_CHOICE, .choices = batches, .n_choices = 5, .def = 2, .help = "rows of a step; fewer on small tables"},
     {.name = "epochs",
      .kind = ASX_INT,
      .low = 20,
@@ -201,9 +201,9 @@ static const struct asx_param params[] = {
 };
 static const char *const first[] = {
     "{}",
-    "{\"width\":256,\"n_layers\":3,\"learning_rate\":0.001,\"dropout\":0.2}",
-    "{\"width\":64,\"n_layers\":1,\"learning_rate\":0.008,\"batch_size\":\"32\",\"dropout\":0}",
-    "{\"width\":256,\"n_layers\":2,\"learning_rate\":0.001,\"batch_size\":\"64\",\"dropout\":0.4,\"weight_decay\":0.1}",
+    "{\"width\":256,\"n_layers\":3,\"learning_rate\":0.002,\"dropout\":0.2}",
+    "{\"width\":64,\"n_layers\":1,\"learning_rate\":0.01,\"batch_size\":\"64\",\"dropout\":0.1}",
+    "{\"width\":256,\"n_layers\":2,\"learning_rate\":0.001,\"dropout\":0.4,\"weight_decay\":0.1}",
     NULL,
 };
 static const char *const affine[] = {"impute", "scale", NULL};
