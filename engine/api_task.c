@@ -171,6 +171,8 @@ assay_status assay_task_run(assay_task *t, assay_model **out)
     struct model *m = NULL;
     asx_st st = a ? task_ready(t->task, a, &o, &err) : ASX_E_NOMEM;
     if (st == ASX_OK)
+        st = run_check_outputs(&o, &err);
+    if (st == ASX_OK)
         st = run_task(t->task->session, &o, &m, &err);
     if (a)
         arena_destroy(a);

@@ -221,6 +221,8 @@ asx_st run_search(struct run *, struct asx_err *);
 asx_st run_final(struct run *, struct asx_err *);
 /** Shares of the model's importance by column, largest first: [[name, share], ...]; NULL when no member has any. */
 json_t *final_importance(struct run *, const struct model *);
+/** Can the files the task asks for be written? E_IO naming the first that cannot. */
+asx_st run_check_outputs(const struct run_options *, struct asx_err *);
 /** Writes the report and the leaderboard file the task asks for. */
 asx_st run_write_reports(struct run *, const json_t *board, struct asx_err *);
 /** Good configs of earlier runs on this data, as the search takes them; the list lives in `arena`. */
