@@ -29,4 +29,9 @@ asx_st table_frame(const assay_table *, const struct asx_frame **, struct asx_er
 /** Wraps a model; takes it over, on failure too. */
 asx_st api_wrap_model(struct model *, assay_model **, struct asx_err *);
 
+/** Hands the text over (mem_free) and clears the buffer, whatever `st` is. */
+asx_st api_give(struct text *, asx_st st, char **out, struct asx_err *);
+/** Appends JSON and a line end; takes over the reference. */
+void api_put_json(struct text *, json_t *);
+
 #endif

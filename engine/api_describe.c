@@ -12,24 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static assay_status give(struct session *s, struct text *t, asx_st st, char **out, struct asx_err *err)
-{
-    if (st == ASX_OK && (t->failed || !(*out = mem_strdup(NULL, t->s ? t->s : ""))))
-        st = err_set(err, ASX_E_NOMEM, "no memory for the text");
-    text_clear(t);
-    return session_fail(s, st, err);
-}
-
-static void put_json(struct text *t, json_t *json)
-{
-    char *s = json ? json_text(json) : NULL;
-    json_decref(json);
-    t->failed |= !s;
-    if (s)
-        text_puts(t, s), text_puts(t, "\n");
-    json_text_free(s);
-}
-
 /* ---- the machine -------------------------------------------------------------------- */
 
 static void add_opencl(struct session *s)
@@ -72,10 +54,10 @@ assay_status assay_machine(assay_session *session, int json, char **out)
     if (st == ASX_OK)
         add_opencl(s);
     if (st == ASX_OK && json)
-        put_json(&t, opt_machine_json(s->machine));
+        api_put_json(&t, opt_machine_json(s->machine));
     else if (st == ASX_OK)
         machine_table(s->machine, &t);
-    return give(s, &t, st, out, &err);
+    return session_fail(s, api_give(&t, st, out, &err), &err);
 }
 
 assay_status assay_machine_record(assay_session *session, const char *path)
@@ -89,7 +71,7 @@ assay_status assay_machine_record(assay_session *session, const char *path)
     asx_st st = session_machine(s, &err);
     if (st == ASX_OK) {
         add_opencl(s);
-        put_json(&t, opt_machine_json(s->machine));
+        api_put_json(&t, opt_machine_json(s->machine));
         st = t.failed ? err_set(&err, ASX_E_NOMEM, "no memory for the text") : file_write(path, t.s, t.n, &err);
     }
     text_clear(&t);
@@ -216,11 +198,11 @@ assay_status assay_learners(assay_session *session, const char *name, int json, 
     size_t i;
     asx_st st = learners_json(s, name, &list, &err);
     if (st == ASX_OK && json)
-        put_json(&t, json_pack("{s:O}", "learners", list));
+        api_put_json(&t, json_pack("{s:O}", "learners", list));
     else if (st == ASX_OK)
         json_array_foreach(list, i, v) learner_table(v, name != NULL, &t);
     json_decref(list);
-    return give(s, &t, st, out, &err);
+    return session_fail(s, api_give(&t, st, out, &err), &err);
 }
 
 assay_status assay_metrics(assay_session *session, int json, char **out)
@@ -241,7 +223,7 @@ assay_status assay_metrics(assay_session *session, int json, char **out)
             text_printf(&t, "%-18s %-9s %s\n", m->head.name, m->greater_is_better ? "maximize" : "minimize", m->head.summary);
     }
     if (json)
-        put_json(&t, json_pack("{s:O}", "metrics", list));
+        api_put_json(&t, json_pack("{s:O}", "metrics", list));
     json_decref(list);
-    return give(s, &t, ASX_OK, out, &err);
+    return session_fail(s, api_give(&t, ASX_OK, out, &err), &err);
 }

@@ -20,25 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Hands the text over and clears the buffer. */
-static asx_st give(struct text *t, asx_st st, char **out, struct asx_err *err)
-{
-    if (st == ASX_OK && (t->failed || !(*out = mem_strdup(NULL, t->s ? t->s : ""))))
-        st = err_set(err, ASX_E_NOMEM, "no memory for the text");
-    text_clear(t);
-    return st;
-}
-
-static void put_json(struct text *t, json_t *json)
-{
-    char *s = json ? json_text(json) : NULL;
-    json_decref(json);
-    t->failed |= !s;
-    if (s)
-        text_puts(t, s), text_puts(t, "\n");
-    json_text_free(s);
-}
-
 /* ---- leaderboards ------------------------------------------------------------------ */
 
 static asx_st find_run(struct session *s, const char *what, struct arena *a, struct cat_run *run, struct asx_err *err)
@@ -93,7 +74,7 @@ assay_status assay_leaderboard(assay_session *session, const char *run, const ch
     asx_st st = session_catalog(s, true, &err);
     if (st == ASX_OK)
         st = board_text(s, run, test, format, failed, &t, &err);
-    return session_fail(s, give(&t, st, out, &err), &err);
+    return session_fail(s, api_give(&t, st, out, &err), &err);
 }
 
 assay_status assay_report(assay_session *session, const char *board, const char *format, char **out)
@@ -110,7 +91,7 @@ assay_status assay_report(assay_session *session, const char *board, const char 
     if (st == ASX_OK)
         st = report_make(json, format ? format : "table", NULL, &t, &err);
     json_decref(json);
-    return session_fail(s, give(&t, st, out, &err), &err);
+    return session_fail(s, api_give(&t, st, out, &err), &err);
 }
 
 /* ---- runs ------------------------------------------------------------------------------ */
@@ -173,13 +154,13 @@ assay_status assay_runs(assay_session *session, int json, char **out)
         json_t *rows = json_array();
         for (size_t i = 0; i < n; i++)
             json_array_append_new(rows, run_json(&list[i]));
-        put_json(&t, json_pack("{s:o}", "runs", rows));
+        api_put_json(&t, json_pack("{s:o}", "runs", rows));
     } else if (st == ASX_OK) {
         runs_table(list, n, &t);
     }
     if (a)
         arena_destroy(a);
-    return session_fail(s, give(&t, st, out, &err), &err);
+    return session_fail(s, api_give(&t, st, out, &err), &err);
 }
 
 /* ---- data ------------------------------------------------------------------------------- */
@@ -215,12 +196,12 @@ assay_status assay_profile(assay_session *session, const char *data, const char 
     struct profile *profile = NULL;
     asx_st st = profile_file(s, data, target, &frame, &profile, &err);
     if (st == ASX_OK && json)
-        put_json(&t, profile_json(profile, frame));
+        api_put_json(&t, profile_json(profile, frame));
     else if (st == ASX_OK)
         profile_text(profile, frame, &t);
     profile_free(profile);
     frame_put(frame);
-    return session_fail(s, give(&t, st, out, &err), &err);
+    return session_fail(s, api_give(&t, st, out, &err), &err);
 }
 
 assay_status assay_init(assay_session *session, const char *data, const char *target, char **out)
@@ -243,7 +224,7 @@ assay_status assay_init(assay_session *session, const char *data, const char *ta
     task_free(task);
     profile_free(profile);
     frame_put(frame);
-    return session_fail(s, give(&t, st, out, &err), &err);
+    return session_fail(s, api_give(&t, st, out, &err), &err);
 }
 
 /* ---- the catalog, and files ------------------------------------------------------------------ */
@@ -263,12 +244,12 @@ assay_status assay_gc(assay_session *session, int json, char **out)
         st = cat_gc(s->cat, &(struct cat_gc_options){0}, &r, &err);
     char before[32], after[32];
     if (st == ASX_OK && json)
-        put_json(&t, json_pack("{s:I, s:I, s:I, s:I}", "bytes_before", (json_int_t)r.bytes_before, "bytes_after", (json_int_t)r.bytes_after, "blobs",
+        api_put_json(&t, json_pack("{s:I, s:I, s:I, s:I}", "bytes_before", (json_int_t)r.bytes_before, "bytes_after", (json_int_t)r.bytes_after, "blobs",
                                (json_int_t)r.blobs, "runs", (json_int_t)r.runs));
     else if (st == ASX_OK)
         text_printf(&t, "%s: %s before, %s now; %lld blobs and %lld runs dropped\n", cat_path(s->cat), clock_format_bytes((double)r.bytes_before, before),
                     clock_format_bytes((double)r.bytes_after, after), (long long)r.blobs, (long long)r.runs);
-    return session_fail(s, give(&t, st, out, &err), &err);
+    return session_fail(s, api_give(&t, st, out, &err), &err);
 }
 
 assay_status assay_write(assay_session *session, const char *path, const char *text)
@@ -289,7 +270,7 @@ assay_status assay_opencl_list(char **out)
     *out = NULL;
     text_init(&t, NULL);
     opencl_list(&t);
-    return (assay_status)give(&t, ASX_OK, out, &err);
+    return (assay_status)api_give(&t, ASX_OK, out, &err);
 }
 
 const char *const *assay_task_kinds(void)

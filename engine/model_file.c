@@ -4,6 +4,7 @@
  * payload (base/codec.h items). The checksum is checked before anything is parsed.
  */
 #include "engine/model.h"
+#include "engine/registry.h"
 
 #include "base/codec.h"
 #include "base/err.h"
@@ -128,23 +129,6 @@ asx_st eng_model_save(const struct model *m, const char *path, struct asx_err *e
 
 /* ---- reading ------------------------------------------------------------------ */
 
-static const struct asx_learner *find_learner(const struct asx_registry *r, const char *name)
-{
-    for (int f = 0; name && r->family[f]; f++)
-        for (int i = 0; r->family[f]->learner[i]; i++)
-            if (strcmp(r->family[f]->learner[i]->head.name, name) == 0)
-                return r->family[f]->learner[i];
-    return NULL;
-}
-
-static const struct asx_prep *find_prep(const struct asx_registry *r, const char *name)
-{
-    for (int i = 0; name && r->prep[i]; i++)
-        if (strcmp(r->prep[i]->head.name, name) == 0)
-            return r->prep[i];
-    return NULL;
-}
-
 static void get_schema(struct model *m, struct asx_reader *r)
 {
     m->kind = asx_get_str(r, m->mem);
@@ -192,7 +176,7 @@ static asx_st get_part(struct model *m, const struct asx_registry *reg, struct a
 {
     char *name = asx_get_str(r, m->mem);
     uint64_t version = asx_get_u64(r);
-    const struct asx_prep *prep = find_prep(reg, name);
+    const struct asx_prep *prep = registry_prep(reg, name);
     if (!asx_reader_bad(r) && (!prep || version != (uint64_t)prep->version)) {
         asx_st st = err_set(err, ASX_E_DATA, "the model needs preparation step '%s' version %d, which this build does not have; use the Assay that made it",
                             name ? name : "?", (int)version);
@@ -223,7 +207,7 @@ static asx_st get_member(struct model *m, const struct asx_registry *reg, struct
 {
     char *name = asx_get_str(r, m->mem);
     uint64_t version = asx_get_u64(r);
-    const struct asx_learner *learner = find_learner(reg, name);
+    const struct asx_learner *learner = registry_learner(reg, name);
     if (!asx_reader_bad(r) && (!learner || version != (uint64_t)learner->version)) {
         asx_st st = err_set(err, ASX_E_DATA, "the model needs learner '%s' version %d, which this build does not have; use the Assay that made it",
                             name ? name : "?", (int)version);

@@ -3,6 +3,7 @@
 #include "engine/ops/core.h"
 #include "engine/run.h"
 #include "engine/session.h"
+#include "engine/registry.h"
 
 #include "base/clock.h"
 #include "base/err.h"
@@ -337,18 +338,10 @@ static void fill_problem(struct run *r)
     r->problem_ptr = p;
 }
 
-static const struct asx_metric *find_metric(const struct asx_registry *reg, const char *name)
-{
-    for (int i = 0; reg->metric[i]; i++)
-        if (strcmp(reg->metric[i]->head.name, name) == 0)
-            return reg->metric[i];
-    return NULL;
-}
-
 static asx_st choose_metric(struct run *r, struct asx_err *err)
 {
     if (!r->opt.metric)
-        r->opt.metric = find_metric(r->session->registry, r->opt.kind->default_metric(r->target.task));
+        r->opt.metric = registry_metric(r->session->registry, r->opt.kind->default_metric(r->target.task));
     static const char *const task_name[] = {"two classes", "several classes", "regression"};
     if (!(r->opt.metric->tasks & ASX_TASK_BIT(r->target.task)))
         return err_set(err, ASX_E_INVAL, "metric '%s' is not defined for a target with %s; 'assay metrics' lists what is", r->opt.metric->head.name,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/retest.h"
 #include "engine/api.h"
+#include "engine/registry.h"
 
 #include "base/err.h"
 #include "base/json.h"
@@ -25,26 +26,10 @@ static asx_st read_test(struct session *s, const struct model *m, const char *pa
     return st;
 }
 
-static const struct asx_kind *find_kind(const struct asx_registry *r, const char *name)
-{
-    for (int i = 0; name && r->kind[i]; i++)
-        if (strcmp(r->kind[i]->head.name, name) == 0)
-            return r->kind[i];
-    return NULL;
-}
-
-static const struct asx_metric *find_metric(const struct asx_registry *r, const char *name)
-{
-    for (int i = 0; name && r->metric[i]; i++)
-        if (strcmp(r->metric[i]->head.name, name) == 0)
-            return r->metric[i];
-    return NULL;
-}
-
 static asx_st score(struct session *s, const struct model *m, const struct asx_frame *frame, double *out, struct asx_err *err)
 {
-    const struct asx_kind *kind = find_kind(s->registry, m->kind);
-    const struct asx_metric *metric = find_metric(s->registry, m->metric);
+    const struct asx_kind *kind = registry_kind(s->registry, m->kind);
+    const struct asx_metric *metric = registry_metric(s->registry, m->metric);
     int column;
     if (!kind || !metric)
         return err_set(err, ASX_E_DATA, "the model names a task or metric that this build does not have");

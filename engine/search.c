@@ -9,6 +9,7 @@
 #include "engine/final.h"
 #include "engine/session.h"
 #include "engine/trial.h"
+#include "engine/registry.h"
 
 #include <string.h>
 
@@ -331,18 +332,9 @@ int search_ask_wave(struct run *r, struct opt_pricer *pricer, struct trial_run *
 
 /* ---- the constant baseline: there is always a model ------------------------------------------- */
 
-static const struct asx_learner *find_learner(const struct asx_registry *reg, const char *name)
-{
-    for (int f = 0; reg->family[f]; f++)
-        for (int i = 0; reg->family[f]->learner[i]; i++)
-            if (strcmp(reg->family[f]->learner[i]->head.name, name) == 0)
-                return reg->family[f]->learner[i];
-    return NULL;
-}
-
 static asx_st run_baseline(struct run *r, struct asx_err *err)
 {
-    const struct asx_learner *constant = find_learner(r->session_registry, "constant");
+    const struct asx_learner *constant = registry_learner(r->session_registry, "constant");
     if (!constant)
         return ASX_OK;
     asx_st st = opt_space_make(r->session_registry, &r->problem, constant, NULL, 0, r->mem, &r->baseline_space, err);

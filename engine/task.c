@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/task.h"
+#include "engine/registry.h"
 
 #include "base/err.h"
 #include "base/json.h"
@@ -107,15 +108,6 @@ static asx_st data_part(const struct task_spec *s, struct arena *a, struct run_o
     return ASX_OK;
 }
 
-static const struct asx_learner *find_learner(const struct asx_registry *r, const char *name)
-{
-    for (int f = 0; r->family[f]; f++)
-        for (int i = 0; r->family[f]->learner[i]; i++)
-            if (strcmp(r->family[f]->learner[i]->head.name, name) == 0)
-                return r->family[f]->learner[i];
-    return NULL;
-}
-
 static asx_st learner_part(const struct task *t, struct arena *a, struct run_options *o, struct asx_err *err)
 {
     const struct task_spec *s = t->spec;
@@ -124,7 +116,7 @@ static asx_st learner_part(const struct task *t, struct arena *a, struct run_opt
     if (!list || !r)
         return no_memory(err);
     for (int i = 0; i < s->search.learners.n; i++)
-        list[i] = find_learner(t->session->registry, s->search.learners.name[i]);
+        list[i] = registry_learner(t->session->registry, s->search.learners.name[i]);
     o->learner = s->search.learners.n ? list : NULL;
     o->learners = s->search.learners.n;
     for (int i = 0; i < s->search.restrictions; i++) {
@@ -140,12 +132,7 @@ static asx_st learner_part(const struct task *t, struct arena *a, struct run_opt
 static asx_st strategy_part(const struct task *t, struct run_options *o, struct asx_err *err)
 {
     const char *name = t->spec->search.strategy;
-    const struct asx_strategy *const *list = t->session->registry->strategy;
-    if (!name || strcmp(name, "auto") == 0)
-        name = "random";
-    for (int i = 0; list[i]; i++)
-        if (strcmp(list[i]->head.name, name) == 0)
-            o->strategy = list[i];
+    o->strategy = registry_strategy(t->session->registry, !name || strcmp(name, "auto") == 0 ? "random" : name);
     if (!o->strategy)
         return err_set(err, ASX_E_INVAL, "there is no search strategy '%s'; give 'auto'", name);
     return ASX_OK;
