@@ -216,6 +216,13 @@ static asx_st make_model(struct asx_exec *e, const struct asx_member *b, int ite
     return st;
 }
 
+/* Terms of a text column: they grow more slowly than the words (Heaps' law), up to what is kept by default. */
+static double text_columns(size_t rows, const struct asx_column_facts *f)
+{
+    double words = f && f->mean_words > 0 ? (double)rows * f->mean_words : 1e9, terms = fmin(words, 5 * pow(words, 0.6));
+    return fmin(terms, 5000);
+}
+
 /* Columns the prepared rows will have, roughly: categories become indicators. */
 static double expected_columns(const struct asx_problem *p)
 {
@@ -226,7 +233,7 @@ static double expected_columns(const struct asx_problem *p)
         if (f && f->role != ASX_ROLE_FEATURE)
             continue;
         if (type == ASX_TEXT)
-            cols += 1000;
+            cols += text_columns(p->rows, f);
         else if (type == ASX_CATEGORICAL && f && f->distinct < 1000)
             cols += (double)f->distinct;
         else

@@ -125,13 +125,41 @@ void fit_make_choose(struct fit_make *m, struct asx_member *b, const char *name,
     config_make_choose(&m->config[b - m->member], name, choice);
 }
 
-static const struct asx_op *gram_op(void)
+static const struct asx_op *form_op(const char *name)
 {
     for (int f = 0; registry_builtin()->family[f]; f++)
         for (int o = 0; registry_builtin()->family[f]->op[o]; o++)
-            if (strcmp(registry_builtin()->family[f]->op[o]->head.name, "gram.build/syrk") == 0)
+            if (strcmp(registry_builtin()->family[f]->op[o]->head.name, name) == 0)
                 return registry_builtin()->family[f]->op[o];
     return NULL;
+}
+
+static const struct asx_op *gram_op(void)
+{
+    return form_op("gram.build/syrk");
+}
+
+static void drop_form(const char *op, void **slot)
+{
+    if (*slot)
+        form_op(op)->free_output(*slot);
+    *slot = NULL;
+}
+
+/* Runs a form op of one input into *slot, once. */
+static const void *made(struct fit_make *m, const char *op, const void *in, int fold, void **slot, struct asx_err *err)
+{
+    if (*slot || !in)
+        return *slot;
+    struct asx_member one = {.fold = fold};
+    struct asx_batch batch = {.member = &one, .n = 1};
+    const void *list[] = {in};
+    m->e.exec.in = list;
+    m->e.exec.n_needs = 1;
+    m->e.exec.out = NULL;
+    asx_st st = form_op(op)->run(&m->e.exec, &batch, err);
+    *slot = st ? NULL : m->e.exec.out;
+    return *slot;
 }
 
 static const void *form(struct fit_make *m, const char *name, int fold, struct asx_err *err)
@@ -142,6 +170,10 @@ static const void *form(struct fit_make *m, const char *name, int fold, struct a
         return m->packed;
     if (strcmp(name, "affine") == 0)
         return m->affine[fold];
+    if (strcmp(name, "dense") == 0)
+        return made(m, "dense.build/standardise", m->affine[fold], fold, &m->dense_form[fold], err);
+    if (strcmp(name, "neighbors") == 0)
+        return made(m, "neighbors.build/gemm", form(m, "dense", fold, err), fold, &m->neighbors[fold], err);
     need(strcmp(name, "gram") == 0, "a form fit_make does not know");
     if (!m->gram) {
         struct asx_member one = {.fold = 0};
@@ -196,11 +228,20 @@ void fit_make_drop(struct fit_make *m)
     m->members = 0;
 }
 
+void fit_make_forget(struct fit_make *m)
+{
+    for (int f = 0; f <= m->problem->splits->folds; f++) {
+        drop_form("neighbors.build/gemm", &m->neighbors[f]);
+        drop_form("dense.build/standardise", &m->dense_form[f]);
+    }
+}
+
 void fit_make_clear(struct fit_make *m)
 {
     fit_make_drop(m);
     if (m->gram)
         gram_op()->free_output(m->gram);
+    fit_make_forget(m);
     need(exec_make_leaked(&m->e) == 0, "memory leaked");
     for (int f = 0; f <= m->problem->splits->folds; f++)
         affine_free(m->affine[f]);
@@ -214,6 +255,16 @@ void fit_make_clear(struct fit_make *m)
     free((void *)(uintptr_t)m->sparse.csr.values);
     free((void *)(uintptr_t)m->sparse.kind);
     frame_make_free(m->frame);
+}
+
+void fit_make_inputs(struct fit_make *m, const struct asx_op *op, const struct asx_member *b, const void **in)
+{
+    struct asx_err err = {0};
+    int needs = 0;
+    for (; needs < ASX_NEEDS && op->needs[needs]; needs++)
+        in[needs] = form(m, op->needs[needs], b->fold, &err);
+    m->e.exec.in = in;
+    m->e.exec.n_needs = needs;
 }
 
 const struct asx_learner *fit_make_learner(const char *name)

@@ -45,6 +45,7 @@ struct fit_make {
     struct asx_packed *packed;
     struct asx_affine *affine[FIT_FOLDS + 1];
     void *gram;
+    void *dense_form[FIT_FOLDS + 1], *neighbors[FIT_FOLDS + 1];
     struct config_make config[FIT_MEMBERS];
     struct asx_member member[FIT_MEMBERS];
     int members;
@@ -61,8 +62,13 @@ asx_st fit_make_run(struct fit_make *, const struct asx_op *, struct asx_err *);
 asx_st fit_make_run_some(struct fit_make *, const struct asx_op *, int first, int n, struct asx_err *);
 /** Frees members (states, predictions), so that others can be made. */
 void fit_make_drop(struct fit_make *);
+/** Frees the forms "dense" and "neighbors", so that the next fit makes them again. */
+void fit_make_forget(struct fit_make *);
 /** Frees all; aborts when the account still holds bytes. */
 void fit_make_clear(struct fit_make *);
+
+/** Points exec.in at the inputs of an op for a member, as a learner's `held_out` and `model` find them. @shape in [ASX_NEEDS] */
+void fit_make_inputs(struct fit_make *, const struct asx_op *, const struct asx_member *, const void **in);
 
 /** The op of a learner, or of a family's forms, by its name. */
 const struct asx_op *fit_make_way(const struct asx_learner *, const char *name);
