@@ -14,28 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- reading as the training data was read ------------------------------------- */
-
-static asx_st read_data(struct session *s, const struct model *m, const char *path, const struct asx_frame **out, struct asx_err *err)
-{
-    struct data_type *types = mem_calloc(m->mem, (size_t)m->columns + 1, sizeof *types);
-    const char **keep = mem_calloc(m->mem, (size_t)m->columns + 1, sizeof *keep);
-    asx_st st = types && keep ? ASX_OK : err_set(err, ASX_E_NOMEM, "no memory to read the data");
-    for (int i = 0; st == ASX_OK && i < m->columns; i++) {
-        const struct model_column *c = &m->column[i];
-        types[i] = (struct data_type){c->name, c->type, c->type == ASX_DATETIME ? (c->day_first ? 2 : 1) : 0};
-        keep[i] = c->name;
-    }
-    struct data_options o = {.types = types, .n_types = (size_t)m->columns, .lenient = true, .keep = m->columns ? keep : NULL, .par = data_par_pool(s->pool)};
-    struct asx_frame *frame = NULL;
-    if (st == ASX_OK)
-        st = data_read(&o, path, NULL, &s->sink, &frame, err);
-    mem_free(types);
-    mem_free(keep);
-    *out = frame;
-    return st;
-}
-
 /* ---- CSV -------------------------------------------------------------------------- */
 
 static void put_cell(struct text *t, const char *s)
@@ -225,6 +203,7 @@ static bool stop_asked(void *arg)
 static asx_st predict(struct session *s, const struct model *m, const char *data, const char *out, int proba, int explain, struct asx_err *err)
 {
     const struct asx_frame *frame = NULL, *bound = NULL;
+    struct data_par par;
     double *p = NULL;
     struct text t;
     text_init(&t, m->mem);
@@ -235,8 +214,9 @@ static asx_st predict(struct session *s, const struct model *m, const char *data
         st = session_machine(s, err);
     if (st == ASX_OK)
         st = session_pool(s, s->options.threads > 0 ? s->options.threads : opt_machine_threads(s->machine), err);
+    par = data_par_pool(s->pool);
     if (st == ASX_OK)
-        st = read_data(s, m, data, &frame, err);
+        st = eng_model_read(m, &par, &s->sink, data, false, &frame, err);
     if (st == ASX_OK)
         st = eng_model_bind(m, frame, &bound, err);
     if (st == ASX_OK && !(p = mem_array(m->mem, bound->rows * (size_t)m->outputs + 1, sizeof *p)))

@@ -71,6 +71,12 @@ asx_st eng_model_add_member(struct model *, const struct asx_learner *, struct a
  */
 asx_st eng_model_bind(const struct model *, const struct asx_frame *frame, const struct asx_frame **out, struct asx_err *);
 
+struct data_par;
+struct event_sink;
+/** Reads a file the way the model's training data was read; `all`: columns beside the model's too. The frame is the caller's. */
+asx_st eng_model_read(const struct model *, const struct data_par *, const struct event_sink *, const char *path, bool all,
+                      const struct asx_frame **, struct asx_err *);
+
 /**
  * Predicts all rows of a bound frame.
  * @shape out [rows * outputs]: probabilities in class order, or values

@@ -14,18 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static asx_st read_test(struct session *s, const struct model *m, const char *path, struct asx_frame **frame, struct asx_err *err)
-{
-    struct data_type *types = mem_calloc(m->mem, (size_t)m->columns + 1, sizeof *types);
-    if (!types)
-        return err_set(err, ASX_E_NOMEM, "no memory to read the test data");
-    for (int i = 0; i < m->columns; i++)
-        types[i] = (struct data_type){m->column[i].name, m->column[i].type, m->column[i].type == ASX_DATETIME ? (m->column[i].day_first ? 2 : 1) : 0};
-    asx_st st = data_read(&(struct data_options){.types = types, .n_types = (size_t)m->columns, .lenient = true}, path, NULL, &s->sink, frame, err);
-    mem_free(types);
-    return st;
-}
-
 static asx_st score(struct session *s, const struct model *m, const struct asx_frame *frame, double *out, struct asx_err *err)
 {
     const struct asx_kind *kind = registry_kind(s->registry, m->kind);
@@ -65,9 +53,9 @@ asx_st retest_board(struct session *s, const struct cat_run *run, const char *te
     assay_model *wrapped = NULL;
     if (assay_model_open(&wrapped, (assay_session *)s, cat_id_format('r', run->id, id)) != ASSAY_OK)
         return err_set(err, ASX_E_INVAL, "%s", assay_session_error((assay_session *)s));
-    struct asx_frame *frame = NULL;
+    const struct asx_frame *frame = NULL;
     double value = NAN;
-    asx_st st = read_test(s, wrapped->model, test, &frame, err);
+    asx_st st = eng_model_read(wrapped->model, NULL, &s->sink, test, true, &frame, err);
     if (st == ASX_OK)
         st = score(s, wrapped->model, frame, &value, err);
     if (st < 0)
