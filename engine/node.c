@@ -213,7 +213,7 @@ asx_st node_run(struct asx_exec *e, struct node_result *r)
     struct artefact **in = mem_array(e->mem, (size_t)n->inputs + 1, 2 * sizeof(void *));
     if (!in)
         return err_set(&r->err, ASX_E_NOMEM, "no memory for '%s'; raise the memory limit", n->way);
-    asx_st st = gather_inputs(e, in, (const void **)(in + n->inputs + 1));
+    asx_st st = gather_inputs(e, in, (const void **)(void *)(in + n->inputs + 1));
     size_t before = (size_t)mem_used(e->mem);
     if (st == ASX_OK)
         st = run_once(e, r, in);

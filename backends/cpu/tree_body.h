@@ -209,7 +209,7 @@ static void gains(const struct asx_split_args *a, int n, const double *restrict 
         double hr = sh - h, tl = plus(fabs(g) - l1), tr = plus(fabs(sg - g) - l1);
         double dl = h + l2, dr = hr + l2;
         double v = (tl * tl * dr + tr * tr * dl) / (dl * dr);
-        gain[b] = (h >= min_h) & (hr >= min_h) ? v : -1.0;
+        gain[b] = ((h >= min_h) & (hr >= min_h)) ? v : -1.0;
     }
 }
 
