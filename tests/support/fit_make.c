@@ -277,6 +277,15 @@ const struct asx_learner *fit_make_learner(const char *name)
     return NULL;
 }
 
+const struct asx_metric *fit_make_metric(const char *name)
+{
+    for (int i = 0; registry_builtin()->metric[i]; i++)
+        if (strcmp(registry_builtin()->metric[i]->head.name, name) == 0)
+            return registry_builtin()->metric[i];
+    need(false, name);
+    return NULL;
+}
+
 const struct asx_op *fit_make_way(const struct asx_learner *learner, const char *name)
 {
     for (int i = 0; learner->fit[i]; i++)

@@ -73,6 +73,7 @@ void fit_make_inputs(struct fit_make *, const struct asx_op *, const struct asx_
 /** The op of a learner, or of a family's forms, by its name. */
 const struct asx_op *fit_make_way(const struct asx_learner *, const char *name);
 const struct asx_learner *fit_make_learner(const char *name);
+const struct asx_metric *fit_make_metric(const char *name);
 
 /** The generator of the golden cases: s <- s * 6364136223846793005 + 1442695040888963407, (s >> 11) / 2^53. */
 double fit_make_unit(uint64_t *s);
