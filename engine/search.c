@@ -332,6 +332,22 @@ int search_ask_wave(struct run *r, struct opt_pricer *pricer, struct trial_run *
 
 /* ---- the constant baseline: there is always a model ------------------------------------------- */
 
+/* A run that was killed early has not written it down. */
+static bool baseline_recorded(struct run *r)
+{
+    struct arena *a = r->resumed ? arena_create(r->mem) : NULL;
+    struct cat_trial *row = NULL;
+    size_t n = 0;
+    struct asx_err ignored = {0};
+    bool found = false;
+    if (a && cat_trials_get(r->cat, r->id, a, &row, &n, &ignored) == ASX_OK)
+        for (size_t i = 0; i < n; i++)
+            found |= row[i].config_id == 0;
+    if (a)
+        arena_destroy(a);
+    return found;
+}
+
 static asx_st run_baseline(struct run *r, struct asx_err *err)
 {
     const struct asx_learner *constant = registry_learner(r->session_registry, "constant");
@@ -346,9 +362,8 @@ static asx_st run_baseline(struct run *r, struct asx_err *err)
     if (!c)
         return ASX_E_NOMEM;
     struct trial_run trial = {.ask = {.config = config, .from = {1, 0, 0}, .to = {1, 0, r->splits->folds}}, .config = c};
-    bool resumed = r->resumed;
-    trial.recorded = resumed;
-    st = run_wave(r, &trial, 1, !resumed, !r->problem.repeatable, err);
+    trial.recorded = baseline_recorded(r);
+    st = run_wave(r, &trial, 1, !trial.recorded, !r->problem.repeatable, err);
     if (st == ASX_OK && trial.status < 0) {
         if (err)
             *err = trial.err;
