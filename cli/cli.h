@@ -87,6 +87,7 @@ struct cli {
     bool help; /**< --help was among the options */
     assay_session *session;
     struct cli_progress progress;
+    bool forgets; /**< the catalog could not be used: what it would keep is gone with this process */
 };
 
 /* ---- tables ---------------------------------------------------------------------- */

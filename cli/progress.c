@@ -113,7 +113,8 @@ int cli_on_progress(void *arg, const struct assay_progress *now)
 void cli_on_event(void *arg, int level, const char *name, const char *text)
 {
     struct cli *c = arg;
-    (void)name;
+    if (strcmp(name, "catalog.memory") == 0)
+        c->forgets = true;
     if (level < 2)
         return;
     flockfile(stderr);

@@ -59,10 +59,13 @@ static void tell_model(const struct cli *c, const assay_model *m)
     const char *path = assay_model_path(m), *id = assay_model_id(m), *catalog = cli_value(c, "--catalog");
     const char *what = *path ? path : id;
     const char *blank = strpbrk(what, " \t'\"\\$`") ? "'" : "";
-    if (!*what)
-        return;
-    fprintf(stderr, "saved as %s; next: assay predict %s%s%s new.csv%s%s\n", what, blank, what, blank,
-            *path || !catalog ? "" : " --catalog ", *path || !catalog ? "" : catalog);
+    if (!catalog && !*path && getenv("ASSAY_CATALOG") && strcmp(getenv("ASSAY_CATALOG"), ":memory:") == 0)
+        catalog = ":memory:";
+    if (!*path && (c->forgets || !*id || (catalog && strcmp(catalog, ":memory:") == 0)))
+        fprintf(stderr, "the model is not saved: there is no catalog on disk; next: the same with --model FILE\n");
+    else
+        fprintf(stderr, "saved as %s; next: assay predict %s%s%s new.csv%s%s\n", what, blank, what, blank,
+                *path || !catalog ? "" : " --catalog ", *path || !catalog ? "" : catalog);
 }
 
 /* The leaderboard on standard output, the rest on standard error. A model may come with a failure. */

@@ -1,6 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 # The quick suite, under AddressSanitizer and UndefinedBehaviorSanitizer. SUITE="name ..." runs some suites only.
 ASAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+CHECK_TOOLS = $(B)/unit_tests $(B)/assay $(B)/libassay.a $(B)/libassay.so $(B)/tests/json
+.PHONY: check check-tools check-install
 check:
-	$(MAKE) B=build/asan OPT="-O1 -g" SAN="$(ASAN)" build/asan/unit_tests
-	ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS=suppressions=tests/lsan.supp build/asan/unit_tests $(SUITE)
+	+$(MAKE) -j$(shell nproc) B=build/asan OPT="-O1 -g" SAN="$(ASAN)" $(if $(SUITE),build/asan/unit_tests,check-tools)
+	@tests/check.sh build/asan $(SUITE)
+check-tools: $(CHECK_TOOLS) examples
+$(B)/tests/json: tests/cli/json.c
+	@mkdir -p $(@D)
+	$(CC) $(OPT) $(WARN) $(PKG_CFLAGS) -o $@ $< $(LIBS)
+# The installed tree, from the optimized build.
+check-install: all $(B)/tests/json
+	tests/cli/install.sh $(B)
