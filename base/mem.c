@@ -113,6 +113,17 @@ bool mem_fits(const struct mem *m, uint64_t size)
     return true;
 }
 
+uint64_t mem_room(const struct mem *m)
+{
+    uint64_t room = UINT64_MAX;
+    for (; m; m = m->parent) {
+        uint64_t limit = atomic_load(&m->limit), used = atomic_load(&m->used), left = limit > used ? limit - used : 0;
+        if (limit && left < room)
+            room = left;
+    }
+    return room;
+}
+
 static void uncharge(struct mem *from, const struct mem *to, uint64_t size)
 {
     for (struct mem *m = from; m != to; m = m->parent)

@@ -39,6 +39,8 @@ char *mem_strndup(struct mem *, const char *, size_t);
 char *mem_printf(struct mem *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 size_t mem_size(const void *p); /**< bytes asked for */
 
+/** Bytes left under all limits now; UINT64_MAX when there is none. Advice, not a reservation. */
+uint64_t mem_room(const struct mem *);
 /** Would `size` more bytes fit all limits now? Advice, not a reservation. */
 bool mem_fits(const struct mem *, uint64_t size);
 

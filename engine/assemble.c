@@ -118,7 +118,8 @@ asx_st final_refit(struct run *r, struct config_run *const *config, int n, bool 
     for (int i = 0; i < n; i++) {
         struct config_run *c = config[i];
         config_drop_states(r, c);
-        config_drop_models(r, c);
+        if (r->opt.memory)
+            config_drop_models(r, c); /* else they stay until better ones are there: the clock may end this */
         trial[i] = (struct trial_run){.config = c, .refit = true, .full = full, .best_iteration = c->best_iteration};
         trial[i].ask = (struct asx_ask){.trial = c->last_trial, .config_id = c->id, .config = c->config, .from = {1, 0, 0}};
         trial[i].ask.to = (struct asx_fidelity){1, c->best_iteration, r->splits->folds};

@@ -61,7 +61,7 @@ static json_t *config_row(const struct run *r, const struct config_run *c, int r
     put(o, "fit_predicted_s", json_number(c->fit_predicted_s));
     put(o, "fit_alone_s", json_number(c->fit_alone_s));
     put(o, "predict_us_per_row", json_number(c->predict_us));
-    put(o, "peak_bytes", json_number(c->peak_bytes > 0 ? c->peak_bytes : NAN));
+    put(o, "peak_bytes", json_number(c->peak_bytes));
     put(o, "peak_predicted_bytes", json_number(c->peak_predicted));
     put(o, "device", json_string("cpu"));
     put(o, "weight", json_number(c->weight));
@@ -74,12 +74,16 @@ static json_t *config_row(const struct run *r, const struct config_run *c, int r
 
 static json_t *ensemble_row(const struct run *r)
 {
-    double fit = 0, predicted = 0, alone = 0;
+    double fit = 0, predicted = 0, alone = 0, peak = 0, peak_predicted = 0;
     for (int i = 0; i < r->candidates; i++) {
         const struct config_run *c = r->candidate[i];
         fit += c->weight > 0 ? c->fit_s : 0;
         predicted += c->weight > 0 ? c->fit_predicted_s : 0;
         alone += c->weight > 0 ? c->fit_alone_s : 0;
+        if (c->weight > 0) {
+            peak = fmax(peak, c->peak_bytes);
+            peak_predicted = fmax(peak_predicted, c->peak_predicted);
+        }
     }
     json_t *o = json_object(), *members = json_object();
     for (int i = 0; i < r->candidates; i++)
@@ -100,13 +104,13 @@ static json_t *ensemble_row(const struct run *r)
     put(o, "fit_predicted_s", json_number(predicted));
     put(o, "fit_alone_s", json_number(alone));
     put(o, "predict_us_per_row", json_number(r->ensemble_predict_us));
-    put(o, "peak_bytes", json_null());
-    put(o, "peak_predicted_bytes", json_null());
+    put(o, "peak_bytes", json_number(peak)); /* of its largest member: they were fitted one after another */
+    put(o, "peak_predicted_bytes", json_number(peak_predicted));
     put(o, "device", json_string("cpu"));
     put(o, "weight", json_number(1));
     put(o, "pareto", json_false());
     put(o, "seed", json_integer((json_int_t)r->opt.seed));
-    put(o, "plan", json_null());
+    put(o, "plan", shown_id('p', r->ensemble_plan));
     return o;
 }
 

@@ -8,6 +8,7 @@
 #include "base/pool.h"
 #include "engine/node.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -167,13 +168,20 @@ static void settle(struct active_run *a, const struct opt_node *n, asx_st st)
 static asx_st run_one(struct active_run *a, const struct opt_node *n, int threads)
 {
     struct exec_context ctx = {a->ex, a->plan, n, a->result, a};
-    struct asx_exec e = {.mem = a->ex->mem,
+    struct node_result *r = &a->result[n->id];
+    struct mem *account = mem_create(a->ex->mem, 0); /* of this op alone: what it takes is known when it ends */
+    if (!account)
+        return err_set(&r->err, ASX_E_NOMEM, "no memory for '%s'; raise the memory limit", n->way);
+    struct asx_exec e = {.mem = account,
                          .threads = threads,
                          .device = a->ex->device,
                          .split = exec_split,
                          .stop = exec_stop,
                          .engine = &ctx};
-    return node_run(&e, &a->result[n->id]);
+    asx_st st = node_run(&e, r);
+    r->bytes = (double)mem_peak(account);
+    mem_destroy(account);
+    return st;
 }
 
 /* Called with the lock held. */
@@ -248,6 +256,8 @@ asx_st executor_run(const struct executor *ex, const struct opt_plan *plan, stru
     if (plan->nodes == 0)
         return ASX_OK;
     memset(result, 0, (size_t)plan->nodes * sizeof *result);
+    for (int i = 0; i < plan->nodes; i++)
+        result[i].bytes = NAN;
     a.waiting_for = mem_calloc(ex->mem, 2 * (size_t)plan->nodes, sizeof(int));
     if (!a.waiting_for)
         return err_set(err, ASX_E_NOMEM, "no memory to run a plan of %d steps; raise the memory limit", plan->nodes);

@@ -46,6 +46,7 @@ static asx_st select_ensemble(struct run *r, struct asx_err *err)
     if (st == ASX_OK) {
         opt_plan_place(plan, &r->ctx);
         st = run_plan(r, plan, err);
+        r->ensemble_plan = r->plan_id;
     }
     if (plan)
         opt_plan_free(plan);
@@ -103,6 +104,17 @@ static asx_st refit(struct run *r, struct asx_err *err)
 
 /* ---- the model -------------------------------------------------------------------- */
 
+/* What final_add_config took; fold models beside a full one stay the config's. */
+static void give_away(struct run *r, struct config_run *c)
+{
+    int folds = r->splits->folds;
+    if (c->fold[folds].model)
+        c->fold[folds].model = NULL;
+    else
+        for (int f = 0; f < folds; f++)
+            c->fold[f].model = NULL;
+}
+
 static asx_st assemble(struct run *r, struct asx_err *err)
 {
     struct model *m = NULL;
@@ -125,8 +137,7 @@ static asx_st assemble(struct run *r, struct asx_err *err)
     }
     for (int i = 0; i < r->candidates; i++) /* the model owns them now */
         if (r->candidate[i]->weight > 0)
-            for (int f = 0; f <= r->splits->folds; f++)
-                r->candidate[i]->fold[f].model = NULL;
+            give_away(r, r->candidate[i]);
     m->learner = mem_strdup(m->mem, members > 1 ? "ensemble" : learner);
     m->temperature = r->temperature;
     m->threshold = r->threshold;
@@ -235,6 +246,30 @@ static asx_st assemble_and_save(struct run *r, struct asx_err *err)
     return st;
 }
 
+static bool lacks_models(const struct run *r)
+{
+    bool lacks = false;
+    for (int i = 0; i < r->candidates; i++)
+        lacks |= r->candidate[i]->weight > 0 && !r->candidate[i]->has_models;
+    return lacks;
+}
+
+/* The clock ended the refits: what is there must do. */
+static asx_st choose_again(struct run *r, struct asx_err *err)
+{
+    if (!lacks_models(r))
+        return ASX_OK;
+    for (int i = 0; i < r->configs; i++)
+        if (r->config[i])
+            r->config[i]->weight = 0;
+    asx_st st = final_candidates(r, true, err);
+    if (st == ASX_OK && r->candidates == 0)
+        st = err_set(err, ASX_E_LIMIT, "the limit ended before the chosen configs were fitted; raise the time limit");
+    json_decref(r->summary);
+    r->summary = NULL;
+    return st == ASX_OK ? select_ensemble(r, err) : st;
+}
+
 asx_st run_final(struct run *r, struct asx_err *err)
 {
     r->phase = "ensembling";
@@ -244,7 +279,8 @@ asx_st run_final(struct run *r, struct asx_err *err)
     bool have = false;
     for (int i = 0; i < r->configs; i++)
         have |= r->config[i] && r->config[i]->has_models;
-    asx_st st = final_candidates(r, have && !r->problem.repeatable, err);
+    bool cut = r->opt.time_s > 0 && r->stop_reason && (strcmp(r->stop_reason, "time") == 0 || strcmp(r->stop_reason, "interrupted") == 0);
+    asx_st st = final_candidates(r, have && (cut || !r->problem.repeatable), err);
     if (st == ASX_OK && r->candidates == 0)
         st = err_set(err, ASX_E_LIMIT, "no model was ready when the limit ended; raise the time limit");
     if (st == ASX_OK) {
@@ -253,6 +289,8 @@ asx_st run_final(struct run *r, struct asx_err *err)
     }
     if (st == ASX_OK)
         st = refit(r, err);
+    if (st == ASX_STOPPED || (st == ASX_OK && lacks_models(r)))
+        st = choose_again(r, err);
     if (st == ASX_OK)
         st = final_candidates(r, false, err); /* the leaderboard ranks everything, models or not */
     if (st == ASX_OK) {

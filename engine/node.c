@@ -214,15 +214,14 @@ asx_st node_run(struct asx_exec *e, struct node_result *r)
     if (!in)
         return err_set(&r->err, ASX_E_NOMEM, "no memory for '%s'; raise the memory limit", n->way);
     asx_st st = gather_inputs(e, in, (const void **)(void *)(in + n->inputs + 1));
-    size_t before = (size_t)mem_used(e->mem);
     if (st == ASX_OK)
         st = run_once(e, r, in);
     if (st == ASX_E_NOMEM && c->executor->cache && cache_shrink(c->executor->cache, 0) > 0)
         st = run_once(e, r, in);
     mem_free(in);
     if (st == ASX_OK && r->artefact) {
-        size_t after = (size_t)mem_used(e->mem);
-        r->artefact->bytes = n->output_bytes > 0 ? (size_t)n->output_bytes : after > before ? after - before : 1;
+        size_t kept = (size_t)mem_used(e->mem); /* the account is the op's own: what is left of it is the output */
+        r->artefact->bytes = kept ? kept : 1;
         r->artefact->seconds = n->cost.total_s;
         if (c->executor->cache)
             cache_put(c->executor->cache, r->artefact);

@@ -79,6 +79,8 @@ static void restore(struct run *r, struct trial_run *t, const struct cat_trial *
     c->fit_predicted_s = o->fit_predicted_s;
     c->fit_alone_s = o->fit_alone_s;
     c->peak_predicted = o->peak_predicted_bytes;
+    c->peak_bytes = o->peak_bytes;
+    c->plan = o->plan;
     if (t->status != ASX_OK) {
         c->failed = true;
         c->error = mem_strdup(r->mem, o->error ? o->error : "failed before the run was resumed");

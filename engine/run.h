@@ -177,6 +177,8 @@ struct run {
     double *q_log;           /**< |ln(measured / predicted)| of ops of 5 ms and more */
     int q_n, q_capacity;
     int memory_under;
+    int64_t plan_id;         /**< in the catalog, of the plan under way or the last one; 0: not kept */
+    int64_t ensemble_plan;   /**< of the plan that chose the ensemble */
     int64_t share_hits;
     double share_saved;
     json_t *op_rows;         /**< for the report: predicted and measured */

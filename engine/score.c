@@ -156,10 +156,17 @@ static asx_st make_models(struct asx_exec *e, struct trial_run *t, struct asx_er
     struct config_run *c = t->config;
     int from = t->full ? t->run->splits->folds : 0, to = t->full ? from + 1 : t->ask.to.folds;
     asx_st st = ASX_OK;
+    for (int f = from; f < to; f++) {
+        const void *in[ASX_NEEDS] = {0};
+        if (inputs_of(e, t, f, in))
+            continue;
+        if (!t->refit) /* a fold was done in an earlier rung whose inputs are gone: fewer folds make another model */
+            config_drop_models(t->run, c);
+        return ASX_OK;
+    }
     for (int f = from; f < to && st == ASX_OK; f++) {
         const void *in[ASX_NEEDS] = {0};
-        if (!inputs_of(e, t, f, in))
-            return ASX_OK; /* the fold was done in an earlier rung whose inputs are gone */
+        inputs_of(e, t, f, in);
         struct asx_member m = as_member(t, f);
         if (c->fold[f].model)
             c->config.learner->free_model(c->fold[f].model);

@@ -10,6 +10,7 @@
 #include "engine/session.h"
 #include "engine/trial.h"
 #include "engine/registry.h"
+#include "optimizer/measured.h"
 
 #include <string.h>
 
@@ -107,6 +108,8 @@ static void update_config(struct run *r, const struct opt_plan *plan, const stru
     c->fit_predicted_s += plan->trial_seconds ? plan->trial_seconds[t->index] : NAN;
     c->fit_alone_s += plan->trial_alone ? plan->trial_alone[t->index] : NAN;
     c->peak_predicted = plan->trial_bytes ? plan->trial_bytes[t->index] : NAN;
+    c->peak_bytes = trial_measured_bytes(plan, result, t->index);
+    c->plan = r->plan_id;
     if (!r->problem.repeatable)
         t->seconds = measured;
     search_note_best(r, c, run_elapsed(r));
@@ -135,9 +138,10 @@ static void commit_trial(struct run *r, const struct trial_run *t)
                             .fit_predicted_s = c->fit_predicted_s,
                             .fit_alone_s = c->fit_alone_s,
                             .predict_us_per_row = NAN,
-                            .peak_bytes = NAN,
+                            .peak_bytes = c->peak_bytes,
                             .peak_predicted_bytes = c->peak_predicted,
                             .device = "cpu",
+                            .plan = c->plan,
                             .at_s = run_elapsed(r)};
     struct cat_run_progress progress = {.active_s = run_elapsed(r), .best = r->best};
     size_t bytes = c->oof && t->status == ASX_OK ? r->problem.rows * (size_t)r->problem.outputs * sizeof *c->oof : 0;
@@ -330,6 +334,15 @@ int search_ask_wave(struct run *r, struct opt_pricer *pricer, struct trial_run *
     return n;
 }
 
+/*
+ * Repeatable runs choose first and fit the chosen again, so that nothing depends on which models were at hand;
+ * beside a time limit they keep models all the same, for the limit may leave no time for that.
+ */
+static bool keeps_models(const struct run *r)
+{
+    return !r->problem.repeatable || r->opt.time_s > 0;
+}
+
 /* ---- the constant baseline: there is always a model ------------------------------------------- */
 
 /* A run that was killed early has not written it down. */
@@ -363,7 +376,7 @@ static asx_st run_baseline(struct run *r, struct asx_err *err)
         return ASX_E_NOMEM;
     struct trial_run trial = {.ask = {.config = config, .from = {1, 0, 0}, .to = {1, 0, r->splits->folds}}, .config = c};
     trial.recorded = baseline_recorded(r);
-    st = run_wave(r, &trial, 1, !trial.recorded, !r->problem.repeatable, err);
+    st = run_wave(r, &trial, 1, !trial.recorded, keeps_models(r), err);
     if (st == ASX_OK && trial.status < 0) {
         if (err)
             *err = trial.err;
@@ -385,10 +398,31 @@ static const char *why_nothing_asked(const struct run *r)
 asx_st search_one_wave(struct run *r, struct trial_run *trial, int n, struct asx_err *err)
 {
     r->waves++;
-    asx_st st = run_wave(r, trial, n, true, !r->problem.repeatable, err);
+    asx_st st = run_wave(r, trial, n, true, keeps_models(r), err);
     tell_wave(r, trial, n);
     run_wave_clear(trial, n);
     return st == ASX_STOPPED ? ASX_OK : st;
+}
+
+/*
+ * At most 2 % of a time limit goes into timing the kernels the first wave counts that this machine has no figures for;
+ * never in repeatable mode, where plans rest on nominal figures.
+ */
+static void measure_speeds(struct run *r, struct trial_run *trial, int n)
+{
+    static const double share = 0.02;
+    struct opt_plan *plan = NULL;
+    struct asx_err ignored = {0};
+    int found = 0;
+    if (r->problem.repeatable || !(r->opt.time_s > 0) || r->resumed)
+        return;
+    if (run_plan_wave(r, trial, n, &plan, &ignored) == ASX_OK) /* failing to measure costs foresight only */
+        opt_measure(r->session->machine, r->session->cpu, (const struct opt_plan *const *)&plan, 1, share * r->opt.time_s,
+                    r->opt.memory ? mem_room(r->mem) : 0, r->cat, r->session->mem, &found, &ignored);
+    if (plan)
+        opt_plan_free(plan);
+    if (found)
+        event_send(&r->session->sink, EVENT_INFO, "machine.measured", "%d kernel speeds of this machine measured", found);
 }
 
 asx_st run_search(struct run *r, struct asx_err *err)
@@ -410,6 +444,8 @@ asx_st run_search(struct run *r, struct asx_err *err)
             r->stop_reason = why_nothing_asked(r);
             break;
         }
+        if (r->waves == 0)
+            measure_speeds(r, trial, n);
         st = search_one_wave(r, trial, n, err);
     }
     if (!r->stop_reason)

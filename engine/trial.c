@@ -198,3 +198,46 @@ double trial_measured_share(const struct opt_plan *plan, const struct node_resul
     mem_free(seen);
     return sum;
 }
+
+static double bytes_below(const struct opt_plan *plan, const struct node_result *result, int id, unsigned char *seen)
+{
+    const struct opt_node *n = plan->node[id];
+    if (seen[id])
+        return 0;
+    seen[id] = 1;
+    double s = n->kind == OPT_FIT || !result[id].artefact ? 0 : (double)result[id].artefact->bytes;
+    for (int i = 0; i < n->inputs; i++)
+        s += bytes_below(plan, result, n->input[i], seen);
+    return s;
+}
+
+/* Trials that a batch serves; members of a trial lie side by side. */
+static int trials_of(const struct opt_node *n)
+{
+    int count = 0;
+    for (int i = 0; i < n->members; i++)
+        count += i == 0 || n->member[i - 1].trial != n->member[i].trial;
+    return count;
+}
+
+double trial_measured_bytes(const struct opt_plan *plan, const struct node_result *result, int trial)
+{
+    unsigned char *seen = mem_calloc(NULL, (size_t)plan->nodes + 1, 1);
+    double sum = 0;
+    for (int id = 0; seen && id < plan->nodes; id++) {
+        const struct opt_node *n = plan->node[id];
+        int per = n->kind == OPT_FIT && n->members ? n->inputs / n->members : 0;
+        bool mine = false;
+        for (int i = 0; n->kind == OPT_FIT && i < n->members; i++) {
+            if (n->member[i].trial != trial)
+                continue;
+            mine = true;
+            for (int k = 0; k < per; k++)
+                sum += bytes_below(plan, result, n->input[i * per + k], seen);
+        }
+        if (mine && result[id].bytes == result[id].bytes)
+            sum += result[id].bytes / trials_of(n);
+    }
+    mem_free(seen);
+    return sum;
+}

@@ -11,6 +11,8 @@ bool trial_is_iterative(const struct config_run *);
 double trial_fidelity_share(const struct run *, const struct config_run *, const struct asx_fidelity *);
 /** Measured seconds of the trial: its share of every op that served it. */
 double trial_measured_share(const struct opt_plan *, const struct node_result *, int trial);
+/** Bytes the trial took: outputs of what it was prepared from, and its share of what its fits held at most (as trial_bytes of a plan). */
+double trial_measured_bytes(const struct opt_plan *, const struct node_result *, int trial);
 /** Mean of the folds' staged curves and the round it is best at; 0 when there is none. */
 int trial_best_iteration(const struct run *, const struct config_run *, int folds, struct asx_curve *mean);
 /** Out-of-fold predictions from fold predictions: [rows * outputs], NaN where not held out, averaged over repeats. */

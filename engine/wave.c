@@ -6,13 +6,16 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "catalog/op.h"
 #include "catalog/plan.h"
+#include "optimizer/explain.h"
 
 #include <string.h>
 
-enum { Q_ERROR_MS = 5 };
+/* Predictions are judged over ops of at least this size. */
+enum { Q_ERROR_MS = 5, COUNTED_BYTES = 1 << 20 };
 
 static void books_lock(struct run *r)
 {
@@ -85,11 +88,13 @@ static void learn_ops(struct run *r, const struct opt_plan *plan, const struct n
             continue;
         }
         op[i].measured_s = result[i].seconds;
+        op[i].measured_bytes = result[i].bytes;
         op[i].hits = uses;
         op[i].saved_s = uses * result[i].seconds;
         r->share_hits += uses;
         r->share_saved += uses * result[i].seconds;
         note_q_error(r, n->cost.total_s, result[i].seconds);
+        r->memory_under += result[i].bytes >= COUNTED_BYTES && result[i].bytes > (double)n->cost.host_peak;
         note_op_row(r, n, result[i].seconds);
         if (n->raw_s > 0)
             opt_learn(&r->model, n->way, r->machine->device[n->device].id, n->raw_s, result[i].seconds);
@@ -110,13 +115,31 @@ static asx_st record_measures(struct run *r, const struct opt_plan *plan, struct
     return n ? cat_ops_measure(r->cat, r->id, op, n, err) : ASX_OK;
 }
 
+/* The plan as explain shows it, for `plan` of the leaderboard; advice, so failing to keep it fails nothing. */
+static int64_t record_plan(struct run *r, const struct opt_plan *plan)
+{
+    struct opt_explained e = {.machine = r->machine, .budget_s = NAN, .plan = &plan, .plans = 1, .costs = true};
+    json_t *json = opt_explain_json(&e);
+    char *text = json ? json_text(json) : NULL;
+    int64_t id = 0;
+    struct asx_err ignored = {0};
+    if (text && cat_plan_put(r->cat, r->id, r->waves, text, &id, &ignored) < 0)
+        id = 0;
+    json_decref(json);
+    json_text_free(text);
+    return id;
+}
+
 /* Runs a plan under the run's executor; `asks` are committed with the predictions. */
-static asx_st execute(struct run *r, struct opt_plan *plan, const struct cat_ask *asks, int n_asks, struct asx_err *err)
+static asx_st execute(struct run *r, struct opt_plan *plan, struct cat_ask *asks, int n_asks, struct asx_err *err)
 {
     struct node_result *result = mem_calloc(r->mem, (size_t)plan->nodes + 1, sizeof *result);
     struct cat_op *op = describe_ops(r, plan);
     asx_st st = result && op ? ASX_OK : err_set(err, ASX_E_NOMEM, "no memory to run a plan; raise the memory limit");
     size_t keep = 0;
+    r->plan_id = r->cat && r->id ? record_plan(r, plan) : 0;
+    for (int i = 0; i < n_asks; i++)
+        asks[i].plan = r->plan_id;
     for (int i = 0; op && i < plan->nodes; i++)
         keep += !plan->node[i]->cached;
     struct cat_op *fresh = op && keep ? mem_array(r->mem, keep, sizeof *fresh) : NULL;

@@ -31,10 +31,10 @@ static size_t slot_bytes(const struct grow *g)
 static int slots_that_fit(const struct grow *g)
 {
     int want = g->doubles || g->params.depth_wise ? g->params.num_leaves + 1 : g->params.num_leaves / 2 + 4;
-    uint64_t limit = mem_limit(g->exec->mem);
-    if (g->doubles || limit == 0)
+    uint64_t room = mem_room(g->exec->mem);
+    if (g->doubles || room == UINT64_MAX)
         return want;
-    uint64_t used = mem_used(g->exec->mem), rest = limit > used ? limit - used : 0, n = rest / 4 / slot_bytes(g);
+    uint64_t n = room / 4 / slot_bytes(g);
     return n < 3 ? 3 : n < (uint64_t)want ? (int)n : want;
 }
 
