@@ -133,7 +133,6 @@ static asx_st explain(struct run *r, const struct assay_explain_options *o, char
         st = run_open_planning(r, err);
     if (st == ASX_OK) {
         r->phase = "searching";
-        r->waves = 3; /* show a wave of ordinary length, not the short first ones */
         st = first_wave(r, &plan, trial, &n, err);
     }
     if (st == ASX_OK)

@@ -15,7 +15,7 @@
 #include <string.h>
 
 enum { WAVE_TRIALS = 16 };
-static const double first_wave_s = 0.02, longest_wave_s = 4;
+static const double shortest_wave_s = 0.02, first_wave_s = 0.16, longest_wave_s = 4;
 
 /* ---- an outcome ------------------------------------------------------------------ */
 
@@ -285,8 +285,9 @@ static void tell_wave(struct run *r, const struct trial_run *trial, int n)
 
 static double wave_target(const struct run *r)
 {
-    double s = first_wave_s * (double)(1u << (r->waves < 12 ? r->waves : 12));
-    double most = longest_wave_s;
+    bool hurry = r->opt.trials == 0 && r->opt.time_s > 0 && r->opt.time_s < 100 * first_wave_s; /* first results first */
+    double s = hurry ? fmax(shortest_wave_s, r->opt.time_s / 100) : first_wave_s, most = longest_wave_s;
+    s *= (double)(1u << (r->waves < 12 ? r->waves : 12));
     if (r->opt.trials == 0 && r->opt.time_s > 0 && r->opt.time_s / 12 < most)
         most = r->opt.time_s / 12;
     return s < most ? s : most;
