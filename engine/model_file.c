@@ -138,7 +138,7 @@ static void get_schema(struct model *m, struct asx_reader *r)
     uint64_t task = asx_get_u64(r);
     m->task = task < ASX_TASKS ? (enum asx_task)task : ASX_REGRESSION;
     size_t classes = asx_get_count(r, 1);
-    m->positive = (int)asx_get_i64(r);
+    int64_t positive = asx_get_i64(r);
     m->class_name = mem_calloc(m->mem, classes + 1, sizeof *m->class_name);
     if (!m->class_name || task >= ASX_TASKS) {
         asx_reader_fail(r, "the schema makes no sense");
@@ -147,7 +147,13 @@ static void get_schema(struct model *m, struct asx_reader *r)
     m->classes = (int)classes;
     m->outputs = classes ? (int)classes : 1;
     for (size_t i = 0; i < classes; i++)
-        m->class_name[i] = asx_get_str(r, m->mem);
+        if (!(m->class_name[i] = asx_get_str(r, m->mem)))
+            asx_reader_fail(r, "a class has no name");
+    if ((m->task == ASX_BINARY && classes != 2) || (m->task == ASX_REGRESSION) != (classes == 0))
+        asx_reader_fail(r, "the number of classes does not fit the task");
+    m->positive = (int)positive;
+    if (classes && (positive < -1 || positive >= (int64_t)classes || (m->task == ASX_BINARY && positive < 0)))
+        asx_reader_fail(r, "the positive class is not there");
     m->sparse = asx_get_u64(r) != 0;
     m->temperature = asx_get_f64(r);
     m->threshold = asx_get_f64(r);

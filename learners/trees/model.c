@@ -183,7 +183,7 @@ asx_st model_save(const struct asx_model *m, struct asx_writer *w)
 static bool header_ok(const struct asx_model *m)
 {
     bool known = m->loss > LOSS_AUTO && m->loss <= LOSS_SOFTMAX;
-    bool sizes = m->scores >= 1 && m->scores <= 1 << 20 && m->columns < 1u << 30;
+    bool sizes = m->scores >= 1 && m->scores <= 1 << 20 && m->columns <= 1u << 24;
     int outputs = m->loss == LOSS_LOGISTIC ? 2 : m->scores;
     return sizes && (m->averaged ? m->outputs == m->scores : known && m->outputs == outputs);
 }
