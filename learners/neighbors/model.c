@@ -51,13 +51,19 @@ static void offer(struct nearest *c, float d, uint32_t i)
     c->index[at] = i;
 }
 
+static inline float farthest(const struct nearest *c)
+{
+    return c->n < c->most ? INFINITY : c->dist[c->most - 1];
+}
+
 static void scan_panel(const struct asx_model *m, size_t panel, const float *q, knn_panel_fn distances, struct nearest *c)
 {
     float d[KNN_PANEL];
     size_t first = panel * KNN_PANEL, n = m->n - first < KNN_PANEL ? m->n - first : KNN_PANEL;
-    distances(m->panel + first * m->cols, q, m->cols, d);
+    if (!distances(m->panel + first * m->cols, q, m->cols, farthest(c), d))
+        return; /* most panels hold nothing near enough */
     for (size_t l = 0; l < n; l++)
-        if (d[l] < (c->n < c->most ? INFINITY : c->dist[c->most - 1]))
+        if (d[l] < farthest(c))
             offer(c, d[l], (uint32_t)(first + l));
 }
 

@@ -76,10 +76,10 @@ asx_st knn_save(const struct asx_model *, struct asx_writer *);
 asx_st knn_load(struct asx_reader *, struct mem *, struct asx_model **, struct asx_err *);
 void knn_free_model(struct asx_model *);
 
-/** Squared distances of one query to the rows of one panel, f32. @shape panel [p * KNN_PANEL], q [p], out [KNN_PANEL] */
-typedef void (*knn_panel_fn)(const float *panel, const float *q, size_t p, float *out);
-void knn_panel_fast(const float *panel, const float *q, size_t p, float *out);
-void knn_panel_avx2(const float *panel, const float *q, size_t p, float *out);
-void knn_panel_avx512(const float *panel, const float *q, size_t p, float *out);
+/** Squared distances of one query to the rows of one panel, f32; is any below `limit`? @shape panel [p * KNN_PANEL], q [p], out [KNN_PANEL] */
+typedef bool (*knn_panel_fn)(const float *panel, const float *q, size_t p, float limit, float *out);
+bool knn_panel_fast(const float *panel, const float *q, size_t p, float limit, float *out);
+bool knn_panel_avx2(const float *panel, const float *q, size_t p, float limit, float *out);
+bool knn_panel_avx512(const float *panel, const float *q, size_t p, float limit, float *out);
 
 #endif

@@ -15,9 +15,10 @@
 #endif
 #define PARTS (KNN_PANEL / LANES)
 
+typedef int knn_bits __attribute__((vector_size(LANES * 4)));
 typedef float knn_vec __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
 
-void KNN_PANEL_FN(const float *panel, const float *q, size_t p, float *out)
+bool KNN_PANEL_FN(const float *panel, const float *q, size_t p, float limit, float *out)
 {
     knn_vec sum[PARTS];
     memset(sum, 0, sizeof sum);
@@ -29,5 +30,13 @@ void KNN_PANEL_FN(const float *panel, const float *q, size_t p, float *out)
             sum[l] += d * d;
         }
     }
+    knn_bits below = {0};
+    for (int l = 0; l < PARTS; l++)
+        below |= sum[l] < limit;
     memcpy(out, sum, sizeof sum);
+    int64_t any = 0, part[LANES / 2];
+    memcpy(part, &below, sizeof part);
+    for (int l = 0; l < LANES / 2; l++)
+        any |= part[l];
+    return any != 0;
 }

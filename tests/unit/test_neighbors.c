@@ -188,7 +188,11 @@ START_TEST(panels_of_every_width)
     for (int v = 0; v < 3; v++) {
         if (!fn[v])
             continue;
-        fn[v](panel, q, P, out);
+        ck_assert(fn[v](panel, q, P, INFINITY, out));
+        float least = INFINITY;
+        for (int r = 0; r < KNN_PANEL; r++)
+            least = fminf(least, out[r]);
+        ck_assert(!fn[v](panel, q, P, least, out) && fn[v](panel, q, P, least * 1.001f, out));
         for (int r = 0; r < KNN_PANEL; r++) {
             double sum = 0;
             for (int j = 0; j < P; j++)
