@@ -82,11 +82,21 @@ bool mlp_is_stage(int epoch)
     return epoch > 0 && epoch % stride == 0;
 }
 
-static asx_st keep_stage(struct asx_state *s, struct mem *mem, struct asx_err *err)
+/* The chosen epoch is the best of the mean over folds: hardly ever a fold's worst. Without scores the oldest goes. */
+static int worst_stage(const struct asx_state *s, const struct asx_metric *metric)
+{
+    int worst = 0;
+    for (int i = 1; i < s->stages; i++)
+        if (metric && asx_metric_better(metric, s->stage[worst].value, s->stage[i].value))
+            worst = i;
+    return worst;
+}
+
+static asx_st keep_stage(struct asx_state *s, double value, const struct asx_metric *metric, struct mem *mem, struct asx_err *err)
 {
     size_t bytes = s->net.size * sizeof(float);
-    while (s->stages > 1 && (uint64_t)(s->stages + 1) * bytes > MLP_STAGE_BYTES)
-        drop_stage(s, 0);
+    while (s->stages && (uint64_t)(s->stages + 1) * bytes > MLP_STAGE_BYTES)
+        drop_stage(s, worst_stage(s, metric));
     struct mlp_stage *grown = mem_realloc(mem, s->stage, (size_t)(s->stages + 1) * sizeof *grown);
     if (!grown)
         return no_memory(err);
@@ -95,7 +105,7 @@ static asx_st keep_stage(struct asx_state *s, struct mem *mem, struct asx_err *e
     if (!w)
         return no_memory(err);
     memcpy(w, s->avg, bytes);
-    s->stage[s->stages++] = (struct mlp_stage){s->epochs, w};
+    s->stage[s->stages++] = (struct mlp_stage){s->epochs, value, w};
     return ASX_OK;
 }
 
@@ -434,19 +444,22 @@ static asx_st stage(struct fit *f, struct staging *g, bool last, struct asx_err 
     const struct asx_fold *fold = &p->splits->fold[f->member->fold];
     struct asx_state *s = f->state;
     bool is_stage = mlp_is_stage(s->epochs), scored = is_stage && f->member->curve && fold->n_test && p->metric;
-    asx_st st = is_stage ? keep_stage(s, f->exec->mem, err) : ASX_OK;
-    if (!st && fold->n_test && (scored || (last && f->member->pred)))
+    double value = NAN;
+    asx_st st = ASX_OK;
+    if (fold->n_test && (scored || (last && f->member->pred)))
         st = predict_with(f->exec, &g->pass, g->line, f->dense, s, f->member->fold, s->avg, g->pred, err);
-    if (st || !scored)
-        return st;
-    struct asx_scored q = {.n = fold->n_test,
-                           .outputs = p->outputs,
-                           .y = p->y,
-                           .pred = g->pred,
-                           .weight = p->score_weight,
-                           .row = fold->test,
-                           .positive = p->positive};
-    return curve_add(f->member->curve, s->epochs, p->metric->score(&q), err);
+    if (!st && scored) {
+        struct asx_scored q = {.n = fold->n_test,
+                               .outputs = p->outputs,
+                               .y = p->y,
+                               .pred = g->pred,
+                               .weight = p->score_weight,
+                               .row = fold->test,
+                               .positive = p->positive};
+        value = p->metric->score(&q);
+        st = curve_add(f->member->curve, s->epochs, value, err);
+    }
+    return st || !is_stage ? st : keep_stage(s, value, p->metric, f->exec->mem, err);
 }
 
 /* ---- fits ------------------------------------------------------------------------------------------ */
@@ -457,8 +470,8 @@ static asx_st train(struct fit *f, int to, struct asx_err *err)
     asx_st st = make_room(f, err);
     if (!st)
         st = staging_init(&g, f, err);
-    if (!st && f->state->epochs >= to)
-        st = stage(f, &g, true, err);
+    if (!st && f->state->epochs >= to && f->member->pred) /* nothing to do but to predict */
+        st = predict_with(f->exec, &g.pass, g.line, f->dense, f->state, f->member->fold, f->state->avg, g.pred, err);
     while (!st && f->state->epochs < to) {
         st = epoch(f, err);
         if (!st)

@@ -30,7 +30,8 @@ void mlp_outputs(const struct mlp_target *, const float *score, double *out);
 /** Averaged weights after some epoch. */
 struct mlp_stage {
     int epoch;
-    float *w; /* [net.size] */
+    double value; /* held-out score; NaN without one */
+    float *w;     /* [net.size] */
 };
 
 /** What continues training. */
@@ -50,8 +51,8 @@ uint64_t mlp_state_bytes(const struct asx_state *);
 /** Held-out scores are taken after these epochs: all of the first 11, then every 2nd, 4th, ... as they grow. */
 bool mlp_is_stage(int epoch);
 
-/** Bytes of stages a state keeps; a stage that was dropped is trained again when it is asked for. */
-enum { MLP_STAGE_BYTES = 32 << 20 };
+/** Bytes of stages a state keeps, the worst by score dropped first; a dropped one is trained again when it is asked for. */
+enum { MLP_STAGE_BYTES = 8 << 20 };
 
 /** Trains a member from its state (NULL: from the start) to member->to.iterations (0: all epochs). */
 asx_st mlp_train(struct asx_exec *, const struct asx_dense *, struct asx_member *, struct asx_err *);

@@ -472,6 +472,35 @@ START_TEST(stops_when_asked)
 }
 END_TEST
 
+/* Large networks keep few stages, and always the best one by their own curve. */
+START_TEST(stages_keep_within_memory)
+{
+    struct table t;
+    struct fit_make m;
+    make_table(&t, 2);
+    fit_make_init(&m, &t.data, 1);
+    m.problem->metric = fit_make_metric("log_loss");
+    struct asx_curve curve = {0};
+    struct asx_member *b = member(&m, 0, EPOCHS);
+    fit_make_set(&m, b, "width", 600);
+    b->curve = &curve;
+    run(&m, 0, ASX_OK);
+    const struct asx_state *s = b->state;
+    ck_assert_int_lt(s->stages, EPOCHS);
+    ck_assert_uint_le((uint64_t)s->stages * s->net.size * sizeof(float), MLP_STAGE_BYTES);
+    int best = 0;
+    bool kept = false;
+    for (int i = 1; i < curve.n; i++)
+        best = curve.value[i] < curve.value[best] ? i : best;
+    for (int i = 0; i < s->stages; i++)
+        kept |= s->stage[i].epoch == curve.iteration[best];
+    ck_assert(kept);
+    mem_free(curve.iteration);
+    mem_free(curve.value);
+    fit_make_clear(&m);
+}
+END_TEST
+
 START_TEST(stages_thin_out)
 {
     int n = 0;
@@ -525,6 +554,7 @@ Suite *suite_mlp(void)
     tcase_add_test(c, survives_failed_allocations);
     tcase_add_test(c, stops_when_asked);
     tcase_add_test(c, stages_thin_out);
+    tcase_add_test(c, stages_keep_within_memory);
     tcase_add_test(c, work_is_monotone);
     suite_add_tcase(s, c);
     return s;
