@@ -280,8 +280,7 @@ static bool sides_ok(const struct view_node *v, const struct sweep *s)
     return (double)s->left_w >= v->min_weight && (double)s->right_w >= v->min_weight;
 }
 
-/* Sweeps a histogram; `only` >= 0 looks at the cut after that rank alone. */
-static void sweep_hist(struct view_node *v, struct cut *best, int only)
+static void sweep_hist(struct view_node *v, struct cut *best)
 {
     struct sweep s;
     struct forest_work *w = v->w;
@@ -293,8 +292,8 @@ static void sweep_hist(struct view_node *v, struct cut *best, int only)
             any = w->hist[r * k + c] != 0;
         if (!any)
             continue;
-        if (last >= 0 && sides_ok(v, &s) && (only < 0 || (last <= only && only < r)))
-            keep(best, v, sweep_score(&s), only >= 0 ? only : last, only >= 0 ? only + 1 : r);
+        if (last >= 0 && sides_ok(v, &s))
+            keep(best, v, sweep_score(&s), last, r);
         if (k) {
             for (int c = 0; c < k; c++)
                 if (w->hist[r * k + c])
@@ -460,16 +459,45 @@ static int random_cut(const struct view_node *v, struct rng *r)
     return at;
 }
 
+/* One cut, counted directly: what lies at or below the rank goes left. */
+static void try_cut(struct view_node *v, struct cut *best, int only)
+{
+    struct sweep s = {.d = v->d, .w = v->w, .right_w = v->sums->weight, .right_t = v->sums->target};
+    const struct item *it = v->w->item + v->from;
+    const uint8_t *key = v->w->key;
+    uint32_t *left = v->w->left;
+    int k = v->d->classes;
+    if (k) {
+        memset(left, 0, (size_t)k * sizeof *left);
+        for (size_t i = 0; i < v->n; i++)
+            left[it[i].label] += key[i] <= only ? it[i].weight : 0;
+        for (int c = 0; c < k; c++) {
+            uint32_t a = left[c], b = v->w->count[c] - a;
+            s.left_w += a;
+            s.left_s += v->d->params.entropy ? x_log_x(v->w, a) : (double)a * (double)a;
+            s.right_s += v->d->params.entropy ? x_log_x(v->w, b) : (double)b * (double)b;
+        }
+    } else {
+        for (size_t i = 0; i < v->n; i++)
+            if (key[i] <= only) {
+                s.left_w += it[i].weight;
+                s.left_t += (int64_t)it[i].weight * v->d->target[it[i].label];
+            }
+        s.right_t -= s.left_t;
+    }
+    s.right_w -= s.left_w;
+    if (s.left_w && s.right_w && sides_ok(v, &s))
+        keep(best, v, sweep_score(&s), only, only + 1);
+}
+
 static void best_cut(struct view_node *v, struct cut *best, struct rng *r)
 {
     size_t k = v->d->classes ? (size_t)v->d->classes : 1;
     if (v->d->params.random_cuts) {
-        int only = random_cut(v, r);
-        fill_hist(v);
-        sweep_hist(v, best, only);
+        try_cut(v, best, random_cut(v, r));
     } else if ((size_t)v->ranks * k < 2 * v->n) {
         fill_hist(v);
-        sweep_hist(v, best, -1);
+        sweep_hist(v, best);
     } else {
         sweep_sorted(v, best);
     }
