@@ -352,10 +352,93 @@ static asx_st fast_partition(struct asx_queue *q, const void *args)
 }
 #endif
 
+/* ---- prediction -------------------------------------------------------------- */
+
+INLINE void split_reach(const struct asx_walk_args *a, const struct asx_cut_node *n, uint8_t *restrict reach, uint8_t *restrict right)
+{
+    if (n->by_mask) {
+        const uint8_t *m = a->mask + n->slot * ASX_TREE_ROWS;
+        for (int i = 0; i < ASX_TREE_ROWS; i++) {
+            right[i] = reach[i] & (uint8_t)~m[i];
+            reach[i] = reach[i] & m[i];
+        }
+        return;
+    }
+    const uint8_t *c = a->code + n->slot * a->stride;
+    uint8_t cut = n->cut, add = n->add;
+    for (int i = 0; i < ASX_TREE_ROWS; i++) {
+        uint8_t m = (uint8_t)(c[i] + add) <= cut ? 255 : 0;
+        right[i] = reach[i] & (uint8_t)~m;
+        reach[i] = reach[i] & m;
+    }
+}
+
+INLINE bool nobody(const uint8_t *reach)
+{
+    uint64_t w[8];
+    __builtin_memcpy(w, reach, sizeof w);
+    return !(w[0] | w[1] | w[2] | w[3] | w[4] | w[5] | w[6] | w[7]);
+}
+
+/* Leaf numbers of small trees fit bytes: half the work of 16 bits. */
+INLINE void walk(const struct asx_walk_args *a, bool small)
+{
+    uint8_t leaf8[ASX_TREE_ROWS] __attribute__((aligned(64)));
+    uint16_t leaf16[ASX_TREE_ROWS] __attribute__((aligned(64)));
+    uint8_t *reach = a->reach;
+    int32_t *stack = a->stack;
+    int top = 0;
+    stack[0] = 0;
+    for (int i = 0; i < ASX_TREE_ROWS; i++)
+        reach[i] = 255;
+    while (top >= 0) {
+        int32_t at = stack[top];
+        uint8_t *r = reach + (size_t)top * ASX_TREE_ROWS;
+        if (at >= 0) {
+            if (nobody(r)) {
+                top--;
+                continue;
+            }
+            const struct asx_cut_node *n = &a->node[at];
+            uint8_t *next = r + ASX_TREE_ROWS;
+            split_reach(a, n, r, next);
+            stack[top] = n->left;
+            stack[++top] = n->right;
+            continue;
+        }
+        if (small) {
+            uint8_t l = (uint8_t)~at;
+            for (int i = 0; i < ASX_TREE_ROWS; i++)
+                leaf8[i] = r[i] ? l : leaf8[i];
+        } else {
+            uint16_t l = (uint16_t)~at;
+            for (int i = 0; i < ASX_TREE_ROWS; i++) {
+                uint16_t m = (uint16_t)(int16_t)(int8_t)r[i];
+                leaf16[i] = (uint16_t)((l & m) | (leaf16[i] & ~m));
+            }
+        }
+        top--;
+    }
+    for (int i = 0; i < ASX_TREE_ROWS; i++)
+        a->leaf[i] = small ? leaf8[i] : leaf16[i];
+}
+
+static asx_st fast_walk(struct asx_queue *q, const void *args)
+{
+    (void)q;
+    const struct asx_walk_args *a = args;
+    if (a->n_leaves <= 256)
+        walk(a, true);
+    else
+        walk(a, false);
+    return ASX_OK;
+}
+
 void TREE_ROWS(asx_kernel_fn *kernel)
 {
     kernel[ASX_K_BIN] = fast_bin;
     kernel[ASX_K_HIST] = fast_hist;
     kernel[ASX_K_SPLIT_SCAN] = fast_split;
     kernel[ASX_K_PARTITION] = fast_partition;
+    kernel[ASX_K_TREE_PREDICT] = fast_walk;
 }

@@ -115,10 +115,28 @@ static asx_st ref_partition(struct asx_queue *q, const void *args)
     return ASX_OK;
 }
 
+static asx_st ref_walk(struct asx_queue *q, const void *args)
+{
+    (void)q;
+    const struct asx_walk_args *a = args;
+    for (int i = 0; i < ASX_TREE_ROWS; i++) {
+        int32_t at = 0;
+        while (at >= 0) {
+            const struct asx_cut_node *n = &a->node[at];
+            bool left = n->by_mask ? a->mask[n->slot * ASX_TREE_ROWS + (size_t)i] != 0
+                                   : (uint8_t)(a->code[n->slot * a->stride + (size_t)i] + n->add) <= n->cut;
+            at = left ? n->left : n->right;
+        }
+        a->leaf[i] = (uint16_t)~at;
+    }
+    return ASX_OK;
+}
+
 void ref_tree_rows(asx_kernel_fn *kernel)
 {
     kernel[ASX_K_BIN] = ref_bin;
     kernel[ASX_K_HIST] = ref_hist;
     kernel[ASX_K_SPLIT_SCAN] = ref_split;
     kernel[ASX_K_PARTITION] = ref_partition;
+    kernel[ASX_K_TREE_PREDICT] = ref_walk;
 }

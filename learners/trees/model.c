@@ -39,6 +39,9 @@ void model_free(struct asx_model *m)
     mem_free(m->column_of);
     mem_free(m->walk);
     mem_free(m->root);
+    mem_free(m->cut);
+    mem_free(m->threshold);
+    mem_free(m->thresholds);
     mem_free(m);
 }
 

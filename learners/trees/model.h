@@ -29,13 +29,25 @@ struct asx_model {
     uint32_t *column_of;     /**< [used] */
     struct walk_node *walk;  /**< all trees' nodes, columns as slots */
     size_t *root;            /**< [n_trees] first node in walk */
+    struct asx_cut_node *cut; /**< the same nodes over cut codes; NULL: some column has over 254 thresholds */
+    float *threshold;        /**< [used * 256] a column's thresholds in order, padded with infinity */
+    int *thresholds;         /**< [used] */
+    int depth, most_masks;   /**< of the deepest tree; most category nodes of one tree */
 };
 
 /** Copies `n` trees into a new model. */
 asx_st model_create(struct mem *, const struct tree *, int n, size_t columns, struct asx_model **, struct asx_err *);
 void model_free(struct asx_model *);
-/** Builds what prediction needs. */
+/** Builds what prediction needs. model_prepare_cuts is its second half: nodes over cut codes. */
 asx_st model_prepare(struct asx_model *);
+asx_st model_prepare_cuts(struct asx_model *);
+/** Predicts up to a block of rows by masks; needs `cut`. */
+struct model_scratch;
+struct model_scratch *model_scratch_create(const struct asx_model *);
+void model_scratch_free(struct model_scratch *);
+enum { MODEL_BLOCK = 256 };
+/** Adds leaf values of rows [from, from + n), n <= MODEL_BLOCK, to raw [n * scores]. */
+void model_add_block(const struct asx_model *, struct model_scratch *, const struct asx_matrix *, size_t from, size_t n, double *raw);
 
 asx_st model_predict(const struct asx_model *, const struct asx_matrix *, size_t from, size_t to, double *out, struct asx_err *);
 void model_importance(const struct asx_model *, double *out, size_t cols);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Prediction from raw matrices: the used columns of a block of rows are gathered once, then every tree walks it. */
+/* Prediction from raw matrices: the walk for single rows here, batches in predict_block.c. */
 #include "base/err.h"
 #include "base/mem.h"
 #include "learners/trees/model.h"
 
 #include <string.h>
 
-enum { ROWS = 128 };
+enum { TOGETHER = 8 };
 
 /* A node with everything a step needs; leaves are ~index. */
 struct walk_node {
@@ -63,7 +63,7 @@ asx_st model_prepare(struct asx_model *m)
                 w->threshold = n->by.threshold;
         }
     }
-    return ASX_OK;
+    return model_prepare_cuts(m);
 }
 
 static float number_at(const struct asx_colref *c, size_t row)
@@ -152,35 +152,77 @@ static void finish(const struct asx_model *m, double *raw, double *out)
             out[k] /= sum;
 }
 
-static void predict_block(const struct asx_model *m, const float *x, size_t n, double *raw, double *out)
+static void start_raw(const struct asx_model *m, size_t n, double *raw)
 {
     size_t dims = (size_t)m->scores;
     for (size_t i = 0; i < n; i++)
         for (size_t k = 0; k < dims; k++)
             raw[i * dims + k] = m->averaged ? 0 : m->start[k];
-    for (int t = 0; t < m->n_trees; t++) {
-        const struct tree *tree = &m->tree[t];
-        size_t k = m->averaged ? 0 : (size_t)(t % m->scores);
-        for (size_t i = 0; i < n; i++)
-            tree_add_leaf(tree, model_leaf(m, t, x + i * m->used), 1, raw + i * dims + k);
+}
+
+/*
+ * Leaves of a few trees at once for one row: their steps overlap, which hides the wait for each node.
+ */
+static void leaves_of(const struct asx_model *m, int tree, int n, const float *x, int32_t *at)
+{
+    const struct walk_node *w[TOGETHER];
+    int steps = 0;
+    for (int k = 0; k < n; k++) {
+        const struct tree *t = &m->tree[tree + k];
+        w[k] = m->walk + m->root[tree + k];
+        at[k] = t->n_nodes ? 0 : ~0;
+        steps = t->depth > steps ? t->depth : steps;
     }
+    for (int d = 0; d < steps; d++) {
+        int32_t any = -1;
+        for (int k = 0; k < n; k++) {
+            if (at[k] < 0)
+                continue;
+            const struct walk_node *v = &w[k][at[k]];
+            at[k] = goes_left(m, tree + k, v, at[k], x[v->slot]) ? v->left : v->right;
+            any &= at[k];
+        }
+        if (any == -1)
+            break;
+    }
+}
+
+static void add_few(const struct asx_model *m, const float *x, size_t n, double *raw)
+{
+    int32_t at[TOGETHER];
     for (size_t i = 0; i < n; i++)
-        finish(m, raw + i * dims, out + i * (size_t)m->outputs);
+        for (int t = 0; t < m->n_trees; t += TOGETHER) {
+            int some = m->n_trees - t < TOGETHER ? m->n_trees - t : TOGETHER;
+            leaves_of(m, t, some, x + i * m->used, at);
+            for (int k = 0; k < some; k++)
+                tree_add_leaf(&m->tree[t + k], ~at[k], 1, raw + i * (size_t)m->scores + (m->averaged ? 0 : (t + k) % m->scores));
+        }
 }
 
 asx_st model_predict(const struct asx_model *m, const struct asx_matrix *x, size_t from, size_t to, double *out, struct asx_err *err)
 {
     if (x->cols != m->columns)
         return err_set(err, ASX_E_INVAL, "the model takes %zu columns, the data has %zu; use the data's own preparation", m->columns, x->cols);
-    float *buf = mem_array(NULL, ROWS * m->used + 1, sizeof *buf);
-    double *raw = mem_array(NULL, ROWS * (size_t)m->scores, sizeof *raw);
-    asx_st st = buf && raw ? ASX_OK : err_set(err, ASX_E_NOMEM, "out of memory for prediction; predict fewer rows at once");
-    for (size_t i = from; !st && i < to; i += ROWS) {
-        size_t n = to - i < ROWS ? to - i : ROWS;
-        model_gather(m, x, i, i + n, buf);
-        predict_block(m, buf, n, raw, out + (i - from) * (size_t)m->outputs);
+    bool few = !m->cut || to - from < 16;
+    size_t step = few ? 16 : MODEL_BLOCK, most = to - from < step ? to - from : step;
+    float *buf = few ? mem_array(NULL, most * m->used + 1, sizeof *buf) : NULL;
+    struct model_scratch *s = few ? NULL : model_scratch_create(m);
+    double *raw = mem_array(NULL, most * (size_t)m->scores + 1, sizeof *raw);
+    asx_st st = (few ? buf != NULL : s != NULL) && raw ? ASX_OK : ASX_E_NOMEM;
+    for (size_t i = from; !st && i < to; i += step) {
+        size_t n = to - i < step ? to - i : step;
+        start_raw(m, n, raw);
+        if (few) {
+            model_gather(m, x, i, i + n, buf);
+            add_few(m, buf, n, raw);
+        } else {
+            model_add_block(m, s, x, i, n, raw);
+        }
+        for (size_t k = 0; k < n; k++)
+            finish(m, raw + k * (size_t)m->scores, out + (i - from + k) * (size_t)m->outputs);
     }
     mem_free(buf);
+    model_scratch_free(s);
     mem_free(raw);
-    return st;
+    return st ? err_set(err, st, "out of memory for prediction; predict fewer rows at once") : ASX_OK;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file kernels_tree.h
- * Arguments of the tree kernels: BIN, HIST, SPLIT_SCAN, PARTITION.
+ * Arguments of the tree kernels: BIN, HIST, SPLIT_SCAN, PARTITION, TREE_PREDICT.
  *
  * For: backends that implement them and `learners/trees`, which calls them per leaf.
  * A *packed* gradient is (g << 32) + h in 64 bits: g a signed, h an unsigned 32-bit fixed
@@ -81,6 +81,32 @@ struct asx_partition_args {
     uint32_t *left_row, *right_row; /**< room for n each; left_row may be row itself */
     uint64_t *left_gh, *right_gh;
     size_t n_left;           /**< out */
+};
+
+/** A node of a tree over cut codes: left when (uint8_t)(code + add) <= cut. Children >= 0 are nodes, else ~leaf. */
+struct asx_cut_node {
+    uint8_t cut, add;    /**< add 1: code 255 (missing) becomes 0 and goes left */
+    uint16_t by_mask;    /**< 1: the side is mask[slot], not a cut */
+    uint32_t slot;
+    int32_t left, right;
+};
+
+enum { ASX_TREE_ROWS = 64 };
+
+/**
+ * The leaf that each of 64 rows reaches in one tree. All nodes are visited with byte masks of the rows that get
+ * there, so there is nothing to predict or gather; subtrees no row reaches are skipped.
+ * Compare QuickScorer (Lucchese et al., SIGIR 2015), which also trades a walk for masks.
+ */
+struct asx_walk_args {
+    const struct asx_cut_node *node; /**< [n_nodes], root first; n_nodes > 0 */
+    int n_leaves;                    /**< at most 65536 */
+    const uint8_t *code;             /**< code of (slot, row) is code[slot * stride + row] */
+    size_t stride;
+    const uint8_t *mask;             /**< [masks * 64] 255: goes left */
+    uint8_t *reach;                  /**< scratch [(depth + 2) * 64] */
+    int32_t *stack;                  /**< scratch [depth + 2] */
+    uint16_t *leaf;                  /**< out [64] */
 };
 
 #ifdef __cplusplus
