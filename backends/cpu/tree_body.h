@@ -375,6 +375,10 @@ INLINE void split_reach(const struct asx_walk_args *a, const struct asx_cut_node
 
 INLINE bool nobody(const uint8_t *reach)
 {
+#ifdef __AVX512BW__
+    __m512i r = _mm512_loadu_si512(reach);
+    return _mm512_test_epi8_mask(r, r) == 0;
+#endif
     uint64_t w[8];
     __builtin_memcpy(w, reach, sizeof w);
     return !(w[0] | w[1] | w[2] | w[3] | w[4] | w[5] | w[6] | w[7]);
@@ -395,7 +399,7 @@ INLINE void walk(const struct asx_walk_args *a, bool small)
         int32_t at = stack[top];
         uint8_t *r = reach + (size_t)top * ASX_TREE_ROWS;
         if (at >= 0) {
-            if (nobody(r)) {
+            if (!small && nobody(r)) {
                 top--;
                 continue;
             }
