@@ -278,7 +278,7 @@ static void one(struct bench *b)
 {
     struct asx_err err = {0};
     double out[512], t = clock_now();
-    enum { TIMES = 2000 };
+    enum { TIMES = 20000 };
     for (size_t i = 0; i < TIMES; i++)
         if (b->learner->predict(b->model, &b->raw_matrix, i % b->rows, i % b->rows + 1, out, &err))
             die(err.text);

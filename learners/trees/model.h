@@ -12,7 +12,8 @@
 #include "learners/trees/loss.h"
 #include "learners/trees/tree.h"
 
-struct walk_node; /* predict.c */
+struct walk_node;    /* predict.c */
+struct asx_cut_node; /* kernels_tree.h */
 
 struct asx_model {
     struct mem *mem;

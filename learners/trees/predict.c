@@ -2,6 +2,7 @@
 /* Prediction from raw matrices: the walk for single rows here, batches in predict_block.c. */
 #include "base/err.h"
 #include "base/mem.h"
+#include "learners/trees/kernels.h"
 #include "learners/trees/model.h"
 
 #include <string.h>
@@ -160,43 +161,67 @@ static void start_raw(const struct asx_model *m, size_t n, double *raw)
             raw[i * dims + k] = m->averaged ? 0 : m->start[k];
 }
 
-/*
- * Leaves of a few trees at once for one row: their steps overlap, which hides the wait for each node.
- */
-static void leaves_of(const struct asx_model *m, int tree, int n, const float *x, int32_t *at)
+static inline int32_t pick(bool left, int32_t a, int32_t b)
 {
-    const struct walk_node *w[TOGETHER];
-    int steps = 0;
-    for (int k = 0; k < n; k++) {
-        const struct tree *t = &m->tree[tree + k];
-        w[k] = m->walk + m->root[tree + k];
-        at[k] = t->n_nodes ? 0 : ~0;
-        steps = t->depth > steps ? t->depth : steps;
-    }
-    for (int d = 0; d < steps; d++) {
-        int32_t any = -1;
-        for (int k = 0; k < n; k++) {
-            if (at[k] < 0)
-                continue;
-            const struct walk_node *v = &w[k][at[k]];
-            at[k] = goes_left(m, tree + k, v, at[k], x[v->slot]) ? v->left : v->right;
-            any &= at[k];
-        }
-        if (any == -1)
-            break;
-    }
+    int32_t m = -(int32_t)left;
+    return (a & m) | (b & ~m);
 }
 
-static void add_few(const struct asx_model *m, const float *x, size_t n, double *raw)
+/*
+ * Leaves of a few trees at once for one row of cut codes, without branches on the data: steps of different trees
+ * overlap, which hides the wait for each node, and there is nothing to mispredict. A tree that has arrived stays.
+ */
+static void leaves_of(const struct asx_model *m, int tree, int n, const uint8_t *code, const float *x, int32_t *at)
+{
+    const struct asx_cut_node *w[TOGETHER];
+    int steps = 0;
+    for (int k = 0; k < n; k++) {
+        w[k] = m->cut + m->root[tree + k];
+        at[k] = m->tree[tree + k].n_nodes ? 0 : ~0;
+        steps = m->tree[tree + k].depth > steps ? m->tree[tree + k].depth : steps;
+    }
+    for (int d = 0; d < steps; d++)
+        for (int k = 0; k < n; k++) {
+            int32_t now = at[k], safe = now & ~(now >> 31);
+            const struct asx_cut_node *v = &w[k][safe];
+            bool left;
+            if (__builtin_expect(v->by_mask, 0)) {
+                const struct walk_node *y = &m->walk[m->root[tree + k] + (size_t)safe];
+                left = goes_left(m, tree + k, y, safe, x[y->slot]);
+            } else {
+                left = (uint8_t)(code[v->slot] + v->add) <= v->cut;
+            }
+            at[k] = pick(now < 0, now, pick(left, v->left, v->right));
+        }
+}
+
+static uint8_t code_of(const float *threshold, float v)
+{
+    int b = 0;
+    if (v != v)
+        return 255;
+    for (int step = 128; step; step >>= 1)
+        b += v > threshold[b + step - 1] ? step : 0;
+    return (uint8_t)b;
+}
+
+static void add_few(const struct asx_model *m, const float *x, size_t n, uint8_t *code, double *raw)
 {
     int32_t at[TOGETHER];
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++, x += m->used) {
+        double *to = raw + i * (size_t)m->scores;
+        for (size_t j = 0; m->cut && j < m->used; j++)
+            code[j] = code_of(m->threshold + j * 256, x[j]);
         for (int t = 0; t < m->n_trees; t += TOGETHER) {
             int some = m->n_trees - t < TOGETHER ? m->n_trees - t : TOGETHER;
-            leaves_of(m, t, some, x + i * m->used, at);
-            for (int k = 0; k < some; k++)
-                tree_add_leaf(&m->tree[t + k], ~at[k], 1, raw + i * (size_t)m->scores + (m->averaged ? 0 : (t + k) % m->scores));
+            if (m->cut)
+                leaves_of(m, t, some, code, x, at);
+            for (int k = 0; k < some; k++) {
+                int leaf = m->cut ? ~at[k] : model_leaf(m, t + k, x);
+                tree_add_leaf(&m->tree[t + k], leaf, 1, to + (m->averaged ? 0 : (t + k) % m->scores));
+            }
         }
+    }
 }
 
 asx_st model_predict(const struct asx_model *m, const struct asx_matrix *x, size_t from, size_t to, double *out, struct asx_err *err)
@@ -207,14 +232,15 @@ asx_st model_predict(const struct asx_model *m, const struct asx_matrix *x, size
     size_t step = few ? 16 : MODEL_BLOCK, most = to - from < step ? to - from : step;
     float *buf = few ? mem_array(NULL, most * m->used + 1, sizeof *buf) : NULL;
     struct model_scratch *s = few ? NULL : model_scratch_create(m);
+    uint8_t *code = few ? mem_array(NULL, m->used + 1, 1) : NULL;
     double *raw = mem_array(NULL, most * (size_t)m->scores + 1, sizeof *raw);
-    asx_st st = (few ? buf != NULL : s != NULL) && raw ? ASX_OK : ASX_E_NOMEM;
+    asx_st st = (few ? buf && code : s != NULL) && raw ? ASX_OK : ASX_E_NOMEM;
     for (size_t i = from; !st && i < to; i += step) {
         size_t n = to - i < step ? to - i : step;
         start_raw(m, n, raw);
         if (few) {
             model_gather(m, x, i, i + n, buf);
-            add_few(m, buf, n, raw);
+            add_few(m, buf, n, code, raw);
         } else {
             model_add_block(m, s, x, i, n, raw);
         }
@@ -222,6 +248,7 @@ asx_st model_predict(const struct asx_model *m, const struct asx_matrix *x, size
             finish(m, raw + k * (size_t)m->scores, out + (i - from + k) * (size_t)m->outputs);
     }
     mem_free(buf);
+    mem_free(code);
     model_scratch_free(s);
     mem_free(raw);
     return st ? err_set(err, st, "out of memory for prediction; predict fewer rows at once") : ASX_OK;
