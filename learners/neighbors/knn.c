@@ -245,7 +245,8 @@ static double expected_columns(const struct asx_problem *p)
 /* Every prediction visits every training row: beyond some size others are simply better. */
 static bool fits(const struct asx_problem *p)
 {
-    return p->rows <= 60000 && p->rows >= 10 && (!p->frame || expected_columns(p) <= 500);
+    double cols = p->frame ? expected_columns(p) : 1;
+    return p->rows >= 10 && p->rows <= 60000 && cols <= 500 && cols * (double)p->rows <= 1e7;
 }
 
 static const char *const weightings[] = {"uniform", "distance"};
