@@ -150,7 +150,7 @@ check 'says that nothing is saved' grep -q '^the model is not saved' "$work/err"
 # ---- interruption and resume ------------------------------------------------------------------------------------
 expect 'resume of a finished run' 0 "$assay" resume r1 --json
 is 'changes nothing' "$validation" best validation
-"$assay" classify "$root/examples/credit/train.csv" --target status --time 60s --json >"$work/out" 2>"$work/err" &
+"$assay" classify "$vehicle" --target Class --time 60s --json >"$work/out" 2>"$work/err" &
 pid=$!
 for ((i = 0; i < 100; i++)); do # until there is a trial
     sleep 0.2
@@ -168,8 +168,8 @@ status=$?
 run_json 'runs after the interruption' "$assay" runs --json
 is 'state interrupted' interrupted runs $last state
 before=$(get runs $last trials)
-expect 'predict with the best so far' 0 "$assay" predict "$id" "$root/examples/credit/test.csv"
-run_json 'resume' "$assay" resume "$id" --time 6s --json
+expect 'predict with the best so far' 0 "$assay" predict "$id" "$vehicle_test"
+run_json 'resume' "$assay" resume "$id" --time 20s --json
 is 'the same run' "$id" run
 run "$assay" runs --json
 check 'no trial lost' test "$(get runs $last trials)" -ge "$before"
