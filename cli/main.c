@@ -26,26 +26,6 @@ void cli_catch_signals(assay_session *s)
     running = s;
 }
 
-/*
- * OpenBLAS chooses its kernels while it is loaded, by a table of CPU models; it knows no AVX-512 machine but Intel's and
- * falls back to AVX2 elsewhere, at two thirds of the speed (docs/decisions/0012). The choice can only be made before
- * loading, so the program starts itself once more with it; a choice of the user's stands.
- */
-static void prefer_wide_blas(char **argv)
-{
-#if defined(__x86_64__)
-    static const char name[] = "OPENBLAS_CORETYPE";
-    __builtin_cpu_init();
-    bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-                __builtin_cpu_supports("avx512vl");
-    if (!wide || __builtin_cpu_is("intel") || getenv(name) || setenv(name, "SKYLAKEX", 1) != 0)
-        return;
-    execv("/proc/self/exe", argv); /* when it fails, the slower kernels serve */
-#else
-    (void)argv;
-#endif
-}
-
 static void set_signals(void)
 {
     struct sigaction end = {.sa_handler = on_signal, .sa_flags = SA_RESTART}, ignore = {.sa_handler = SIG_IGN};
@@ -125,7 +105,6 @@ static int dispatch(struct cli *c)
 
 int main(int argc, char **argv)
 {
-    prefer_wide_blas(argv);
     if (argc == 2 && strcmp(argv[1], "__probe-opencl") == 0)
         return probe_opencl();
     set_signals();
