@@ -22,7 +22,8 @@ static const struct kind {
     const char *learners;
     bool regress, from_file;
 } kinds[] = {{"logistic", false, false}, {"gbdt", false, false},           {"forest,gaussian_nb", false, false},
-             {"ridge", true, false},     {"elastic_net,tree", true, true}, {"logistic,gbdt", false, true}};
+             {"ridge", true, false},     {"elastic_net,tree", true, true}, {"logistic,gbdt", false, true},
+             {"knn,mlp", false, false}};
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
 static double x[ROWS * COLS], y[ROWS];
