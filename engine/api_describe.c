@@ -21,7 +21,8 @@ static void add_opencl(struct session *s)
     for (int i = 0; i < m->devices; i++)
         if (strncmp(m->device[i].id, "opencl", 6) == 0)
             return;
-    m->devices += opencl_probe(s->options.opencl_probe, OPENCL_PATIENCE, m->device + m->devices, OPT_MAX_DEVICES - m->devices, note);
+    m->devices +=
+        opencl_probe(s->options.opencl_probe, OPENCL_PATIENCE, m->device + m->devices, OPT_MAX_DEVICES - m->devices, note);
 }
 
 static void machine_table(const struct opt_machine *m, struct text *t)
@@ -33,12 +34,14 @@ static void machine_table(const struct opt_machine *m, struct text *t)
         text_printf(t, ", limit %s", clock_format_bytes((double)m->memory_limit_bytes, b));
     text_puts(t, "\n");
     for (int i = 0; i < m->caches; i++)
-        text_printf(t, "cache    L%d %s, %d of them, shared by %d\n", m->cache[i].level, clock_format_bytes((double)m->cache[i].bytes, a), m->cache[i].instances,
-                    m->cache[i].shared_by);
+        text_printf(t, "cache    L%d %s, %d of them, shared by %d\n", m->cache[i].level,
+                    clock_format_bytes((double)m->cache[i].bytes, a), m->cache[i].instances, m->cache[i].shared_by);
     for (int i = 0; i < m->numa_nodes; i++)
-        text_printf(t, "numa %-3d %s, %d cores, %s\n", m->numa[i].id, m->numa[i].kind, m->numa[i].cores, clock_format_bytes((double)m->numa[i].memory_bytes, a));
+        text_printf(t, "numa %-3d %s, %d cores, %s\n", m->numa[i].id, m->numa[i].kind, m->numa[i].cores,
+                    clock_format_bytes((double)m->numa[i].memory_bytes, a));
     for (int i = 0; i < m->devices; i++)
-        text_printf(t, "device   %-9s %s (%s), %d units\n", m->device[i].id, m->device[i].name, m->device[i].type, m->device[i].units);
+        text_printf(t, "device   %-9s %s (%s), %d units\n", m->device[i].id, m->device[i].name, m->device[i].type,
+                    m->device[i].units);
 }
 
 assay_status assay_machine(assay_session *session, int json, char **out)
@@ -92,7 +95,8 @@ static json_t *param_value(const struct asx_param *p, double v)
 static json_t *param_json(const struct asx_param *p)
 {
     static const char *const kinds[] = {"real", "int", "bool", "choice"};
-    json_t *o = json_pack("{s:s, s:s, s:o, s:s}", "name", p->name, "type", kinds[p->kind], "default", param_value(p, p->def), "help", p->help ? p->help : "");
+    json_t *o = json_pack("{s:s, s:s, s:o, s:s}", "name", p->name, "type", kinds[p->kind], "default", param_value(p, p->def),
+                          "help", p->help ? p->help : "");
     if (p->kind == ASX_REAL || p->kind == ASX_INT) {
         json_object_set_new(o, "low", json_number(p->low));
         json_object_set_new(o, "high", json_number(p->high));
@@ -127,8 +131,8 @@ static json_t *learner_json(const struct asx_learner *l, const struct asx_space 
         json_array_append_new(params, param_json(&space->param[i]));
     for (int i = 0; l->fit && l->fit[i]; i++)
         json_array_append_new(ways, json_string(l->fit[i]->head.name));
-    return json_pack("{s:s, s:s, s:o, s:o, s:o}", "name", l->head.name, "summary", l->head.summary, "tasks", tasks_json(l->tasks), "ways", ways, "parameters",
-                     params);
+    return json_pack("{s:s, s:s, s:o, s:o, s:o}", "name", l->head.name, "summary", l->head.summary, "tasks", tasks_json(l->tasks),
+                     "ways", ways, "parameters", params);
 }
 
 static void learner_table(const json_t *l, bool whole, struct text *t)
@@ -138,7 +142,8 @@ static void learner_table(const json_t *l, bool whole, struct text *t)
     struct text tasks;
     text_init(&tasks, NULL);
     json_array_foreach(json_object_get(l, "tasks"), i, v) text_printf(&tasks, "%s%s", i ? ", " : "", json_string_value(v));
-    text_printf(t, "%-15s %-34s %s\n", json_string_value(json_object_get(l, "name")), tasks.s ? tasks.s : "", json_string_value(json_object_get(l, "summary")));
+    text_printf(t, "%-15s %-34s %s\n", json_string_value(json_object_get(l, "name")), tasks.s ? tasks.s : "",
+                json_string_value(json_object_get(l, "summary")));
     text_clear(&tasks);
     if (!whole)
         return;
@@ -147,7 +152,8 @@ static void learner_table(const json_t *l, bool whole, struct text *t)
         char *def = json_dumps(json_object_get(v, "default"), JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
         const json_t *choices = json_object_get(v, "choices");
         char *list = choices ? json_dumps(choices, JSON_COMPACT) : NULL;
-        text_printf(t, "  %-28s %-7s default %-12s ", json_string_value(json_object_get(v, "name")), json_string_value(json_object_get(v, "type")), def ? def : "");
+        text_printf(t, "  %-28s %-7s default %-12s ", json_string_value(json_object_get(v, "name")),
+                    json_string_value(json_object_get(v, "type")), def ? def : "");
         if (list)
             text_printf(t, "%s ", list);
         else if (json_object_get(v, "low"))
@@ -180,7 +186,8 @@ static asx_st learners_json(struct session *s, const char *name, json_t **out, s
         }
     if (st == ASX_OK && json_array_size(*out) == 0) {
         const char *near = err_nearest(name, names, known);
-        st = err_set(err, ASX_E_INVAL, "there is no learner '%s'%s%s%s; 'assay learners' lists them", name, near ? " (nearest: '" : "", near ? near : "", near ? "')" : "");
+        st = err_set(err, ASX_E_INVAL, "there is no learner '%s'%s%s%s; 'assay learners' lists them", name,
+                     near ? " (nearest: '" : "", near ? near : "", near ? "')" : "");
     }
     return st;
 }
@@ -217,8 +224,8 @@ assay_status assay_metrics(assay_session *session, int json, char **out)
     json_t *list = json_array();
     for (int i = 0; s->registry->metric[i]; i++) {
         const struct asx_metric *m = s->registry->metric[i];
-        json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:o}", "name", m->head.name, "summary", m->head.summary, "greater_is_better", m->greater_is_better,
-                                              "tasks", tasks_json(m->tasks)));
+        json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:o}", "name", m->head.name, "summary", m->head.summary,
+                                              "greater_is_better", m->greater_is_better, "tasks", tasks_json(m->tasks)));
         if (!json)
             text_printf(&t, "%-18s %-9s %s\n", m->head.name, m->greater_is_better ? "maximize" : "minimize", m->head.summary);
     }

@@ -50,8 +50,9 @@ static asx_st open_row(struct session *s, const struct cat_model *row, struct mo
     } else if (row->path) {
         st = eng_model_load(s->registry, row->path, m, err);
     } else {
-        st = err_set(err, ASX_E_INVAL, "model '%s' is a line of a leaderboard that was not kept by itself; use its run's best model",
-                     cat_id_format('m', row->id, id));
+        st =
+            err_set(err, ASX_E_INVAL, "model '%s' is a line of a leaderboard that was not kept by itself; use its run's best model",
+                    cat_id_format('m', row->id, id));
     }
     if (st == ASX_OK) {
         (*m)->id = mem_strdup((*m)->mem, cat_id_format('m', row->id, id));
@@ -71,7 +72,8 @@ static asx_st find_row(struct session *s, const char *what, struct arena *a, str
     }
     if (cat_id_parse(what, 'm', &id)) {
         st = cat_model_get(s->cat, id, a, row, err);
-        return st == ASX_NONE ? err_set(err, ASX_E_INVAL, "the catalog has no model '%s'; 'assay runs' lists what there is", what) : st;
+        return st == ASX_NONE ? err_set(err, ASX_E_INVAL, "the catalog has no model '%s'; 'assay runs' lists what there is", what)
+                              : st;
     }
     if (!cat_id_parse(what, 'r', &id))
         return err_set(err, ASX_E_INVAL, "'%s' is no file, model id (m41), run id (r7) or 'latest'; check the name", what);
@@ -79,7 +81,9 @@ static asx_st find_row(struct session *s, const char *what, struct arena *a, str
     st = cat_run_get(s->cat, id, a, &run, err);
     if (st == ASX_OK && run.model > 0)
         return cat_model_get(s->cat, run.model, a, row, err);
-    return st < 0 ? st : err_set(err, ASX_E_INVAL, "run '%s' %s; 'assay runs' lists what there is", what, st == ASX_OK ? "has no model" : "is not in the catalog");
+    return st < 0 ? st
+                  : err_set(err, ASX_E_INVAL, "run '%s' %s; 'assay runs' lists what there is", what,
+                            st == ASX_OK ? "has no model" : "is not in the catalog");
 }
 
 assay_status assay_model_open(assay_model **out, assay_session *session, const char *what)
@@ -179,7 +183,10 @@ assay_status assay_predict_proba(const assay_model *m, const assay_table *t, dou
     if (!m->model->classes)
         return fail(m, err_set(&err, ASX_E_INVAL, "the model predicts values and has no probabilities; use assay_predict"), &err);
     if (out_len < t->rows * (size_t)m->model->outputs)
-        return fail(m, err_set(&err, ASX_E_INVAL, "the output has room for %zu numbers; %zu rows x %d classes are needed", out_len, t->rows, m->model->outputs), &err);
+        return fail(m,
+                    err_set(&err, ASX_E_INVAL, "the output has room for %zu numbers; %zu rows x %d classes are needed", out_len,
+                            t->rows, m->model->outputs),
+                    &err);
     return fail(m, proba(m, t, out, &err), &err);
 }
 
@@ -189,7 +196,8 @@ assay_status assay_predict(const assay_model *m, const assay_table *t, double *o
     if (!m || !t || !out)
         return ASSAY_E_INVAL;
     if (out_len < t->rows)
-        return fail(m, err_set(&err, ASX_E_INVAL, "the output has room for %zu numbers; %zu rows are needed", out_len, t->rows), &err);
+        return fail(m, err_set(&err, ASX_E_INVAL, "the output has room for %zu numbers; %zu rows are needed", out_len, t->rows),
+                    &err);
     if (!m->model->classes)
         return fail(m, proba(m, t, out, &err), &err);
     size_t k = (size_t)m->model->outputs;

@@ -90,8 +90,8 @@ static int explained_output(const struct model *m, const double *p)
 }
 
 /* Adds one member's contributions for a row, in units of its raw score, weighted. */
-static asx_st add_contributions(const struct model *m, int member, const struct asx_matrix *raw, size_t row, const double *p, double *all,
-                                struct contribution *sum, struct asx_err *err)
+static asx_st add_contributions(const struct model *m, int member, const struct asx_matrix *raw, size_t row, const double *p,
+                                double *all, struct contribution *sum, struct asx_err *err)
 {
     const struct model_member *mm = &m->member[member];
     asx_st st = mm->learner->explain(mm->model, raw, row, all, err);
@@ -137,7 +137,8 @@ static void explainer_clear(const struct model *m, struct explainer *x)
     mem_free(x->sum);
 }
 
-static asx_st explainer_init(const struct model *m, const struct asx_frame *bound, struct pool *pool, struct explainer *x, struct asx_err *err)
+static asx_st explainer_init(const struct model *m, const struct asx_frame *bound, struct pool *pool, struct explainer *x,
+                             struct asx_err *err)
 {
     size_t most = 0;
     int able = 0;
@@ -153,13 +154,15 @@ static asx_st explainer_init(const struct model *m, const struct asx_frame *boun
             most = eng_model_matrix_raw(x->matrix[i])->cols;
     }
     if (st == ASX_OK && !able)
-        st = err_set(err, ASX_E_UNSUPPORTED, "no learner of this model can explain its predictions; tree learners can (--learners gbdt,forest)");
+        st = err_set(err, ASX_E_UNSUPPORTED,
+                     "no learner of this model can explain its predictions; tree learners can (--learners gbdt,forest)");
     if (st == ASX_OK && !(x->all = mem_array(m->mem, (most + 1) * (size_t)m->outputs, sizeof(double))))
         st = err_set(err, ASX_E_NOMEM, "no memory to explain");
     return st;
 }
 
-static asx_st explain_row(const struct model *m, struct explainer *x, size_t row, const double *p, int explain, struct text *t, struct asx_err *err)
+static asx_st explain_row(const struct model *m, struct explainer *x, size_t row, const double *p, int explain, struct text *t,
+                          struct asx_err *err)
 {
     for (int c = 0; c < m->columns; c++)
         x->sum[c] = (struct contribution){c, 0};
@@ -174,8 +177,8 @@ static asx_st explain_row(const struct model *m, struct explainer *x, size_t row
 
 /* ---- the whole ------------------------------------------------------------------------- */
 
-static asx_st write_rows(struct session *s, const struct model *m, const struct asx_frame *bound, const double *p, int proba, int explain,
-                         struct text *t, struct asx_err *err)
+static asx_st write_rows(struct session *s, const struct model *m, const struct asx_frame *bound, const double *p, int proba,
+                         int explain, struct text *t, struct asx_err *err)
 {
     struct explainer x = {0};
     asx_st st = explain > 0 ? explainer_init(m, bound, s->pool, &x, err) : ASX_OK;
@@ -200,7 +203,8 @@ static bool stop_asked(void *arg)
     return __atomic_load_n(&((struct session *)arg)->cancelled, __ATOMIC_RELAXED);
 }
 
-static asx_st predict(struct session *s, const struct model *m, const char *data, const char *out, int proba, int explain, struct asx_err *err)
+static asx_st predict(struct session *s, const struct model *m, const char *data, const char *out, int proba, int explain,
+                      struct asx_err *err)
 {
     const struct asx_frame *frame = NULL, *bound = NULL;
     struct data_par par;
@@ -236,7 +240,8 @@ static asx_st predict(struct session *s, const struct model *m, const char *data
     return st;
 }
 
-assay_status assay_predict_file(assay_session *session, const assay_model *m, const char *data, const char *out, int proba, int explain)
+assay_status assay_predict_file(assay_session *session, const assay_model *m, const char *data, const char *out, int proba,
+                                int explain)
 {
     struct session *s = (struct session *)session;
     if (!s || !m || !data)

@@ -20,7 +20,8 @@ static asx_st find_run(struct session *s, const char *what, struct arena *a, str
         return err_set(err, ASX_E_INVAL, "'%s' is no run id (r7) or 'latest'; 'assay runs' lists them", what);
     if (st == ASX_OK)
         st = cat_run_get(s->cat, id, a, run, err);
-    return st == ASX_NONE ? err_set(err, ASX_E_INVAL, "run '%s' is not in the catalog; 'assay runs' lists what there is", what) : st;
+    return st == ASX_NONE ? err_set(err, ASX_E_INVAL, "run '%s' is not in the catalog; 'assay runs' lists what there is", what)
+                          : st;
 }
 
 static asx_st restate(struct task *t, const struct cat_run *run, const struct assay_resume_options *o, struct asx_err *err)
@@ -28,14 +29,18 @@ static asx_st restate(struct task *t, const struct cat_run *run, const struct as
     json_t *json = NULL;
     char id[CAT_ID];
     if (!run->task_json)
-        return err_set(err, ASX_E_INVAL, "run '%s' was killed before its task was written down; start it anew", cat_id_format('r', run->id, id));
+        return err_set(err, ASX_E_INVAL, "run '%s' was killed before its task was written down; start it anew",
+                       cat_id_format('r', run->id, id));
     if (!run->data)
-        return err_set(err, ASX_E_INVAL, "run '%s' used tables in memory, which are gone; start it anew", cat_id_format('r', run->id, id));
+        return err_set(err, ASX_E_INVAL, "run '%s' used tables in memory, which are gone; start it anew",
+                       cat_id_format('r', run->id, id));
     asx_st st = json_parse(run->task_json, strlen(run->task_json), NULL, &json, err);
     if (st == ASX_OK)
         st = spec_read_json(t->spec, json, err);
     json_decref(json);
-    const char *const set[][3] = {{"objective.subject_to.time", o->time, "--time"}, {"search.trials", o->trials, "--trials"}, {"output.model", o->model, "--model"},
+    const char *const set[][3] = {{"objective.subject_to.time", o->time, "--time"},
+                                  {"search.trials", o->trials, "--trials"},
+                                  {"output.model", o->model, "--model"},
                                   {"output.report", o->report, "--report"}};
     for (size_t i = 0; i < sizeof set / sizeof *set && st == ASX_OK; i++)
         if (set[i][1])
@@ -59,7 +64,8 @@ static asx_st finished(struct session *s, const struct cat_run *run, assay_model
     return ASX_OK;
 }
 
-static asx_st go_on(struct session *s, const struct cat_run *run, const struct assay_resume_options *o, assay_model **out, struct asx_err *err)
+static asx_st go_on(struct session *s, const struct cat_run *run, const struct assay_resume_options *o, assay_model **out,
+                    struct asx_err *err)
 {
     struct task *t = NULL;
     struct model *m = NULL;

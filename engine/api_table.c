@@ -56,7 +56,8 @@ assay_status assay_table_add_str(assay_table *t, const char *name, const char *c
     return t && t->building && name && v ? (assay_status)frame_add_str(t->building, name, FRAME_INFER, v, &err) : ASSAY_E_INVAL;
 }
 
-assay_status assay_table_from_dense_f64(assay_table **out, const double *data, size_t rows, size_t cols, size_t stride, const char *const *names)
+assay_status assay_table_from_dense_f64(assay_table **out, const double *data, size_t rows, size_t cols, size_t stride,
+                                        const char *const *names)
 {
     if (!out || !data || !cols || stride < cols)
         return ASSAY_E_INVAL;

@@ -235,12 +235,14 @@ static assay_status one_call(assay_session *session, const char *kind, const ass
     return st;
 }
 
-assay_status assay_classify(assay_session *s, const assay_table *X, const assay_table *y, const struct assay_options *o, assay_model **out)
+assay_status assay_classify(assay_session *s, const assay_table *X, const assay_table *y, const struct assay_options *o,
+                            assay_model **out)
 {
     return one_call(s, "classify", X, y, o, out);
 }
 
-assay_status assay_regress(assay_session *s, const assay_table *X, const assay_table *y, const struct assay_options *o, assay_model **out)
+assay_status assay_regress(assay_session *s, const assay_table *X, const assay_table *y, const struct assay_options *o,
+                           assay_model **out)
 {
     return one_call(s, "regress", X, y, o, out);
 }

@@ -37,10 +37,12 @@ static asx_st find_run(struct session *s, const char *what, struct arena *a, str
     }
     if (st == ASX_OK)
         st = cat_run_get(s->cat, id, a, run, err);
-    return st == ASX_NONE ? err_set(err, ASX_E_INVAL, "run '%s' is not in the catalog; 'assay runs' lists what there is", what) : st;
+    return st == ASX_NONE ? err_set(err, ASX_E_INVAL, "run '%s' is not in the catalog; 'assay runs' lists what there is", what)
+                          : st;
 }
 
-static asx_st board_text(struct session *s, const char *what, const char *test, const char *format, int failed, struct text *t, struct asx_err *err)
+static asx_st board_text(struct session *s, const char *what, const char *test, const char *format, int failed, struct text *t,
+                         struct asx_err *err)
 {
     struct arena *a = arena_create(s->mem);
     struct cat_run run;
@@ -48,21 +50,23 @@ static asx_st board_text(struct session *s, const char *what, const char *test, 
     json_t *json = NULL;
     char id[CAT_ID];
     if (st == ASX_OK && !run.report_json)
-        st = err_set(err, ASX_E_INVAL, "run '%s' has no leaderboard (it is %s%s%s); 'assay resume' may finish it", cat_id_format('r', run.id, id), run.state,
-                     run.error ? ": " : "", run.error ? run.error : "");
+        st = err_set(err, ASX_E_INVAL, "run '%s' has no leaderboard (it is %s%s%s); 'assay resume' may finish it",
+                     cat_id_format('r', run.id, id), run.state, run.error ? ": " : "", run.error ? run.error : "");
     if (st == ASX_OK)
         st = json_parse(run.report_json, strlen(run.report_json), NULL, &json, err);
     if (st == ASX_OK && test)
         st = retest_board(s, &run, test, json, err);
     if (st == ASX_OK)
-        st = failed ? report_failed(json, format ? format : "table", NULL, t, err) : report_make(json, format ? format : "table", NULL, t, err);
+        st = failed ? report_failed(json, format ? format : "table", NULL, t, err)
+                    : report_make(json, format ? format : "table", NULL, t, err);
     json_decref(json);
     if (a)
         arena_destroy(a);
     return st;
 }
 
-assay_status assay_leaderboard(assay_session *session, const char *run, const char *test, const char *format, int failed, char **out)
+assay_status assay_leaderboard(assay_session *session, const char *run, const char *test, const char *format, int failed,
+                               char **out)
 {
     struct session *s = (struct session *)session;
     if (!s || !out)
@@ -123,13 +127,15 @@ static void runs_table(const struct cat_run *r, size_t n, struct text *t)
     if (n == 0)
         text_puts(t, "no runs yet\n");
     else
-        text_printf(t, "%-6s %-9s %-20s %-12s %7s %12s %-10s %s\n", "run", "task", "started", "state", "trials", "best", "metric", "data");
+        text_printf(t, "%-6s %-9s %-20s %-12s %7s %12s %-10s %s\n", "run", "task", "started", "state", "trials", "best", "metric",
+                    "data");
     for (size_t i = 0; i < n; i++) {
         char id[CAT_ID], when[24], best[32] = "-";
         if (r[i].best == r[i].best)
             snprintf(best, sizeof best, "%.6g", r[i].best);
-        text_printf(t, "%-6s %-9s %-20s %-12s %7d %12s %-10s %s\n", cat_id_format('r', r[i].id, id), r[i].task ? r[i].task : "-", clock_iso(r[i].started, when),
-                    r[i].state, r[i].trials, best, r[i].metric ? r[i].metric : "-", r[i].data ? r[i].data : "(table in memory)");
+        text_printf(t, "%-6s %-9s %-20s %-12s %7d %12s %-10s %s\n", cat_id_format('r', r[i].id, id), r[i].task ? r[i].task : "-",
+                    clock_iso(r[i].started, when), r[i].state, r[i].trials, best, r[i].metric ? r[i].metric : "-",
+                    r[i].data ? r[i].data : "(table in memory)");
     }
 }
 
@@ -165,7 +171,8 @@ assay_status assay_runs(assay_session *session, int json, char **out)
 
 /* ---- data ------------------------------------------------------------------------------- */
 
-static asx_st profile_file(struct session *s, const char *data, const char *target, struct asx_frame **frame, struct profile **profile, struct asx_err *err)
+static asx_st profile_file(struct session *s, const char *data, const char *target, struct asx_frame **frame,
+                           struct profile **profile, struct asx_err *err)
 {
     asx_st st = session_machine(s, err);
     if (st == ASX_OK)
@@ -220,7 +227,9 @@ assay_status assay_init(assay_session *session, const char *data, const char *ta
     if (st == ASX_OK)
         st = task_create(s, NULL, &task, &err);
     if (st == ASX_OK)
-        st = spec_write_commented(&task->spec->context, &(struct spec_init){.data = data, .target = target, .frame = frame, .profile = profile}, &t, &err);
+        st =
+            spec_write_commented(&task->spec->context,
+                                 &(struct spec_init){.data = data, .target = target, .frame = frame, .profile = profile}, &t, &err);
     task_free(task);
     profile_free(profile);
     frame_put(frame);
@@ -244,11 +253,12 @@ assay_status assay_gc(assay_session *session, int json, char **out)
         st = cat_gc(s->cat, &(struct cat_gc_options){0}, &r, &err);
     char before[32], after[32];
     if (st == ASX_OK && json)
-        api_put_json(&t, json_pack("{s:I, s:I, s:I, s:I}", "bytes_before", (json_int_t)r.bytes_before, "bytes_after", (json_int_t)r.bytes_after, "blobs",
-                               (json_int_t)r.blobs, "runs", (json_int_t)r.runs));
+        api_put_json(&t, json_pack("{s:I, s:I, s:I, s:I}", "bytes_before", (json_int_t)r.bytes_before, "bytes_after",
+                                   (json_int_t)r.bytes_after, "blobs", (json_int_t)r.blobs, "runs", (json_int_t)r.runs));
     else if (st == ASX_OK)
-        text_printf(&t, "%s: %s before, %s now; %lld blobs and %lld runs dropped\n", cat_path(s->cat), clock_format_bytes((double)r.bytes_before, before),
-                    clock_format_bytes((double)r.bytes_after, after), (long long)r.blobs, (long long)r.runs);
+        text_printf(&t, "%s: %s before, %s now; %lld blobs and %lld runs dropped\n", cat_path(s->cat),
+                    clock_format_bytes((double)r.bytes_before, before), clock_format_bytes((double)r.bytes_after, after),
+                    (long long)r.blobs, (long long)r.runs);
     return session_fail(s, api_give(&t, st, out, &err), &err);
 }
 

@@ -124,10 +124,12 @@ static void mark_pareto(const struct run *r, json_t *rows)
 {
     size_t i, k;
     json_t *a, *b;
-    json_array_foreach(rows, i, a) {
+    json_array_foreach(rows, i, a)
+    {
         double s = member_number(a, "validation"), t = member_number(a, "predict_us_per_row");
         bool front = t == t && s == s;
-        json_array_foreach(rows, k, b) {
+        json_array_foreach(rows, k, b)
+        {
             double s2 = member_number(b, "validation"), t2 = member_number(b, "predict_us_per_row");
             if (i == k || t2 != t2)
                 continue;
@@ -179,8 +181,8 @@ static json_t *costs(struct run *r)
         median = exp(r->q_log[r->q_n / 2]);
         p95 = exp(r->q_log[(int)(0.95 * (r->q_n - 1))]);
     }
-    return json_pack("{s:o, s:o, s:i}", "q_error_median", json_number(median), "q_error_p95", json_number(p95), "memory_underestimates",
-                     r->memory_under);
+    return json_pack("{s:o, s:o, s:i}", "q_error_median", json_number(median), "q_error_p95", json_number(p95),
+                     "memory_underestimates", r->memory_under);
 }
 
 static json_t *timeline(const struct run *r)
@@ -197,8 +199,8 @@ static json_t *failed(const struct run *r)
     for (int i = 0; i < r->configs; i++) {
         const struct config_run *c = r->config[i];
         if (c && c->failed)
-            json_array_append_new(a, json_pack("{s:i, s:s, s:s?, s:s?}", "trial", c->last_trial, "learner", c->config.learner->head.name, "config",
-                                               c->json, "error", c->error));
+            json_array_append_new(a, json_pack("{s:i, s:s, s:s?, s:s?}", "trial", c->last_trial, "learner",
+                                               c->config.learner->head.name, "config", c->json, "error", c->error));
     }
     return a;
 }
@@ -224,7 +226,8 @@ json_t *run_board(struct run *r)
     put(o, "stop_reason", text(r->stop_reason));
     put(o, "best", best_of(rows));
     put(o, "leaderboard", rows);
-    put(o, "trials", json_pack("{s:i, s:i, s:i}", "finished", r->trials_finished, "failed", r->trials_failed, "pruned", r->trials_pruned));
+    put(o, "trials",
+        json_pack("{s:i, s:i, s:i}", "finished", r->trials_finished, "failed", r->trials_failed, "pruned", r->trials_pruned));
     put(o, "costs", costs(r));
     put(o, "sharing", json_pack("{s:I, s:f}", "hits", (json_int_t)r->share_hits, "seconds_saved", r->share_saved));
     json_t *warnings = json_array();

@@ -28,14 +28,14 @@ enum { ARTEFACT_DEPS = 64 };
 
 struct artefact {
     struct asx_key key;
-    int refs;                     /**< atomic */
-    void *ptr;                    /**< what ops see */
+    int refs;  /**< atomic */
+    void *ptr; /**< what ops see */
     void (*free_ptr)(void *);
-    struct prep_fitted *fitted;   /**< preparation blocks: what made them */
-    struct artefact **dep;        /**< what this one borrows from; referenced */
+    struct prep_fitted *fitted; /**< preparation blocks: what made them */
+    struct artefact **dep;      /**< what this one borrows from; referenced */
     int deps;
     size_t bytes;
-    double seconds;               /**< to make it again */
+    double seconds; /**< to make it again */
 };
 
 /** Takes over ptr; the caller holds the one reference. NULL when out of memory (ptr is not freed then). */

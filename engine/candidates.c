@@ -33,7 +33,8 @@ void final_prune(struct run *r)
         c->pruned = c->fidelity.folds < r->splits->folds;
         for (int k = 1; k < r->configs && !c->pruned && may_still_grow(c); k++) {
             const struct config_run *o = r->config[k];
-            c->pruned = o && o->scored && o->config.learner == c->config.learner && o->fidelity.iterations > c->fidelity.iterations &&
+            c->pruned = o && o->scored && o->config.learner == c->config.learner &&
+                        o->fidelity.iterations > c->fidelity.iterations &&
                         asx_metric_better(r->opt.metric, o->validation, c->validation);
         }
         r->trials_pruned += c->pruned;
@@ -103,9 +104,9 @@ const float *final_oof(struct run *r, struct config_run *c)
 /* ---- the step ----------------------------------------------------------------------- */
 
 struct table {
-    int n;                   /* candidates with predictions */
+    int n; /* candidates with predictions */
     struct config_run **config;
-    const float **pred;      /* [n] of [rows * outputs], scored rows only */
+    const float **pred; /* [n] of [rows * outputs], scored rows only */
     uint32_t *row;
     size_t rows;
 };
@@ -183,7 +184,8 @@ static asx_st select_weights(struct asx_exec *e, struct run *r, const struct tab
     weight[0] = 1;
     if (!r->opt.ensemble || t->n == 1)
         return ASX_OK;
-    struct ens_input in = {.truth = truth_of(r, t), .metric = r->opt.metric, .pred = t->pred, .candidates = t->n, .seed = r->opt.seed, .exec = e};
+    struct ens_input in = {
+        .truth = truth_of(r, t), .metric = r->opt.metric, .pred = t->pred, .candidates = t->n, .seed = r->opt.seed, .exec = e};
     double score;
     return ens_select(&in, weight, &score, err);
 }
@@ -228,13 +230,16 @@ static void ensemble_work(const struct asx_problem *p, const struct asx_batch *b
 {
     double candidates = b->shape.cols < 100 ? b->shape.cols : 100, cells = (double)p->rows * p->outputs;
     asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_STREAM, .t = ASX_F32, .m = 40 * candidates * cells});
-    asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_SORT, .t = ASX_F32, .m = p->rows < 10000 ? (double)p->rows : 10000, .n = 1, .times = candidates});
+    asx_work_add(w->once, &w->n_once,
+                 (struct asx_use){
+                     .k = ASX_KC_SORT, .t = ASX_F32, .m = p->rows < 10000 ? (double)p->rows : 10000, .n = 1, .times = candidates});
     w->scratch = (uint64_t)(candidates * cells * 4);
 }
 
-const struct asx_op core_ensemble = {.head = {"ensemble.select/greedy", "weights, temperature, threshold and intervals from out-of-fold predictions"},
-                                     .version = 1,
-                                     .gives = "ensemble",
-                                     .flags = ASX_SPLITS,
-                                     .work = ensemble_work,
-                                     .run = ensemble_run};
+const struct asx_op core_ensemble = {
+    .head = {"ensemble.select/greedy", "weights, temperature, threshold and intervals from out-of-fold predictions"},
+    .version = 1,
+    .gives = "ensemble",
+    .flags = ASX_SPLITS,
+    .work = ensemble_work,
+    .run = ensemble_run};

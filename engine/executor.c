@@ -30,8 +30,8 @@ struct active_run {
     asx_st status;
     pthread_mutex_t lock;
     pthread_cond_t wake;
-    int *waiting_for;   /* inputs not yet done, per node */
-    int *order;         /* node ids by planned start */
+    int *waiting_for; /* inputs not yet done, per node */
+    int *order;       /* node ids by planned start */
     int left, running;
     struct split_job *jobs;
     pthread_t main_thread;
@@ -172,12 +172,8 @@ static asx_st run_one(struct active_run *a, const struct opt_node *n, int thread
     struct mem *account = mem_create(a->ex->mem, 0); /* of this op alone: what it takes is known when it ends */
     if (!account)
         return err_set(&r->err, ASX_E_NOMEM, "no memory for '%s'; raise the memory limit", n->way);
-    struct asx_exec e = {.mem = account,
-                         .threads = threads,
-                         .device = a->ex->device,
-                         .split = exec_split,
-                         .stop = exec_stop,
-                         .engine = &ctx};
+    struct asx_exec e = {
+        .mem = account, .threads = threads, .device = a->ex->device, .split = exec_split, .stop = exec_stop, .engine = &ctx};
     asx_st st = node_run(&e, r);
     r->bytes = (double)mem_peak(account);
     mem_destroy(account);
@@ -252,7 +248,8 @@ static void pin_cached(const struct executor *ex, const struct opt_plan *plan, s
 
 asx_st executor_run(const struct executor *ex, const struct opt_plan *plan, struct node_result *result, struct asx_err *err)
 {
-    struct active_run a = {.ex = ex, .plan = plan, .result = result, .err = err, .left = plan->nodes, .main_thread = pthread_self()};
+    struct active_run a = {
+        .ex = ex, .plan = plan, .result = result, .err = err, .left = plan->nodes, .main_thread = pthread_self()};
     if (plan->nodes == 0)
         return ASX_OK;
     memset(result, 0, (size_t)plan->nodes * sizeof *result);

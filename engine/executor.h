@@ -20,8 +20,8 @@ struct node_result {
     enum node_state state;
     asx_st status;
     struct asx_err err;
-    double seconds;        /**< measured wall time */
-    double bytes;          /**< most that its allocations held at once, output included; NaN: it did not run */
+    double seconds;            /**< measured wall time */
+    double bytes;              /**< most that its allocations held at once, output included; NaN: it did not run */
     struct artefact *artefact; /**< PREP, ASSEMBLE, FORM */
     struct asx_member *member; /**< FIT: [node->members], filled by the caller's hook before the run */
 };

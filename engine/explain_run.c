@@ -57,7 +57,8 @@ static asx_st first_wave(struct run *r, struct opt_plan **plan, struct trial_run
 static void add_summary(struct opt_summary *s, int *n, const char *step, double seconds, double spread, uint64_t bytes, int trials)
 {
     struct opt_summary *o = &s[(*n)++];
-    *o = (struct opt_summary){.seconds = seconds, .low = seconds / spread, .high = seconds * spread, .host_bytes = bytes, .trials = trials};
+    *o = (struct opt_summary){
+        .seconds = seconds, .low = seconds / spread, .high = seconds * spread, .host_bytes = bytes, .trials = trials};
     snprintf(o->step, sizeof o->step, "%s", step);
 }
 
@@ -71,7 +72,8 @@ static int summarise(const struct run *r, const struct opt_plan *first, int n, s
         int left = r->opt.trials - n > 0 ? r->opt.trials - n : 0;
         add_summary(s, &count, "later waves", per_trial * left, 3, first->host_peak, left);
     } else if (budget > 0) {
-        add_summary(s, &count, "later waves", budget, 1.05, first->host_peak, (int)(budget / (per_trial > 1e-4 ? per_trial : 1e-4)));
+        add_summary(s, &count, "later waves", budget, 1.05, first->host_peak,
+                    (int)(budget / (per_trial > 1e-4 ? per_trial : 1e-4)));
     }
     double cells = (double)r->problem.rows * r->problem.outputs;
     add_summary(s, &count, "select ensemble", 40 * 60 * cells * 1e-9 + 0.01, 2, (uint64_t)(60 * cells * 4), 0);
@@ -83,7 +85,8 @@ static int summarise(const struct run *r, const struct opt_plan *first, int n, s
     return count;
 }
 
-static asx_st render(struct run *r, const struct assay_explain_options *o, const struct opt_plan *first, int n, char **out, struct asx_err *err)
+static asx_st render(struct run *r, const struct assay_explain_options *o, const struct opt_plan *first, int n, char **out,
+                     struct asx_err *err)
 {
     struct opt_summary summary[SUMMARIES];
     const struct opt_plan *plans[] = {r->prelude, first};
@@ -146,7 +149,8 @@ static asx_st explain(struct run *r, const struct assay_explain_options *o, char
     return st;
 }
 
-asx_st run_explain(struct session *s, const struct run_options *opt, const struct assay_explain_options *o, char **text, struct asx_err *err)
+asx_st run_explain(struct session *s, const struct run_options *opt, const struct assay_explain_options *o, char **text,
+                   struct asx_err *err)
 {
     struct run *r = mem_calloc(NULL, 1, sizeof *r);
     if (!r)

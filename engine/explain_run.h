@@ -13,6 +13,7 @@ struct task;
 /** Checks a task and gives its run options; used by run and explain alike. */
 asx_st task_ready(struct task *, struct arena *, struct run_options *, struct asx_err *);
 /** text is the caller's (mem_free). */
-asx_st run_explain(struct session *, const struct run_options *, const struct assay_explain_options *, char **text, struct asx_err *);
+asx_st run_explain(struct session *, const struct run_options *, const struct assay_explain_options *, char **text,
+                   struct asx_err *);
 
 #endif

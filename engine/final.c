@@ -6,9 +6,9 @@
 #include "engine/session.h"
 #include "engine/trial.h"
 
-#include "base/file.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "catalog/blob.h"
@@ -41,7 +41,8 @@ static asx_st select_ensemble(struct run *r, struct asx_err *err)
     struct opt_plan *plan = NULL;
     asx_st st = opt_plan_create(r->mem, &plan);
     struct asx_shape shape = {.rows = (double)r->problem.rows, .cols = r->candidates};
-    if (st == ASX_OK && opt_plan_add_core(plan, &r->ctx, &core_ensemble, "select ensemble", &shape, NULL, 0, (struct asx_key){0, 0}, r) < 0)
+    if (st == ASX_OK &&
+        opt_plan_add_core(plan, &r->ctx, &core_ensemble, "select ensemble", &shape, NULL, 0, (struct asx_key){0, 0}, r) < 0)
         st = err_set(err, ASX_E_NOMEM, "no memory to select an ensemble");
     if (st == ASX_OK) {
         opt_plan_place(plan, &r->ctx);
@@ -192,7 +193,12 @@ static asx_st save(struct run *r, struct asx_err *err)
     json_decref(board);
     r->made->board = text ? mem_strdup(r->made->mem, text) : NULL;
     json_text_free(text);
-    struct cat_model row = {.id = r->made_id, .run = r->id, .board_json = NULL, .validation = r->ensemble_validation, .learner = r->made->learner, .rank = 1};
+    struct cat_model row = {.id = r->made_id,
+                            .run = r->id,
+                            .board_json = NULL,
+                            .validation = r->ensemble_validation,
+                            .learner = r->made->learner,
+                            .rank = 1};
     char *absolute = NULL;
     if (r->opt.model_path) {
         st = eng_model_save(r->made, r->opt.model_path, err);
@@ -227,8 +233,11 @@ static void save_work(const struct asx_problem *p, const struct asx_batch *b, st
     asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_IO, .t = ASX_U8, .m = b->shape.bytes});
 }
 
-const struct asx_op core_save = {
-    .head = {"model.save/file", "members put together, written to the catalog and to a file"}, .version = 1, .gives = "model", .work = save_work, .run = save_op_run};
+const struct asx_op core_save = {.head = {"model.save/file", "members put together, written to the catalog and to a file"},
+                                 .version = 1,
+                                 .gives = "model",
+                                 .work = save_work,
+                                 .run = save_op_run};
 
 static asx_st assemble_and_save(struct run *r, struct asx_err *err)
 {
@@ -279,7 +288,8 @@ asx_st run_final(struct run *r, struct asx_err *err)
     bool have = false;
     for (int i = 0; i < r->configs; i++)
         have |= r->config[i] && r->config[i]->has_models;
-    bool cut = r->opt.time_s > 0 && r->stop_reason && (strcmp(r->stop_reason, "time") == 0 || strcmp(r->stop_reason, "interrupted") == 0);
+    bool cut =
+        r->opt.time_s > 0 && r->stop_reason && (strcmp(r->stop_reason, "time") == 0 || strcmp(r->stop_reason, "interrupted") == 0);
     asx_st st = final_candidates(r, have && (cut || !r->problem.repeatable), err);
     if (st == ASX_OK && r->candidates == 0)
         st = err_set(err, ASX_E_LIMIT, "no model was ready when the limit ended; raise the time limit");

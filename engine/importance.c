@@ -65,7 +65,8 @@ json_t *final_importance(struct run *r, const struct model *m)
     struct asx_err ignored = {0};
     json_t *out = NULL;
     struct share *sum = mem_calloc(m->mem, (size_t)m->columns + 1, sizeof *sum);
-    if (sum && m->columns && frame_take_rows(r->frame, row, n, r->mem, &few, &ignored) == ASX_OK && eng_model_bind(m, few, &bound, &ignored) == ASX_OK) {
+    if (sum && m->columns && frame_take_rows(r->frame, row, n, r->mem, &few, &ignored) == ASX_OK &&
+        eng_model_bind(m, few, &bound, &ignored) == ASX_OK) {
         for (int c = 0; c < m->columns; c++)
             sum[c].column = c;
         for (int i = 0; i < m->members; i++)

@@ -24,7 +24,8 @@ static void recall(struct run *r, const json_t *rows)
         const char *op = NULL, *device = NULL;
         int n = 0;
         double sum = 0, sq = 0;
-        if (json_unpack((json_t *)(uintptr_t)row, "{s:s, s:s, s:i, s:F, s:F}", "op", &op, "device", &device, "n", &n, "log_sum", &sum, "log_sq", &sq) == 0)
+        if (json_unpack((json_t *)(uintptr_t)row, "{s:s, s:s, s:i, s:F, s:F}", "op", &op, "device", &device, "n", &n, "log_sum",
+                        &sum, "log_sq", &sq) == 0)
             opt_recall(&r->model, op, device, n, sum, sq);
     }
 }
@@ -37,7 +38,8 @@ void run_load_residuals(struct run *r)
     json_t *rows = NULL;
     struct asx_err ignored = {0};
     note_name(r, name, sizeof name);
-    if (a && cat_note_get(r->cat, name, a, &text, NULL, &ignored) == ASX_OK && json_parse(text, strlen(text), NULL, &rows, &ignored) == ASX_OK)
+    if (a && cat_note_get(r->cat, name, a, &text, NULL, &ignored) == ASX_OK &&
+        json_parse(text, strlen(text), NULL, &rows, &ignored) == ASX_OK)
         recall(r, rows);
     json_decref(rows);
     if (a)
@@ -53,7 +55,8 @@ void run_save_residuals(struct run *r)
     json_t *rows = json_array();
     for (int i = 0; i < r->model.residuals; i++) {
         const struct opt_residual *q = &r->model.residual[i];
-        json_array_append_new(rows, json_pack("{s:s, s:s, s:i, s:f, s:f}", "op", q->op, "device", q->device, "n", q->n, "log_sum", q->log_sum, "log_sq", q->log_sq));
+        json_array_append_new(rows, json_pack("{s:s, s:s, s:i, s:f, s:f}", "op", q->op, "device", q->device, "n", q->n, "log_sum",
+                                              q->log_sum, "log_sq", q->log_sq));
     }
     char *text = json_text(rows);
     json_decref(rows);
@@ -81,7 +84,9 @@ int run_warm_configs(struct run *r, struct arena *a, struct asx_config **out)
     *out = NULL;
     if (!r->cat || !r->opt.warm_start || r->resumed)
         return 0;
-    if (cat_priors(r->cat, r->file_frame->key, r->opt.metric->head.name, r->opt.metric->greater_is_better, MOST, a, &prior, &n, &ignored) != ASX_OK || n == 0)
+    if (cat_priors(r->cat, r->file_frame->key, r->opt.metric->head.name, r->opt.metric->greater_is_better, MOST, a, &prior, &n,
+                   &ignored) != ASX_OK ||
+        n == 0)
         return 0;
     struct asx_config *list = arena_calloc(a, n, sizeof *list);
     for (size_t i = 0; list && i < n; i++) {

@@ -83,8 +83,8 @@ int eng_model_add_part(struct model *m, struct prep_fitted *f, const int32_t *co
     return m->parts++;
 }
 
-asx_st eng_model_add_member(struct model *m, const struct asx_learner *learner, struct asx_model *fitted, const int *part, int parts,
-                        double weight, struct asx_err *err)
+asx_st eng_model_add_member(struct model *m, const struct asx_learner *learner, struct asx_model *fitted, const int *part,
+                            int parts, double weight, struct asx_err *err)
 {
     struct model_member *member = mem_realloc(m->mem, m->member, (size_t)(m->members + 1) * sizeof *member);
     if (member)
@@ -108,7 +108,8 @@ asx_st eng_model_bind(const struct model *m, const struct asx_frame *frame, cons
     for (int i = 0; i < m->columns && st == ASX_OK; i++) {
         column[i] = frame_find(frame, m->column[i].name);
         if (column[i] < 0)
-            st = err_set(err, ASX_E_DATA, "column '%s' is missing, which the model was trained on; add it to the data", m->column[i].name);
+            st = err_set(err, ASX_E_DATA, "column '%s' is missing, which the model was trained on; add it to the data",
+                         m->column[i].name);
     }
     if (st == ASX_OK && m->sparse && !frame->sparse)
         st = err_set(err, ASX_E_DATA, "the model was trained on sparse features f1, f2, ...; give a .libsvm file");

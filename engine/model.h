@@ -39,7 +39,7 @@ struct model_member {
 };
 
 struct model {
-    struct mem *mem; /**< account of its own */
+    struct mem *mem;                        /**< account of its own */
     char *kind, *target, *metric, *learner; /**< learner: shown name ("ensemble") */
     enum asx_task task;
     int classes, positive, outputs;
@@ -49,12 +49,12 @@ struct model {
     struct model_column *column;
     struct model_part *part;
     struct model_member *member;
-    bool sparse;          /**< reads frame->sparse */
-    double temperature;   /**< probabilities are softmax(log p / temperature); 1 = as they are */
-    double threshold;     /**< on the positive class for class predictions; 0 = argmax */
+    bool sparse;        /**< reads frame->sparse */
+    double temperature; /**< probabilities are softmax(log p / temperature); 1 = as they are */
+    double threshold;   /**< on the positive class for class predictions; 0 = argmax */
     double validation;
-    char *board;          /**< JSON of the run */
-    char *id, *path;      /**< not saved */
+    char *board;     /**< JSON of the run */
+    char *id, *path; /**< not saved */
 };
 
 struct model *eng_model_create(void); /**< NULL when out of memory; own account under the root */
@@ -63,7 +63,7 @@ void eng_model_free(struct model *);
 int eng_model_add_part(struct model *, struct prep_fitted *, const int32_t *column, int columns);
 /** Takes over `fitted_model` (freed with the model) on success; on failure it stays the caller's. `part` is copied. */
 asx_st eng_model_add_member(struct model *, const struct asx_learner *, struct asx_model *fitted_model, const int *part, int parts,
-                        double weight, struct asx_err *);
+                            double weight, struct asx_err *);
 
 /**
  * Brings a frame into the model's column order. E_DATA for a missing column.
@@ -82,8 +82,8 @@ asx_st eng_model_read(const struct model *, const struct data_par *, const struc
  * @shape out [rows * outputs]: probabilities in class order, or values
  * @thread pool may be NULL; the same result for any thread count
  */
-asx_st eng_model_predict(const struct model *, const struct asx_frame *bound, struct pool *, bool (*stop)(void *), void *stop_arg, double *out,
-                     struct asx_err *);
+asx_st eng_model_predict(const struct model *, const struct asx_frame *bound, struct pool *, bool (*stop)(void *), void *stop_arg,
+                         double *out, struct asx_err *);
 /** Class of a row of probabilities, threshold applied. */
 int eng_model_decide(const struct model *, const double *proba);
 
@@ -93,7 +93,7 @@ int eng_model_source(const struct model_part *, const struct asx_block *, size_t
 /** Raw matrix of one member on a bound frame, for explanations. Free with model_matrix_free. */
 struct model_matrix;
 asx_st eng_model_matrix_make(const struct model *, int member, const struct asx_frame *bound, struct pool *, struct model_matrix **,
-                         struct asx_err *);
+                             struct asx_err *);
 const struct asx_matrix *eng_model_matrix_raw(const struct model_matrix *);
 void eng_model_matrix_free(struct model_matrix *);
 
@@ -102,7 +102,8 @@ asx_st eng_model_save(const struct model *, const char *path, struct asx_err *);
 /** Bytes as saved, for the catalog; free with mem_free. */
 asx_st eng_model_bytes(const struct model *, void **data, size_t *size, struct asx_err *);
 /** `where` names the source in errors. A damaged file is E_DATA. */
-asx_st eng_model_load_bytes(const struct asx_registry *, const void *data, size_t size, const char *where, struct model **, struct asx_err *);
+asx_st eng_model_load_bytes(const struct asx_registry *, const void *data, size_t size, const char *where, struct model **,
+                            struct asx_err *);
 asx_st eng_model_load(const struct asx_registry *, const char *path, struct model **, struct asx_err *);
 
 #endif

@@ -184,8 +184,10 @@ static asx_st get_part(struct model *m, const struct asx_registry *reg, struct a
     uint64_t version = asx_get_u64(r);
     const struct asx_prep *prep = registry_prep(reg, name);
     if (!asx_reader_bad(r) && (!prep || version != (uint64_t)prep->version)) {
-        asx_st st = err_set(err, ASX_E_DATA, "the model needs preparation step '%s' version %d, which this build does not have; use the Assay that made it",
-                            name ? name : "?", (int)version);
+        asx_st st =
+            err_set(err, ASX_E_DATA,
+                    "the model needs preparation step '%s' version %d, which this build does not have; use the Assay that made it",
+                    name ? name : "?", (int)version);
         mem_free(name);
         return st;
     }
@@ -215,7 +217,8 @@ static asx_st get_member(struct model *m, const struct asx_registry *reg, struct
     uint64_t version = asx_get_u64(r);
     const struct asx_learner *learner = registry_learner(reg, name);
     if (!asx_reader_bad(r) && (!learner || version != (uint64_t)learner->version)) {
-        asx_st st = err_set(err, ASX_E_DATA, "the model needs learner '%s' version %d, which this build does not have; use the Assay that made it",
+        asx_st st = err_set(err, ASX_E_DATA,
+                            "the model needs learner '%s' version %d, which this build does not have; use the Assay that made it",
                             name ? name : "?", (int)version);
         mem_free(name);
         return st;
@@ -267,7 +270,8 @@ static asx_st check_header(const unsigned char *data, size_t size, const char *w
         return err_at(err, ASX_E_DATA, where, 0, 0, "this is no Assay model; give a file written by --model");
     memcpy(&h, data, HEADER);
     if (h.format != FORMAT)
-        return err_at(err, ASX_E_DATA, where, 0, 0, "the model has format %u, this build reads %d; use the Assay that made it", h.format, FORMAT);
+        return err_at(err, ASX_E_DATA, where, 0, 0, "the model has format %u, this build reads %d; use the Assay that made it",
+                      h.format, FORMAT);
     if (h.size != size - HEADER)
         return err_at(err, ASX_E_DATA, where, 0, 0, "the model is cut short or has bytes added; make it again");
     struct asx_key key = hash_of(data + HEADER, size - HEADER);
@@ -277,7 +281,7 @@ static asx_st check_header(const unsigned char *data, size_t size, const char *w
 }
 
 asx_st eng_model_load_bytes(const struct asx_registry *reg, const void *data, size_t size, const char *where, struct model **out,
-                        struct asx_err *err)
+                            struct asx_err *err)
 {
     asx_st st = check_header(data, size, where, err);
     if (st != ASX_OK)

@@ -40,7 +40,8 @@ static bool host_stop(struct asx_exec *e)
 static void host_init(struct host *h, struct mem *mem, struct pool *pool, bool (*stop)(void *), void *stop_arg)
 {
     *h = (struct host){.pool = pool, .stop = stop, .stop_arg = stop_arg};
-    h->exec = (struct asx_exec){.mem = mem, .threads = pool ? pool_threads(pool) : 1, .split = host_split, .stop = host_stop, .engine = h};
+    h->exec = (struct asx_exec){
+        .mem = mem, .threads = pool ? pool_threads(pool) : 1, .split = host_split, .stop = host_stop, .engine = h};
 }
 
 static asx_st make_block(struct host *h, const struct model_part *part, const struct asx_frame *frame, struct asx_block *out,
@@ -129,14 +130,16 @@ static void predict_chunk(void *arg, size_t chunk, int worker)
     mem_free(one);
 }
 
-static asx_st run_members(const struct model *m, struct host *h, const struct asx_block *block, size_t rows, double *out, struct asx_err *err)
+static asx_st run_members(const struct model *m, struct host *h, const struct asx_block *block, size_t rows, double *out,
+                          struct asx_err *err)
 {
     const struct asx_matrix **matrix = mem_calloc(m->mem, (size_t)m->members, sizeof *matrix);
     asx_st st = matrix ? ASX_OK : err_set(err, ASX_E_NOMEM, "no memory to predict");
     for (int i = 0; i < m->members && st == ASX_OK; i++) {
         const struct asx_block *list[ARTEFACT_DEPS];
         if (m->member[i].parts > ARTEFACT_DEPS) {
-            st = err_set(err, ASX_E_INTERNAL, "a member of the model has %d preparation parts; please report this", m->member[i].parts);
+            st = err_set(err, ASX_E_INTERNAL, "a member of the model has %d preparation parts; please report this",
+                         m->member[i].parts);
             break;
         }
         for (int p = 0; p < m->member[i].parts; p++)
@@ -160,8 +163,8 @@ static asx_st run_members(const struct model *m, struct host *h, const struct as
     return st;
 }
 
-asx_st eng_model_predict(const struct model *m, const struct asx_frame *bound, struct pool *pool, bool (*stop)(void *), void *stop_arg, double *out,
-                     struct asx_err *err)
+asx_st eng_model_predict(const struct model *m, const struct asx_frame *bound, struct pool *pool, bool (*stop)(void *),
+                         void *stop_arg, double *out, struct asx_err *err)
 {
     struct host h;
     host_init(&h, m->mem, pool, stop, stop_arg);
@@ -203,8 +206,8 @@ const struct asx_matrix *eng_model_matrix_raw(const struct model_matrix *x)
     return x->matrix;
 }
 
-asx_st eng_model_matrix_make(const struct model *m, int member, const struct asx_frame *bound, struct pool *pool, struct model_matrix **out,
-                         struct asx_err *err)
+asx_st eng_model_matrix_make(const struct model *m, int member, const struct asx_frame *bound, struct pool *pool,
+                             struct model_matrix **out, struct asx_err *err)
 {
     const struct model_member *mm = &m->member[member];
     struct host h;

@@ -16,7 +16,8 @@ asx_st eng_model_read(const struct model *m, const struct data_par *par, const s
         types[i] = (struct data_type){c->name, c->type, c->type == ASX_DATETIME ? (c->day_first ? 2 : 1) : 0};
         keep[i] = c->name;
     }
-    struct data_options o = {.types = types, .n_types = (size_t)m->columns, .lenient = true, .keep = m->columns && !all ? keep : NULL};
+    struct data_options o = {
+        .types = types, .n_types = (size_t)m->columns, .lenient = true, .keep = m->columns && !all ? keep : NULL};
     if (par)
         o.par = *par;
     struct asx_frame *frame = NULL;

@@ -32,20 +32,16 @@ static void prep_input(struct asx_exec *e, const struct opt_node *n, struct asx_
 {
     const struct opt_part *part = &n->recipe->part[n->part];
     const struct asx_problem *p = e->problem;
-    *in = (struct asx_prep_input){.problem = p,
-                                  .frame = p->frame,
-                                  .column = part->column,
-                                  .columns = part->columns,
-                                  .config = n->config,
-                                  .seed = p->seed};
+    *in = (struct asx_prep_input){
+        .problem = p, .frame = p->frame, .column = part->column, .columns = part->columns, .config = n->config, .seed = p->seed};
     if (n->fold >= 0) {
         in->rows = p->splits->fold[n->fold].train;
         in->n_rows = p->splits->fold[n->fold].n_train;
     }
 }
 
-static asx_st fit_prep(struct asx_exec *e, const struct asx_prep *prep, const struct asx_prep_input *in, struct asx_prep_state **state,
-                       struct asx_block *block, struct asx_err *err)
+static asx_st fit_prep(struct asx_exec *e, const struct asx_prep *prep, const struct asx_prep_input *in,
+                       struct asx_prep_state **state, struct asx_block *block, struct asx_err *err)
 {
     if (prep->fit_transform)
         return prep->fit_transform(e, in, state, block, err);

@@ -52,7 +52,8 @@ static asx_st check_path(const char *path, const char *key, struct asx_err *err)
     memcpy(folder, slash ? path : ".", n);
     folder[n] = '\0';
     if (access(n ? folder : "/", W_OK) != 0)
-        return err_set(err, ASX_E_IO, "%s: cannot write '%s': %s; check the folder and its permissions", key, path, strerror(errno));
+        return err_set(err, ASX_E_IO, "%s: cannot write '%s': %s; check the folder and its permissions", key, path,
+                       strerror(errno));
     return ASX_OK;
 }
 

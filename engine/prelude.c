@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The first small plan: read, profile, split. Priced from the file's size and a sample of it. */
 #include "engine/ops/core.h"
+#include "engine/registry.h"
 #include "engine/run.h"
 #include "engine/session.h"
-#include "engine/registry.h"
 
 #include "base/clock.h"
 #include "base/err.h"
@@ -61,8 +61,12 @@ static asx_st read_run(struct asx_exec *e, const struct asx_batch *b, struct asx
     return st;
 }
 
-const struct asx_op core_read = {
-    .head = {"data.read/stream", "file to frame"}, .version = 1, .gives = "frame", .flags = ASX_SPLITS, .work = read_work, .run = read_run};
+const struct asx_op core_read = {.head = {"data.read/stream", "file to frame"},
+                                 .version = 1,
+                                 .gives = "frame",
+                                 .flags = ASX_SPLITS,
+                                 .work = read_work,
+                                 .run = read_run};
 
 /* ---- data.profile/columns ----------------------------------------------------------- */
 
@@ -71,7 +75,8 @@ enum { QUICK_CELLS = 2000000 };
 static void profile_work(const struct asx_problem *p, const struct asx_batch *b, struct asx_work *w)
 {
     (void)p;
-    asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_HASH, .t = ASX_F64, .m = b->shape.rows * b->shape.cols, .n = b->shape.rows});
+    asx_work_add(w->once, &w->n_once,
+                 (struct asx_use){.k = ASX_KC_HASH, .t = ASX_F64, .m = b->shape.rows * b->shape.cols, .n = b->shape.rows});
 }
 
 static asx_st find_target(struct run *r, int *at, struct asx_err *err)
@@ -94,7 +99,8 @@ static asx_st profile_run(struct asx_exec *e, const struct asx_batch *b, struct 
     if (st != ASX_OK)
         return st;
     struct data_par par = data_par_exec(e);
-    bool large = (double)r->file_frame->rows * (double)r->file_frame->columns > QUICK_CELLS || (r->opt.time_s > 0 && r->opt.time_s < 1);
+    bool large =
+        (double)r->file_frame->rows * (double)r->file_frame->columns > QUICK_CELLS || (r->opt.time_s > 0 && r->opt.time_s < 1);
     return profile_make(r->file_frame, target, &par, large ? PROFILE_QUICK : 0, r->mem, &r->profile, err);
 }
 
@@ -147,21 +153,28 @@ static void list_columns(const struct run *r, enum asx_role role, char *out, siz
 
 static void warn_columns(struct run *r)
 {
-    static const struct { enum asx_role role; const char *what; } left_out[] = {
-        {ASX_ROLE_CONSTANT, "constant"}, {ASX_ROLE_DUPLICATE, "a copy of another"}, {ASX_ROLE_ID, "an identifier"}};
+    static const struct {
+        enum asx_role role;
+        const char *what;
+    } left_out[] = {{ASX_ROLE_CONSTANT, "constant"}, {ASX_ROLE_DUPLICATE, "a copy of another"}, {ASX_ROLE_ID, "an identifier"}};
     for (size_t i = 0; i < sizeof left_out / sizeof *left_out; i++) {
         char list[600];
         int n;
         list_columns(r, left_out[i].role, list, sizeof list, &n);
         if (n)
             run_warn(r, "data.column_left_out", "%d %s left out: %s; data.types or data.ignore say otherwise", n,
-                     n == 1 ? (left_out[i].role == ASX_ROLE_CONSTANT ? "constant column is" : left_out[i].role == ASX_ROLE_DUPLICATE ? "duplicate column is" : "ID-like column is")
-                            : (left_out[i].role == ASX_ROLE_CONSTANT ? "constant columns are" : left_out[i].role == ASX_ROLE_DUPLICATE ? "duplicate columns are" : "ID-like columns are"),
+                     n == 1 ? (left_out[i].role == ASX_ROLE_CONSTANT    ? "constant column is"
+                               : left_out[i].role == ASX_ROLE_DUPLICATE ? "duplicate column is"
+                                                                        : "ID-like column is")
+                            : (left_out[i].role == ASX_ROLE_CONSTANT    ? "constant columns are"
+                               : left_out[i].role == ASX_ROLE_DUPLICATE ? "duplicate columns are"
+                                                                        : "ID-like columns are"),
                      list);
     }
     for (size_t j = 0; j < r->file_frame->columns; j++)
         if (r->profile->own[j].role == ASX_ROLE_FEATURE && r->profile->column[j].predicts_target > 0.99)
-            run_warn(r, "data.leak", "column '%s' alone predicts the target; if it is not known at prediction time, put it under data.ignore",
+            run_warn(r, "data.leak",
+                     "column '%s' alone predicts the target; if it is not known at prediction time, put it under data.ignore",
                      r->file_frame->column[j].name);
 }
 
@@ -171,7 +184,8 @@ static void warn_target(struct run *r)
     if (dropped)
         run_warn(r, "data.target_missing", "%zu rows without a target are dropped", dropped);
     if (r->target.task == ASX_REGRESSION && r->profile->target.looks_classes)
-        run_warn(r, "data.target_classes", "the target has only %zu distinct values; 'classify' may be meant", r->profile->target.classes);
+        run_warn(r, "data.target_classes", "the target has only %zu distinct values; 'classify' may be meant",
+                 r->profile->target.classes);
     if (r->target.task != ASX_REGRESSION && r->profile->target.looks_regression)
         run_warn(r, "data.target_numbers", "the target has %d distinct numbers; 'regress' may be meant", r->target.classes);
 }
@@ -200,7 +214,8 @@ static asx_st read_weights(struct run *r, struct asx_err *err)
     for (size_t i = 0; i < r->frame->rows; i++) {
         double w = c->type == ASX_NUMERIC ? asx_column_number(c, i) : NAN;
         if (!(w >= 0) || isinf(w))
-            return err_set(err, ASX_E_DATA, "weight column '%s' is missing, negative or no number in row %zu; mend the row or drop data.weights",
+            return err_set(err, ASX_E_DATA,
+                           "weight column '%s' is missing, negative or no number in row %zu; mend the row or drop data.weights",
                            r->opt.weights, i + 1);
         r->score_weight[i] = w;
         sum += w;
@@ -232,7 +247,8 @@ static asx_st class_factors(struct run *r, double *factor, struct asx_err *err)
             c++;
         if (c == k) {
             const char *near = err_nearest(r->opt.class_weight_name[i], r->target.class_name, (size_t)k);
-            return err_set(err, ASX_E_INVAL, "data.class_weights names class '%s', which the target does not have%s%s%s; name its classes",
+            return err_set(err, ASX_E_INVAL,
+                           "data.class_weights names class '%s', which the target does not have%s%s%s; name its classes",
                            r->opt.class_weight_name[i], near ? " (nearest: '" : "", near ? near : "", near ? "')" : "");
         }
         factor[c] = r->opt.class_weight[i];
@@ -274,7 +290,8 @@ static asx_st monotone(struct run *r, struct asx_err *err)
         if (st != ASX_OK)
             return st;
         if (r->frame->column[at].type != ASX_NUMERIC)
-            return err_set(err, ASX_E_INVAL, "data.monotone names column '%s', which is not numeric; only numbers have an order", r->opt.monotone_name[i]);
+            return err_set(err, ASX_E_INVAL, "data.monotone names column '%s', which is not numeric; only numbers have an order",
+                           r->opt.monotone_name[i]);
         r->monotone[at] = r->opt.monotone_sign[i];
     }
     return ASX_OK;
@@ -344,8 +361,8 @@ static asx_st choose_metric(struct run *r, struct asx_err *err)
         r->opt.metric = registry_metric(r->session->registry, r->opt.kind->default_metric(r->target.task));
     static const char *const task_name[] = {"two classes", "several classes", "regression"};
     if (!(r->opt.metric->tasks & ASX_TASK_BIT(r->target.task)))
-        return err_set(err, ASX_E_INVAL, "metric '%s' is not defined for a target with %s; 'assay metrics' lists what is", r->opt.metric->head.name,
-                       task_name[r->target.task]);
+        return err_set(err, ASX_E_INVAL, "metric '%s' is not defined for a target with %s; 'assay metrics' lists what is",
+                       r->opt.metric->head.name, task_name[r->target.task]);
     return ASX_OK;
 }
 
@@ -376,7 +393,8 @@ static asx_st split_run(struct asx_exec *e, const struct asx_batch *b, struct as
     if (r->frame->rows < 2)
         return err_at(err, ASX_E_DATA, r->opt.train, 0, 0, "only %zu row has a target; at least 2 are needed", r->frame->rows);
     if (!any_feature(r))
-        return err_at(err, ASX_E_DATA, r->opt.train, 0, 0, "no usable feature column is left beside the target; add columns or look at 'assay profile'");
+        return err_at(err, ASX_E_DATA, r->opt.train, 0, 0,
+                      "no usable feature column is left beside the target; add columns or look at 'assay profile'");
     st = weights(r, err);
     if (st == ASX_OK)
         st = monotone(r, err);
@@ -387,8 +405,11 @@ static asx_st split_run(struct asx_exec *e, const struct asx_batch *b, struct as
     return st;
 }
 
-const struct asx_op core_split = {
-    .head = {"data.split/rows", "target, weights and folds"}, .version = 1, .gives = "problem", .work = split_work, .run = split_run};
+const struct asx_op core_split = {.head = {"data.split/rows", "target, weights and folds"},
+                                  .version = 1,
+                                  .gives = "problem",
+                                  .work = split_work,
+                                  .run = split_run};
 
 /* ---- the plan ------------------------------------------------------------------------------- */
 

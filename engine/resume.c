@@ -105,7 +105,8 @@ static void tell_again(struct run *r, struct trial_run *t)
 }
 
 /* One recorded wave: asks [from, to) of the list. */
-static asx_st replay_wave(struct run *r, struct asx_prices *prices, const struct replay *p, size_t from, size_t to, struct asx_err *err)
+static asx_st replay_wave(struct run *r, struct asx_prices *prices, const struct replay *p, size_t from, size_t to,
+                          struct asx_err *err)
 {
     int n = (int)(to - from);
     struct trial_run *t = mem_calloc(r->mem, (size_t)n + 1, sizeof *t);

@@ -22,7 +22,8 @@ static asx_st score(struct session *s, const struct model *m, const struct asx_f
     if (!kind || !metric)
         return err_set(err, ASX_E_DATA, "the model names a task or metric that this build does not have");
     asx_st st = frame_require(frame, m->target ? m->target : "target", &column, err);
-    struct asx_target known = {.task = m->task, .classes = m->classes, .positive = m->positive, .class_name = (const char **)(void *)m->class_name};
+    struct asx_target known = {
+        .task = m->task, .classes = m->classes, .positive = m->positive, .class_name = (const char **)(void *)m->class_name};
     struct asx_target target = {0};
     if (st == ASX_OK)
         st = kind->target_again(frame, column, &known, m->mem, &target, err);
@@ -38,8 +39,12 @@ static asx_st score(struct session *s, const struct model *m, const struct asx_f
     if (st == ASX_OK)
         st = eng_model_predict(m, bound, NULL, NULL, NULL, p, err);
     if (st == ASX_OK)
-        *out = metric->score(&(struct asx_scored){
-            .n = target.rows, .outputs = m->outputs, .y = target.y, .pred64 = p, .positive = m->positive, .threshold = m->threshold});
+        *out = metric->score(&(struct asx_scored){.n = target.rows,
+                                                  .outputs = m->outputs,
+                                                  .y = target.y,
+                                                  .pred64 = p,
+                                                  .positive = m->positive,
+                                                  .threshold = m->threshold});
     mem_free(p);
     frame_put(bound);
     frame_put(kept);

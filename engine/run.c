@@ -54,7 +54,9 @@ void run_tick(void *run)
                                .phase = r->phase,
                                .trials = r->trials_finished,
                                .trials_max = r->opt.trials};
-    p.rest_s = r->opt.time_s > 0 ? r->opt.time_s - elapsed : r->opt.trials && r->trials_finished ? elapsed / r->trials_finished * (r->opt.trials - r->trials_finished) : NAN;
+    p.rest_s = r->opt.time_s > 0                     ? r->opt.time_s - elapsed
+               : r->opt.trials && r->trials_finished ? elapsed / r->trials_finished * (r->opt.trials - r->trials_finished)
+                                                     : NAN;
     if (o->progress(o->progress_arg, &p))
         __atomic_store_n(&r->session->cancelled, 1, __ATOMIC_RELAXED);
 }
@@ -262,7 +264,8 @@ static asx_st add_learner(struct run *r, const struct asx_learner *l, struct asx
     if (!list || !space)
         return err_set(err, ASX_E_NOMEM, "no memory for the search space; raise the memory limit");
     r->learner[r->learners] = l;
-    asx_st st = opt_space_make(r->session_registry, &r->problem, l, r->opt.restriction, r->opt.restrictions, r->mem, &r->space[r->learners], err);
+    asx_st st = opt_space_make(r->session_registry, &r->problem, l, r->opt.restriction, r->opt.restrictions, r->mem,
+                               &r->space[r->learners], err);
     if (st == ASX_OK)
         r->learners++;
     return st;
@@ -339,7 +342,9 @@ static asx_st end_row(struct run *r, asx_st st, struct asx_err *err)
     }
     json_decref(board);
     char message[1200];
-    struct cat_run_end end = {.state = st < 0 && !r->made ? CAT_FAILED : interrupted ? CAT_INTERRUPTED : CAT_FINISHED,
+    struct cat_run_end end = {.state = st < 0 && !r->made ? CAT_FAILED
+                                       : interrupted      ? CAT_INTERRUPTED
+                                                          : CAT_FINISHED,
                               .stop_reason = r->stop_reason,
                               .report_json = text,
                               .error = st < 0 ? err_format(err, message, sizeof message) : NULL,
@@ -360,7 +365,8 @@ static asx_st check_same_data(struct run *r, struct asx_err *err)
     bool same = key_is_zero(r->opt.expect_data) || key_equal(r->opt.expect_data, r->file_frame->key);
     if (same && (key_is_zero(r->opt.expect_problem) || key_equal(r->opt.expect_problem, r->problem.key)))
         return ASX_OK;
-    return err_set(err, ASX_E_INVAL, "the data in '%s' has changed since the run began; start a new run", r->opt.train ? r->opt.train : "memory");
+    return err_set(err, ASX_E_INVAL, "the data in '%s' has changed since the run began; start a new run",
+                   r->opt.train ? r->opt.train : "memory");
 }
 
 static asx_st run_phases(struct run *r, struct asx_err *err)
@@ -410,7 +416,8 @@ asx_st run_task(struct session *s, const struct run_options *opt, struct model *
     return st;
 }
 
-asx_st run_resume(struct session *s, const struct run_options *opt, int64_t id, double active_before, struct model **out, struct asx_err *err)
+asx_st run_resume(struct session *s, const struct run_options *opt, int64_t id, double active_before, struct model **out,
+                  struct asx_err *err)
 {
     struct run *r = mem_calloc(NULL, 1, sizeof *r);
     if (!r)

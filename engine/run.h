@@ -41,17 +41,17 @@ enum refit_mode { REFIT_AUTO, REFIT_FOLDS, REFIT_FULL };
 struct run_options {
     const struct asx_kind *kind;
     const char *train, *test, *target, *weights, *positive;
-    struct data_options read;           /**< header, delimiter, missing words, types, ignored columns */
-    int class_weight_mode;              /**< 0 none, 1 balanced, 2 as listed */
+    struct data_options read; /**< header, delimiter, missing words, types, ignored columns */
+    int class_weight_mode;    /**< 0 none, 1 balanced, 2 as listed */
     const char *const *class_weight_name;
     const double *class_weight;
     int class_weights;
     const char *const *monotone_name;
     const int8_t *monotone_sign;
     int monotones;
-    const struct asx_metric *metric;    /**< NULL: the kind's default */
-    double time_s;                      /**< 0: none */
-    uint64_t memory;                    /**< 0: none */
+    const struct asx_metric *metric; /**< NULL: the kind's default */
+    double time_s;                   /**< 0: none */
+    uint64_t memory;                 /**< 0: none */
     int threads;
     const struct asx_learner *const *learner; /**< NULL: all that fit */
     int learners;
@@ -59,18 +59,18 @@ struct run_options {
     int restrictions;
     const struct asx_strategy *strategy;
     enum refit_mode refit;
-    int folds, repeats;                 /**< 0: by data size */
+    int folds, repeats; /**< 0: by data size */
     double holdout;
     const char *group, *time;
-    int trials;                         /**< 0: no limit */
+    int trials; /**< 0: no limit */
     bool ensemble, warm_start;
     uint64_t seed;
     bool sharing, batching;
     const char *const *disabled;
     const char *model_path, *report_path, *board_path;
     const char *task_json, *spec_text, *spec_path; /**< for the catalog */
-    struct asx_key expect_data, expect_problem; /**< a resumed run's, as recorded; zero: not known */
-    const struct asx_frame *frame;      /**< table in memory instead of `train`; borrowed */
+    struct asx_key expect_data, expect_problem;    /**< a resumed run's, as recorded; zero: not known */
+    const struct asx_frame *frame;                 /**< table in memory instead of `train`; borrowed */
 };
 
 /** What a config has come to on one fold. */
@@ -85,24 +85,24 @@ struct fold_run {
 
 /** A config of the search, and the best that is known of it. */
 struct config_run {
-    int id;                  /**< 1.. as the strategy numbers; 0: the constant baseline */
+    int id; /**< 1.. as the strategy numbers; 0: the constant baseline */
     struct asx_config config;
     struct asx_key key;
-    char *json;              /**< opt_config_json as text */
-    struct fold_run *fold;   /**< [folds + 1] */
+    char *json;            /**< opt_config_json as text */
+    struct fold_run *fold; /**< [folds + 1] */
     struct opt_recipe *recipe;
     struct prep_fitted **fitted; /**< [(folds + 1) * parts] references; NULL where not made */
-    bool bare;               /**< its fits take no inputs: no preparation goes into the model */
+    bool bare;                   /**< its fits take no inputs: no preparation goes into the model */
     bool scored, failed, pruned, has_models;
     struct asx_fidelity fidelity;
     double validation, ci_low, ci_high, test;
     int best_iteration, last_trial;
-    float *oof;              /**< [rows * outputs], NaN where no fold of the fidelity held the row out; NULL: in the catalog */
+    float *oof; /**< [rows * outputs], NaN where no fold of the fidelity held the row out; NULL: in the catalog */
     int64_t oof_blob;
     double fit_s, fit_predicted_s, fit_alone_s, predict_us, peak_bytes, peak_predicted;
     char *error;
     int64_t plan;
-    double weight;           /**< in the ensemble */
+    double weight; /**< in the ensemble */
     int64_t model_id;
 };
 
@@ -111,17 +111,17 @@ struct trial_run {
     struct run *run;
     struct asx_ask ask;
     struct config_run *config;
-    int index;               /**< in the wave */
-    bool recorded;           /**< it was finished before a resume */
+    int index;     /**< in the wave */
+    bool recorded; /**< it was finished before a resume */
     bool done;
     asx_st status;
     struct asx_err err;
     double validation, ci_low, ci_high, seconds;
     int best_iteration;
-    struct asx_curve curve;  /**< mean over folds */
-    bool full;               /**< fit on all rows instead of folds */
-    bool refit;              /**< for a model only: nothing is scored or recorded */
-    struct cat_op *op;       /**< of the wave, by node; set while it runs */
+    struct asx_curve curve; /**< mean over folds */
+    bool full;              /**< fit on all rows instead of folds */
+    bool refit;             /**< for a model only: nothing is scored or recorded */
+    struct cat_op *op;      /**< of the wave, by node; set while it runs */
 };
 
 struct run {
@@ -132,10 +132,10 @@ struct run {
     struct cat *cat;
     int64_t id;
     double started, deadline, search_end; /**< clock_now() times; deadline INFINITY without a limit */
-    double active_before;    /**< seconds of earlier processes of this run */
-    bool resumed, planning_only; /**< planning_only: explain; no row in the catalog, nothing is fitted */
+    double active_before;                 /**< seconds of earlier processes of this run */
+    bool resumed, planning_only;          /**< planning_only: explain; no row in the catalog, nothing is fitted */
     int threads_asked;
-    pthread_mutex_t lock;    /**< guards books written from workers: configs, timeline, warnings, catalog order */
+    pthread_mutex_t lock; /**< guards books written from workers: configs, timeline, warnings, catalog order */
     bool stop_asked;
     const char *phase, *stop_reason;
     /* data */
@@ -157,52 +157,55 @@ struct run {
     const struct asx_learner **learner;
     struct asx_space **space, *baseline_space;
     int learners;
-    struct opt_plan *prelude;  /**< as planned, with what was measured */
+    struct opt_plan *prelude; /**< as planned, with what was measured */
     /* search */
     struct asx_strategy_state *strategy;
     struct config_run **config; /**< [configs], by id; [0] the baseline */
     int configs, config_capacity;
-    struct trial_run *wave;  /**< trials of the plan under way, by index */
+    struct trial_run *wave;     /**< trials of the plan under way, by index */
     struct node_result *result; /**< of the plan under way */
     bool keep_models, committing;
-    bool replay_differs;     /**< a resumed run's strategy asked for something else than was recorded */
+    bool replay_differs; /**< a resumed run's strategy asked for something else than was recorded */
     int trials_finished, trials_failed, trials_pruned, configs_asked, waves;
-    double best;             /**< best full-fidelity validation so far; NaN */
+    double best; /**< best full-fidelity validation so far; NaN */
     const char *best_learner;
-    struct { double seconds, score; } *timeline;
+    struct {
+        double seconds, score;
+    } * timeline;
     int timelines;
     char **warning;
     int warnings;
     /* op books */
-    double *q_log;           /**< |ln(measured / predicted)| of ops of 5 ms and more */
+    double *q_log; /**< |ln(measured / predicted)| of ops of 5 ms and more */
     int q_n, q_capacity;
     int memory_under;
-    int64_t plan_id;         /**< in the catalog, of the plan under way or the last one; 0: not kept */
-    int64_t ensemble_plan;   /**< of the plan that chose the ensemble */
+    int64_t plan_id;       /**< in the catalog, of the plan under way or the last one; 0: not kept */
+    int64_t ensemble_plan; /**< of the plan that chose the ensemble */
     int64_t share_hits;
     double share_saved;
-    json_t *op_rows;         /**< for the report: predicted and measured */
+    json_t *op_rows; /**< for the report: predicted and measured */
     /* result */
     struct model *made;
     int64_t made_id;
     double ensemble_validation, ensemble_low, ensemble_high, ensemble_test;
-    int candidates;          /**< of the ensemble: configs that may be part of it */
+    int candidates;                /**< of the ensemble: configs that may be part of it */
     struct config_run **candidate; /**< best first; selected ones have weight > 0 */
     const struct asx_frame *test_frame;
     struct asx_target test_target;
     size_t test_rows;
     double ensemble_predict_us;
     double temperature, threshold;
-    json_t *importance;      /**< [[column, share], ...] of the model, best first */
-    json_t *summary;         /**< confusion, roc or residuals of the ensemble, for the report */
-    double test_rows_guess;  /**< rows of the test data, from its first bytes */
-    double test_read_guess;  /**< seconds to read it */
+    json_t *importance;     /**< [[column, share], ...] of the model, best first */
+    json_t *summary;        /**< confusion, roc or residuals of the ensemble, for the report */
+    double test_rows_guess; /**< rows of the test data, from its first bytes */
+    double test_read_guess; /**< seconds to read it */
 };
 
 /** Runs the task. The model (NULL when there is none) is the caller's. */
 asx_st run_task(struct session *, const struct run_options *, struct model **, struct asx_err *);
 /** Goes on with a run of the catalog whose lease has been taken. */
-asx_st run_resume(struct session *, const struct run_options *, int64_t id, double active_before, struct model **, struct asx_err *);
+asx_st run_resume(struct session *, const struct run_options *, int64_t id, double active_before, struct model **,
+                  struct asx_err *);
 
 /* ---- inside the engine ------------------------------------------------------------ */
 
@@ -210,11 +213,11 @@ asx_st run_open(struct run *, struct session *, const struct run_options *, stru
 void run_close(struct run *);
 
 void run_warn(struct run *, const char *name, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-double run_elapsed(const struct run *);       /**< active seconds, earlier processes included */
-bool run_should_stop(void *run);              /**< cancelled, or past the end of the phase */
+double run_elapsed(const struct run *); /**< active seconds, earlier processes included */
+bool run_should_stop(void *run);        /**< cancelled, or past the end of the phase */
 /** Sets when the search must end for the final steps to fit, from what is known now. */
 void run_set_search_end(struct run *);
-void run_tick(void *run);                     /**< progress callback, on the calling thread */
+void run_tick(void *run);                                           /**< progress callback, on the calling thread */
 asx_st run_plan(struct run *, struct opt_plan *, struct asx_err *); /**< runs a plan of CORE steps */
 
 asx_st run_prelude(struct run *, struct asx_err *);

@@ -95,7 +95,8 @@ static struct trial_run *trial_of(struct asx_exec *e)
 static void score_work(const struct asx_problem *p, const struct asx_batch *b, struct asx_work *w)
 {
     (void)p;
-    asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_STREAM, .t = ASX_F32, .m = 4 * b->shape.rows * (b->shape.cols + 1)});
+    asx_work_add(w->once, &w->n_once,
+                 (struct asx_use){.k = ASX_KC_STREAM, .t = ASX_F32, .m = 4 * b->shape.rows * (b->shape.cols + 1)});
     asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_SORT, .t = ASX_F32, .m = b->shape.rows, .n = 1});
     w->output = (uint64_t)(b->shape.rows * b->shape.cols * 4);
 }
@@ -127,7 +128,8 @@ static bool inputs_of(struct asx_exec *e, const struct trial_run *t, int fold, c
 static struct asx_member as_member(const struct trial_run *t, int fold)
 {
     struct config_run *c = t->config;
-    return (struct asx_member){.config = &c->config, .fold = fold, .from = t->ask.from, .to = t->ask.to, .state = c->fold[fold].state};
+    return (struct asx_member){
+        .config = &c->config, .fold = fold, .from = t->ask.from, .to = t->ask.to, .state = c->fold[fold].state};
 }
 
 /* Held-out predictions at the round the mean curve chose, one fold. */
@@ -199,7 +201,8 @@ static asx_st score_folds(struct asx_exec *e, struct trial_run *t, struct asx_er
     t->validation = trial_score_oof(r, oof, r->mem);
     if (t->validation != t->validation) {
         mem_free(oof);
-        return err_set(err, ASX_E_NUMERIC, "the score of '%s' is not a number; its predictions are not finite", c->config.learner->head.name);
+        return err_set(err, ASX_E_NUMERIC, "the score of '%s' is not a number; its predictions are not finite",
+                       c->config.learner->head.name);
     }
     mem_free(c->oof);
     c->oof = oof;

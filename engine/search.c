@@ -7,9 +7,9 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "engine/final.h"
+#include "engine/registry.h"
 #include "engine/session.h"
 #include "engine/trial.h"
-#include "engine/registry.h"
 #include "optimizer/measured.h"
 
 #include <string.h>
@@ -238,7 +238,8 @@ static void price_begin(void *self)
     opt_pricer_begin(self);
 }
 
-static void price_add(void *self, const struct asx_config *c, struct asx_fidelity from, struct asx_fidelity to, double *s, double *bytes)
+static void price_add(void *self, const struct asx_config *c, struct asx_fidelity from, struct asx_fidelity to, double *s,
+                      double *bytes)
 {
     opt_pricer_add(self, c, from, to, s, bytes);
 }

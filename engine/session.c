@@ -128,7 +128,8 @@ asx_st session_catalog(struct session *s, bool read_only, struct asx_err *err)
 {
     if (s->cat)
         return ASX_OK;
-    return cat_open(&s->cat, &(struct cat_options){.path = s->options.catalog, .read_only = read_only, .events = &s->sink, .mem = s->mem}, err);
+    return cat_open(
+        &s->cat, &(struct cat_options){.path = s->options.catalog, .read_only = read_only, .events = &s->sink, .mem = s->mem}, err);
 }
 
 const char *assay_version(void)

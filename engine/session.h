@@ -22,8 +22,8 @@ struct session {
     struct event_sink sink;
     struct asx_err err;
     char error[1200];
-    int cancelled;                /**< atomic; set by assay_cancel */
-    double started;               /**< clock_now() the time limit counts from, or 0: from each task */
+    int cancelled;  /**< atomic; set by assay_cancel */
+    double started; /**< clock_now() the time limit counts from, or 0: from each task */
     struct opt_machine *machine;
     struct asx_device *cpu;
     struct pool *pool;

@@ -25,7 +25,8 @@ static const struct asx_space *whole_space(void *arg, const struct asx_learner *
     if (of)
         t->space_of = of;
     struct asx_err ignored = {0};
-    if (!space || !of || opt_space_make(t->session->registry, NULL, learner, NULL, 0, t->mem, &t->space[t->spaces], &ignored) != ASX_OK)
+    if (!space || !of ||
+        opt_space_make(t->session->registry, NULL, learner, NULL, 0, t->mem, &t->space[t->spaces], &ignored) != ASX_OK)
         return NULL;
     t->space_of[t->spaces] = learner;
     return t->space[t->spaces++];
@@ -121,8 +122,13 @@ static asx_st learner_part(const struct task *t, struct arena *a, struct run_opt
     o->learners = s->search.learners.n;
     for (int i = 0; i < s->search.restrictions; i++) {
         const struct spec_restriction *from = &s->search.restriction[i];
-        r[i] = (struct opt_restriction){
-            .learner = from->learner, .param = from->param, .n = from->n, .value = from->value, .low = from->low, .high = from->high, .log = from->log};
+        r[i] = (struct opt_restriction){.learner = from->learner,
+                                        .param = from->param,
+                                        .n = from->n,
+                                        .value = from->value,
+                                        .low = from->low,
+                                        .high = from->high,
+                                        .log = from->log};
     }
     o->restriction = r;
     o->restrictions = s->search.restrictions;

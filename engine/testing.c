@@ -61,7 +61,9 @@ static asx_st bind_target(struct run *r, const struct asx_frame *file, struct as
     for (size_t i = 0; i < r->test_rows; i++)
         unseen += r->test_target.y[i] != r->test_target.y[i];
     if (unseen)
-        run_warn(r, "test.unseen_class", "%zu test rows have a class that the training data does not; they count as wrong where the metric can say so", unseen);
+        run_warn(r, "test.unseen_class",
+                 "%zu test rows have a class that the training data does not; they count as wrong where the metric can say so",
+                 unseen);
     return st;
 }
 
@@ -102,8 +104,12 @@ static void test_read_work(const struct asx_problem *p, const struct asx_batch *
     asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_PARSE, .t = ASX_U8, .m = b->shape.nnz + 1});
 }
 
-static const struct asx_op core_test_read = {
-    .head = {"test.read/stream", "test data"}, .version = 1, .gives = "test", .flags = ASX_SPLITS, .work = test_read_work, .run = test_read_run};
+static const struct asx_op core_test_read = {.head = {"test.read/stream", "test data"},
+                                             .version = 1,
+                                             .gives = "test",
+                                             .flags = ASX_SPLITS,
+                                             .work = test_read_work,
+                                             .run = test_read_run};
 
 asx_st final_read_test(struct run *r, struct asx_err *err)
 {
@@ -113,7 +119,8 @@ asx_st final_read_test(struct run *r, struct asx_err *err)
     if (st == ASX_OK && r->opt.test)
         st = data_prescan(r->opt.test, &scan, err);
     struct asx_shape shape = {.rows = scan.rows, .cols = scan.columns, .nnz = (double)scan.file_bytes, .bytes = scan.frame_bytes};
-    if (st == ASX_OK && opt_plan_add_core(plan, &r->ctx, &core_test_read, "read test data", &shape, NULL, 0, (struct asx_key){0, 0}, r) < 0)
+    if (st == ASX_OK &&
+        opt_plan_add_core(plan, &r->ctx, &core_test_read, "read test data", &shape, NULL, 0, (struct asx_key){0, 0}, r) < 0)
         st = err_set(err, ASX_E_NOMEM, "no memory to read the test data");
     if (st == ASX_OK) {
         opt_plan_place(plan, &r->ctx);
@@ -223,11 +230,16 @@ static asx_st predict_run(struct asx_exec *e, const struct asx_batch *b, struct 
 static void test_work(const struct asx_problem *p, const struct asx_batch *b, struct asx_work *w)
 {
     (void)p;
-    asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_TREE_PREDICT, .t = ASX_F32, .m = b->shape.rows, .n = 100, .p = 6, .times = b->shape.cols});
+    asx_work_add(
+        w->once, &w->n_once,
+        (struct asx_use){.k = ASX_KC_TREE_PREDICT, .t = ASX_F32, .m = b->shape.rows, .n = 100, .p = 6, .times = b->shape.cols});
 }
 
-static const struct asx_op core_predict = {
-    .head = {"test.predict/members", "test rows predicted by one config"}, .version = 1, .gives = "predictions", .work = test_work, .run = predict_run};
+static const struct asx_op core_predict = {.head = {"test.predict/members", "test rows predicted by one config"},
+                                           .version = 1,
+                                           .gives = "predictions",
+                                           .work = test_work,
+                                           .run = predict_run};
 
 struct blend {
     struct run *run;
@@ -274,14 +286,19 @@ static asx_st test_run(struct asx_exec *e, const struct asx_batch *b, struct asx
         temper64(blend, r->test_frame->rows, r->problem.outputs, r->temperature);
         r->ensemble_test = score_test(r, blend, r->threshold);
     } else if (r->opt.test) {
-        run_warn(r, "test.no_time", "the time limit ended before the test data was predicted; the model is whole, 'assay leaderboard --test' scores it");
+        run_warn(
+            r, "test.no_time",
+            "the time limit ended before the test data was predicted; the model is whole, 'assay leaderboard --test' scores it");
     }
     mem_free(blend);
     return predict_others(r, err);
 }
 
-const struct asx_op core_test = {
-    .head = {"test.score/predict", "test predictions blended and scored"}, .version = 1, .gives = "test score", .work = test_work, .run = test_run};
+const struct asx_op core_test = {.head = {"test.score/predict", "test predictions blended and scored"},
+                                 .version = 1,
+                                 .gives = "test score",
+                                 .work = test_work,
+                                 .run = test_run};
 
 static asx_st plan_test(struct run *r, struct opt_plan *plan, struct blend *j, struct asx_err *err)
 {
@@ -294,11 +311,13 @@ static asx_st plan_test(struct run *r, struct opt_plan *plan, struct blend *j, s
             continue;
         struct prediction *p = &j->part[j->parts];
         *p = (struct prediction){.run = r, .config = c};
-        input[j->parts] = opt_plan_add_core(plan, &r->ctx, &core_predict, "predict test data", &shape, NULL, 0, (struct asx_key){0, 0}, p);
+        input[j->parts] =
+            opt_plan_add_core(plan, &r->ctx, &core_predict, "predict test data", &shape, NULL, 0, (struct asx_key){0, 0}, p);
         good = input[j->parts++] >= 0;
     }
     shape.cols = 1;
-    good = good && opt_plan_add_core(plan, &r->ctx, &core_test, "score test data", &shape, input, j->parts, (struct asx_key){0, 0}, j) >= 0;
+    good = good &&
+           opt_plan_add_core(plan, &r->ctx, &core_test, "score test data", &shape, input, j->parts, (struct asx_key){0, 0}, j) >= 0;
     mem_free(input);
     return good ? ASX_OK : err_set(err, ASX_E_NOMEM, "no memory to score the test data");
 }

@@ -57,7 +57,8 @@ static asx_st prepare_member(struct run *r, struct trial_run *t, int fold, struc
     struct config_run *c = t->config;
     struct fold_run *f = &c->fold[fold];
     const struct asx_fold *rows = &r->splits->fold[fold];
-    *m = (struct asx_member){.config = &c->config, .fold = fold, .from = t->ask.from, .to = t->ask.to, .seed = fit_seed(r, c, fold)};
+    *m =
+        (struct asx_member){.config = &c->config, .fold = fold, .from = t->ask.from, .to = t->ask.to, .seed = fit_seed(r, c, fold)};
     bool goes_on = f->state && fold < t->ask.from.folds && t->ask.from.iterations > 0 && f->iterations == t->ask.from.iterations;
     if (goes_on) {
         m->state = f->state;

@@ -72,7 +72,8 @@ static void note_op_row(struct run *r, const struct opt_node *n, double measured
     enum { MOST_ROWS = 2000 };
     if (!r->op_rows || json_array_size(r->op_rows) >= MOST_ROWS || measured < 1e-3)
         return;
-    json_array_append_new(r->op_rows, json_pack("{s:s, s:s, s:f, s:f}", "op", n->way, "step", n->step, "predicted_s", n->cost.total_s, "measured_s", measured));
+    json_array_append_new(r->op_rows, json_pack("{s:s, s:s, s:f, s:f}", "op", n->way, "step", n->step, "predicted_s",
+                                                n->cost.total_s, "measured_s", measured));
 }
 
 static void learn_ops(struct run *r, const struct opt_plan *plan, const struct node_result *result, struct cat_op *op)
@@ -283,7 +284,8 @@ asx_st run_wave(struct run *r, struct trial_run *trial, int n, bool commit, bool
     r->wave = trial;
     r->keep_models = keep_models;
     r->committing = commit;
-    asx_st st = new_curves(r, trial, n) == ASX_OK ? ASX_OK : err_set(err, ASX_E_NOMEM, "no memory to run a wave; raise the memory limit");
+    asx_st st =
+        new_curves(r, trial, n) == ASX_OK ? ASX_OK : err_set(err, ASX_E_NOMEM, "no memory to run a wave; raise the memory limit");
     if (st == ASX_OK)
         st = run_plan_wave(r, trial, n, &plan, err);
     if (st == ASX_OK && commit)

@@ -12,7 +12,7 @@ LINT_FLAGS := -Iinclude -I. $(PKG_CFLAGS) -Werror -fsyntax-only -Wall -Wextra
 lint:
 	@$(MAKE) --no-print-directory -j$$(nproc) lint-all
 	@echo "lint: clean"
-lint-all: lint-layers lint-banned lint-headers lint-cppcheck
+lint-all: lint-layers lint-banned lint-headers lint-format lint-cppcheck
 
 lint-layers:
 	@tools/lint_layers.sh

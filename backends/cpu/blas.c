@@ -65,8 +65,8 @@ asx_st cpu_gemm_f32(struct asx_queue *q, const void *args)
     if (!fits(g->m, g->n, g->p) || !fits(g->lda, g->ldb, g->ldc))
         return ASX_E_UNSUPPORTED;
     if (one_column(g))
-        cblas_sgemv(CblasRowMajor, op(g->trans_a), (int)(g->trans_a ? g->p : g->m), (int)(g->trans_a ? g->m : g->p), (float)g->alpha,
-                    g->a.host, ld(g->lda), g->b.host, ld(g->ldb), (float)g->beta, g->c.host, ld(g->ldc));
+        cblas_sgemv(CblasRowMajor, op(g->trans_a), (int)(g->trans_a ? g->p : g->m), (int)(g->trans_a ? g->m : g->p),
+                    (float)g->alpha, g->a.host, ld(g->lda), g->b.host, ld(g->ldb), (float)g->beta, g->c.host, ld(g->ldc));
     else if (g->m && g->n)
         cblas_sgemm(CblasRowMajor, op(g->trans_a), op(g->trans_b), (int)g->m, (int)g->n, (int)g->p, (float)g->alpha, g->a.host,
                     ld(g->lda), g->b.host, ld(g->ldb), (float)g->beta, g->c.host, ld(g->ldc));

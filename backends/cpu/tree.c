@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Chooses the instruction-set level of the tree kernels at run time. */
-#include "backends/cpu/cpu.h"
 #include "backends/cpu/tree.h"
+#include "backends/cpu/cpu.h"
 
 void cpu_tree_rows(asx_kernel_fn *kernel)
 {

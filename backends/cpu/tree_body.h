@@ -120,7 +120,8 @@ INLINE void hist_loop(const struct asx_hist_args *a, int width, int stride_log2,
     }
 #define HIST_S(W) HIST(W, 4, 0) HIST(W, 5, 0) HIST(W, 6, 0) HIST(W, 7, 0) HIST(W, 8, 0) HIST(W, 6, 2) HIST(W, 7, 1)
 HIST_S(4)
-HIST_S(8) HIST_S(12) HIST_S(16)
+HIST_S(8)
+HIST_S(12) HIST_S(16)
 
     typedef void (*hist_fn)(const struct asx_hist_args *);
 #define ROW(W)                                                                                                                     \
@@ -354,7 +355,8 @@ static asx_st fast_partition(struct asx_queue *q, const void *args)
 
 /* ---- prediction -------------------------------------------------------------- */
 
-INLINE void split_reach(const struct asx_walk_args *a, const struct asx_cut_node *n, uint8_t *restrict reach, uint8_t *restrict right)
+INLINE void split_reach(const struct asx_walk_args *a, const struct asx_cut_node *n, uint8_t *restrict reach,
+                        uint8_t *restrict right)
 {
     if (n->by_mask) {
         const uint8_t *m = a->mask + n->slot * ASX_TREE_ROWS;

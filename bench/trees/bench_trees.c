@@ -10,10 +10,10 @@
  *   one                                              microseconds for one row
  *   peak                                             peak resident bytes
  */
+#include "backends/cpu/tree.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/pool.h"
-#include "backends/cpu/tree.h"
 
 #include <assay/ext/learner.h>
 #include <math.h>
@@ -141,9 +141,17 @@ static void load(struct bench *b, const char *path)
     b->fold[0] = (struct asx_fold){b->row, b->row + n, n, b->test};
     b->fold[1] = (struct asx_fold){b->row, b->row, b->rows, 0};
     b->splits = (struct asx_splits){.folds = 1, .fold = b->fold};
-    b->problem = (struct asx_problem){.task = h.task == 0 ? ASX_REGRESSION : h.task == 1 ? ASX_BINARY : ASX_MULTICLASS, .rows = b->rows,
-                                      .classes = h.classes, .outputs = h.classes ? h.classes : 1, .positive = 1, .y = b->y,
-                                      .label = h.classes ? b->label : NULL, .splits = &b->splits, .seed = 1};
+    b->problem = (struct asx_problem){.task = h.task == 0   ? ASX_REGRESSION
+                                              : h.task == 1 ? ASX_BINARY
+                                                            : ASX_MULTICLASS,
+                                      .rows = b->rows,
+                                      .classes = h.classes,
+                                      .outputs = h.classes ? h.classes : 1,
+                                      .positive = 1,
+                                      .y = b->y,
+                                      .label = h.classes ? b->label : NULL,
+                                      .splits = &b->splits,
+                                      .seed = 1};
     b->raw_list[0] = &b->raw;
     b->raw_matrix = (struct asx_matrix){.rows = b->rows, .cols = b->cols, .blocks = 1, .block = b->raw_list};
     printf("{\"rows\": %zu, \"cols\": %zu, \"rss\": %llu}\n", b->rows, b->cols, (unsigned long long)clock_rss());
@@ -270,7 +278,8 @@ static void predict(struct bench *b, int threads)
     double t = clock_now(), cpu = cpu_now();
     split(&b->exec, (b->rows + j.per - 1) / j.per, predict_chunk, &j);
     t = clock_now() - t;
-    printf("{\"rows_per_second\": %.1f, \"rows_per_cpu_second\": %.1f}\n", (double)b->rows / t, (double)b->rows / (cpu_now() - cpu));
+    printf("{\"rows_per_second\": %.1f, \"rows_per_cpu_second\": %.1f}\n", (double)b->rows / t,
+           (double)b->rows / (cpu_now() - cpu));
     free(j.out);
 }
 
@@ -291,7 +300,8 @@ int main(void)
     char line[4096];
     b.mem = mem_create(NULL, 0);
     b.scratch = arena_create(NULL);
-    b.exec = (struct asx_exec){.problem = &b.problem, .mem = b.mem, .scratch = b.scratch, .split = split, .in = b.in, .n_needs = 1, .engine = &b};
+    b.exec = (struct asx_exec){
+        .problem = &b.problem, .mem = b.mem, .scratch = b.scratch, .split = split, .in = b.in, .n_needs = 1, .engine = &b};
     while (fgets(line, sizeof line, stdin)) {
         line[strcspn(line, "\n")] = 0;
         char *rest = strchr(line, ' ');

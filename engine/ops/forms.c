@@ -21,7 +21,8 @@ static void packed_work(const struct asx_problem *p, const struct asx_batch *b, 
 {
     (void)p;
     const struct asx_shape *s = &b->shape;
-    asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_STREAM, .t = ASX_F32, .m = 3 * s->rows * columns(s) + 2 * s->nnz});
+    asx_work_add(w->once, &w->n_once,
+                 (struct asx_use){.k = ASX_KC_STREAM, .t = ASX_F32, .m = 3 * s->rows * columns(s) + 2 * s->nnz});
     w->output = (uint64_t)(s->rows * columns(s) * 4 + s->nnz * 8 + s->rows * 8);
 }
 
@@ -67,7 +68,8 @@ struct steps {
     const struct asx_config *config;
 };
 
-static void chain_constants(void *arg, size_t col, const struct asx_column_stats *stats, double *fill, double *centre, double *scale)
+static void chain_constants(void *arg, size_t col, const struct asx_column_stats *stats, double *fill, double *centre,
+                            double *scale)
 {
     const struct steps *s = arg;
     (void)col;
@@ -84,7 +86,8 @@ static void affine_work(const struct asx_problem *p, const struct asx_batch *b, 
 {
     (void)p;
     const struct asx_shape *s = &b->shape;
-    asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_STREAM, .t = ASX_F32, .m = 2 * s->rows * columns(s) + 2 * s->nnz});
+    asx_work_add(w->once, &w->n_once,
+                 (struct asx_use){.k = ASX_KC_STREAM, .t = ASX_F32, .m = 2 * s->rows * columns(s) + 2 * s->nnz});
     asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_SORT, .t = ASX_F32, .m = s->rows * columns(s) * 0.2, .n = 1});
     w->output = (uint64_t)(s->cols * 24 + 256);
     w->scratch = (uint64_t)(s->rows * 8);
@@ -104,8 +107,8 @@ static asx_st affine_run(struct asx_exec *e, const struct asx_batch *b, struct a
     struct steps steps = {node->recipe, b->member->config};
     struct data_par par = data_par_exec(e);
     struct asx_affine *affine = NULL;
-    asx_st st = affine_make(&par, e->in[0], fold->train, fold->n_train, e->problem->fit_weight, AFFINE_MEDIAN, chain_constants, &steps,
-                            b->member->fold, e->mem, &affine, err);
+    asx_st st = affine_make(&par, e->in[0], fold->train, fold->n_train, e->problem->fit_weight, AFFINE_MEDIAN, chain_constants,
+                            &steps, b->member->fold, e->mem, &affine, err);
     e->out = affine;
     return st;
 }

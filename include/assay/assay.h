@@ -38,14 +38,14 @@ extern "C" {
 /** 0 done; above 0 an expected non-result; below 0 a failure, told by assay_session_error. */
 typedef enum assay_status {
     ASSAY_OK = 0,
-    ASSAY_STOPPED = 1,        /**< cancelled: the best model so far is there all the same, if any */
-    ASSAY_NONE = 2,           /**< nothing there (no such run) */
+    ASSAY_STOPPED = 1, /**< cancelled: the best model so far is there all the same, if any */
+    ASSAY_NONE = 2,    /**< nothing there (no such run) */
     ASSAY_E_NOMEM = -1,
-    ASSAY_E_INVAL = -2,       /**< bad usage, specification or argument */
-    ASSAY_E_DATA = -3,        /**< bad data or file format */
+    ASSAY_E_INVAL = -2, /**< bad usage, specification or argument */
+    ASSAY_E_DATA = -3,  /**< bad data or file format */
     ASSAY_E_IO = -4,
     ASSAY_E_UNSUPPORTED = -5,
-    ASSAY_E_LIMIT = -6,       /**< a goal or limit cannot be met; the best model is there, if any */
+    ASSAY_E_LIMIT = -6, /**< a goal or limit cannot be met; the best model is there, if any */
     ASSAY_E_NUMERIC = -7,
     ASSAY_E_BUSY = -8,
     ASSAY_E_INTERNAL = -9
@@ -68,11 +68,11 @@ ASSAY_API void assay_text_free(char *);
 /** What a progress callback sees. Scores are NaN before the first trial. */
 struct assay_progress {
     size_t size;
-    double elapsed_s, budget_s; /**< budget NaN: a trial limit only */
-    double best;                /**< best validation score so far */
+    double elapsed_s, budget_s;           /**< budget NaN: a trial limit only */
+    double best;                          /**< best validation score so far */
     const char *metric, *learner, *phase; /**< phase: "reading", "searching", "ensembling", "refitting", "saving" */
-    int trials, trials_max;     /**< configs finished; limit or 0 */
-    double rest_s;              /**< predicted seconds to the end */
+    int trials, trials_max;               /**< configs finished; limit or 0 */
+    double rest_s;                        /**< predicted seconds to the end */
 };
 
 /** Returns non-zero to cancel the run. Called from the calling thread, at most ten times a second. */
@@ -91,15 +91,18 @@ struct assay_options {
     void *progress_arg;
     assay_event_fn *event;
     void *event_arg;
-    const char *catalog;             /**< path; ":memory:" for none on disk */
-    const char *learners;            /**< comma-separated */
+    const char *catalog;  /**< path; ":memory:" for none on disk */
+    const char *learners; /**< comma-separated */
     const char *positive;
     int folds;
     int ensemble, warm_start;
-    int from_process_start;          /**< 1: the time limit counts from the start of this process */
-    const char *opencl_probe;        /**< path of an `assay` binary that may be started to look for OpenCL devices */
+    int from_process_start;   /**< 1: the time limit counts from the start of this process */
+    const char *opencl_probe; /**< path of an `assay` binary that may be started to look for OpenCL devices */
 };
-#define ASSAY_OPTIONS_INIT {sizeof(struct assay_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+#define ASSAY_OPTIONS_INIT                                                                                                         \
+    {                                                                                                                              \
+        sizeof(struct assay_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0                                      \
+    }
 
 /** Options NULL: all defaults. Options of a session are the defaults of its tasks. */
 ASSAY_API assay_status assay_open(assay_session **, const struct assay_options *);
@@ -145,8 +148,10 @@ struct assay_explain_options {
 };
 ASSAY_API assay_status assay_task_explain(assay_task *, const struct assay_explain_options *, char **text);
 
-ASSAY_API assay_status assay_classify(assay_session *, const assay_table *X, const assay_table *y, const struct assay_options *, assay_model **);
-ASSAY_API assay_status assay_regress(assay_session *, const assay_table *X, const assay_table *y, const struct assay_options *, assay_model **);
+ASSAY_API assay_status assay_classify(assay_session *, const assay_table *X, const assay_table *y, const struct assay_options *,
+                                      assay_model **);
+ASSAY_API assay_status assay_regress(assay_session *, const assay_table *X, const assay_table *y, const struct assay_options *,
+                                     assay_model **);
 ASSAY_API assay_status assay_run_spec(assay_session *, const char *path, assay_model **);
 
 /** Options of assay_resume; zero = as the run had them. */
@@ -170,7 +175,8 @@ ASSAY_API assay_status assay_predict(const assay_model *, const assay_table *, d
 /** @shape out [rows * classes] row-major */
 ASSAY_API assay_status assay_predict_proba(const assay_model *, const assay_table *, double *out, size_t out_len);
 /** Reads `data`, writes CSV to `out` ("-" or NULL: standard output) all or nothing. explain: N largest contributions a row, 0 none. */
-ASSAY_API assay_status assay_predict_file(assay_session *, const assay_model *, const char *data, const char *out, int proba, int explain);
+ASSAY_API assay_status assay_predict_file(assay_session *, const assay_model *, const char *data, const char *out, int proba,
+                                          int explain);
 ASSAY_API size_t assay_model_classes(const assay_model *);
 ASSAY_API const char *assay_model_class(const assay_model *, size_t);
 /** The run's JSON as of CONTRACT ("JSON of a run"). */
@@ -185,7 +191,8 @@ ASSAY_API void assay_model_free(assay_model *);
 /* ---- what the command line shows: text to be freed with assay_text_free -------------- */
 
 /** run NULL: the latest. test NULL: as stored. format: table, md, html, json, csv. failed: list failed trials instead. */
-ASSAY_API assay_status assay_leaderboard(assay_session *, const char *run, const char *test, const char *format, int failed, char **text);
+ASSAY_API assay_status assay_leaderboard(assay_session *, const char *run, const char *test, const char *format, int failed,
+                                         char **text);
 /** The report of a run's JSON text (assay_model_board_json), same formats. */
 ASSAY_API assay_status assay_report(assay_session *, const char *board_json, const char *format, char **text);
 ASSAY_API assay_status assay_runs(assay_session *, int json, char **text);

@@ -19,9 +19,9 @@ struct build {
     struct bins *bins;
     struct source source;
     int max_bins;
-    float **edge;          /* [cols] a copy of each feature's edges, made by its chunk */
-    uint8_t **level;       /* [cols] bin_of_level */
-    uint16_t **wide;       /* [cols] wide_of_level, NULL where 254 bins do */
+    float **edge;    /* [cols] a copy of each feature's edges, made by its chunk */
+    uint8_t **level; /* [cols] bin_of_level */
+    uint16_t **wide; /* [cols] wide_of_level, NULL where 254 bins do */
     size_t tiles;
     asx_kernel_fn kernel[ASX_KERNELS];
     _Atomic int failed, stopped;

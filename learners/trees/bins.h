@@ -24,33 +24,33 @@ enum { BINS_GROUP = 16, BINS_MAX = 256, BINS_DENSE = -1, BINS_CONSTANT = -2, BIN
 struct bins_feature {
     bool categorical, has_missing;
     int8_t monotone;
-    int n_bins;             /**< bins of present cells, 1..255 */
-    int missing;            /**< code of missing cells = stride - 1; meaningful when has_missing or categorical */
-    int zero;               /**< bin of 0 (sparse blocks) */
-    int stride_log2;        /**< 4..8: codes are below 1 << stride_log2 */
-    int group, slot;        /**< place in the groups; group < 0: sparse or constant */
-    int pre;                /**< groups hold code << pre: a small stride in a group of a large one */
-    uint8_t *plane;         /**< [rows] codes of the feature alone; NULL: sparse or constant */
-    int32_t levels;         /**< categorical: size of the dictionary */
-    float *edge;            /**< [n_bins] upper ends of number bins; the last is the largest value seen */
-    float low;              /**< smallest value seen */
-    uint8_t *bin_of_level;  /**< [levels] */
-    int wide_bins;          /**< > 0: levels kept beyond 254, as u16 codes; `plane` then holds min(code, missing) */
-    uint16_t *wide;         /**< [rows] level by frequency; wide_bins: missing or rare */
+    int n_bins;              /**< bins of present cells, 1..255 */
+    int missing;             /**< code of missing cells = stride - 1; meaningful when has_missing or categorical */
+    int zero;                /**< bin of 0 (sparse blocks) */
+    int stride_log2;         /**< 4..8: codes are below 1 << stride_log2 */
+    int group, slot;         /**< place in the groups; group < 0: sparse or constant */
+    int pre;                 /**< groups hold code << pre: a small stride in a group of a large one */
+    uint8_t *plane;          /**< [rows] codes of the feature alone; NULL: sparse or constant */
+    int32_t levels;          /**< categorical: size of the dictionary */
+    float *edge;             /**< [n_bins] upper ends of number bins; the last is the largest value seen */
+    float low;               /**< smallest value seen */
+    uint8_t *bin_of_level;   /**< [levels] */
+    int wide_bins;           /**< > 0: levels kept beyond 254, as u16 codes; `plane` then holds min(code, missing) */
+    uint16_t *wide;          /**< [rows] level by frequency; wide_bins: missing or rare */
     uint16_t *wide_of_level; /**< [levels] */
 };
 
 struct bins_group {
-    int width, stride_log2, n;  /**< bytes a row, stride of histograms, features used (n <= width) */
+    int width, stride_log2, n; /**< bytes a row, stride of histograms, features used (n <= width) */
     int feature[BINS_GROUP];
     bool categorical;
-    uint8_t *code;              /**< [rows * width] */
+    uint8_t *code; /**< [rows * width] */
 };
 
 /** Codes of a CSR block; cells in the bin of zero are left out. */
 struct bins_sparse {
-    int64_t *indptr;   /**< [rows + 1], NULL: block is dense */
-    uint32_t *index;   /**< feature */
+    int64_t *indptr; /**< [rows + 1], NULL: block is dense */
+    uint32_t *index; /**< feature */
     uint8_t *code;
 };
 
@@ -60,8 +60,8 @@ struct bins {
     int n_groups;
     struct bins_group *group;
     struct bins_sparse sparse;
-    struct arena *arena;          /**< holds everything small */
-    uint64_t bytes;               /**< of codes */
+    struct arena *arena; /**< holds everything small */
+    uint64_t bytes;      /**< of codes */
 };
 
 /** Rows looked at to place quantile edges; exact below. */

@@ -58,6 +58,13 @@ static void bins_free_output(void *p)
 
 const struct asx_op trees_bins_op = {
     .head = {"bins.build/quantile", "quantile bins of every column as u8 codes, missing cells in a bin of their own"},
-    .version = 1, .equiv = ASX_BITWISE, .needs = {"raw"}, .gives = "bins", .flags = ASX_PER_BLOCK | ASX_SPLITS,
-    .work = bins_work, .shape = bins_shape, .run = bins_run, .free_output = bins_free_output,
+    .version = 1,
+    .equiv = ASX_BITWISE,
+    .needs = {"raw"},
+    .gives = "bins",
+    .flags = ASX_PER_BLOCK | ASX_SPLITS,
+    .work = bins_work,
+    .shape = bins_shape,
+    .run = bins_run,
+    .free_output = bins_free_output,
 };

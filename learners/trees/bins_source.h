@@ -9,8 +9,8 @@
 struct source {
     const struct asx_block *raw;
     size_t rows;
-    size_t *start;  /**< CSR: [cols + 1] into value */
-    float *value;   /**< CSR: stored values by column */
+    size_t *start; /**< CSR: [cols + 1] into value */
+    float *value;  /**< CSR: stored values by column */
 };
 
 asx_st bins_source_open(struct source *, struct asx_exec *, const struct asx_block *, struct asx_err *);

@@ -18,7 +18,7 @@ enum { CHUNK = 1 << 12, WAVE = 16 };
 struct asx_state {
     int dims, iterations, room;
     struct tree *tree;
-    double *vote;     /* [n_test * dims] sums over trees */
+    double *vote; /* [n_test * dims] sums over trees */
     size_t n_test;
 };
 
@@ -34,7 +34,7 @@ struct fit {
     uint16_t *weight;
     struct forest_work **work; /* [threads] */
     float *pred;
-    int first, wave;           /* trees first .. first + wave - 1 are growing */
+    int first, wave; /* trees first .. first + wave - 1 are growing */
     _Atomic int status;
 };
 
@@ -160,8 +160,9 @@ static void tree_chunk(void *arg, size_t i, int worker)
         return;
     if (!f->work[worker])
         f->work[worker] = forest_work_create(&f->data, f->exec->mem);
-    asx_st st = f->work[worker] ? forest_tree(&f->data, f->work[worker], seed_of(f->member, f->first + (int)i), f->exec->mem, t, NULL)
-                                : ASX_E_NOMEM;
+    asx_st st = f->work[worker]
+                    ? forest_tree(&f->data, f->work[worker], seed_of(f->member, f->first + (int)i), f->exec->mem, t, NULL)
+                    : ASX_E_NOMEM;
     if (st)
         atomic_store(&f->status, st);
 }
@@ -174,7 +175,8 @@ static void vote_chunk(void *arg, size_t c, int worker)
     size_t from = c * CHUNK, to = from + CHUNK < s->n_test ? from + CHUNK : s->n_test;
     for (int t = f->first; t < f->first + f->wave; t++)
         for (size_t i = from; i < to; i++)
-            tree_add_leaf(&s->tree[t], tree_leaf_of_bins(&s->tree[t], &f->view, f->fold->test[i]), 1, s->vote + i * (size_t)s->dims);
+            tree_add_leaf(&s->tree[t], tree_leaf_of_bins(&s->tree[t], &f->view, f->fold->test[i]), 1,
+                          s->vote + i * (size_t)s->dims);
 }
 
 static void votes_to_pred(const double *vote, size_t n, int dims, int trees, float *pred)
@@ -269,7 +271,8 @@ static void fit_clear(struct fit *f)
 
 static asx_st fit_member(struct asx_exec *exec, struct asx_member *m, const struct asx_matrix *bins, int which, struct asx_err *err)
 {
-    struct fit f = {.exec = exec, .problem = exec->problem, .member = m, .fold = &exec->problem->splits->fold[m->fold], .state = m->state};
+    struct fit f = {
+        .exec = exec, .problem = exec->problem, .member = m, .fold = &exec->problem->splits->fold[m->fold], .state = m->state};
     forest_read(m->config, which, &f.data.params);
     if (f.fold->n_train == 0)
         return err_set(err, ASX_E_DATA, "fold %d has no training rows; use fewer folds", m->fold);
@@ -333,7 +336,8 @@ static void work(const struct asx_problem *p, const struct asx_batch *b, struct 
     struct forest_params f;
     forest_read(b->member[0].config, which, &f);
     double cols = s->cols > 0 ? s->cols : 1, mtry = features_of(&f, (int)cols, p->classes > 0);
-    double unique = f.bootstrap ? 0.632 * s->rows : s->rows, depth = 1.5 * log2(1 + unique / (f.min_samples_leaf > 1 ? f.min_samples_leaf : 1));
+    double unique = f.bootstrap ? 0.632 * s->rows : s->rows,
+           depth = 1.5 * log2(1 + unique / (f.min_samples_leaf > 1 ? f.min_samples_leaf : 1));
     depth = f.max_depth > 0 && depth > f.max_depth ? f.max_depth : depth < 1 ? 1 : depth;
     double leaves = unique * (p->classes ? 0.15 : 0.6) / (f.min_samples_leaf > 1 ? f.min_samples_leaf : 1);
     struct asx_use hist = {.k = ASX_KC_HIST, .t = ASX_U8, .m = unique * depth, .n = mtry, .footprint = unique * cols};
@@ -373,23 +377,39 @@ static void work_tree(const struct asx_problem *p, const struct asx_batch *b, st
 
 static const struct asx_op forest_fit = {
     .head = {"forest.fit/hist", "random forest on binned columns, trees across threads"},
-    .version = 1, .equiv = ASX_BITWISE, .needs = {"bins"}, .gives = "fit", .flags = ASX_SEEDED | ASX_SPLITS,
-    .work = work_forest, .run = run_forest,
+    .version = 1,
+    .equiv = ASX_BITWISE,
+    .needs = {"bins"},
+    .gives = "fit",
+    .flags = ASX_SEEDED | ASX_SPLITS,
+    .work = work_forest,
+    .run = run_forest,
 };
 static const struct asx_op extra_fit = {
     .head = {"extra_trees.fit/hist", "extremely randomised trees on binned columns, trees across threads"},
-    .version = 1, .equiv = ASX_BITWISE, .needs = {"bins"}, .gives = "fit", .flags = ASX_SEEDED | ASX_SPLITS,
-    .work = work_extra, .run = run_extra,
+    .version = 1,
+    .equiv = ASX_BITWISE,
+    .needs = {"bins"},
+    .gives = "fit",
+    .flags = ASX_SEEDED | ASX_SPLITS,
+    .work = work_extra,
+    .run = run_extra,
 };
 static const struct asx_op tree_fit = {
     .head = {"tree.fit/hist", "one decision tree on binned columns"},
-    .version = 1, .equiv = ASX_BITWISE, .needs = {"bins"}, .gives = "fit", .flags = ASX_SEEDED,
-    .work = work_tree, .run = run_tree,
+    .version = 1,
+    .equiv = ASX_BITWISE,
+    .needs = {"bins"},
+    .gives = "fit",
+    .flags = ASX_SEEDED,
+    .work = work_tree,
+    .run = run_tree,
 };
 
 /* ---- the learners ------------------------------------------------------------------------------ */
 
-static asx_st held_out_of(struct asx_exec *exec, const struct asx_member *m, int iterations, int which, float *pred, struct asx_err *err)
+static asx_st held_out_of(struct asx_exec *exec, const struct asx_member *m, int iterations, int which, float *pred,
+                          struct asx_err *err)
 {
     const struct asx_state *s = m->state;
     const struct asx_fold *fold = &exec->problem->splits->fold[m->fold];
@@ -423,7 +443,8 @@ static asx_st held_out_extra(struct asx_exec *e, const struct asx_member *m, int
     return held_out_of(e, m, n, 1, pred, err);
 }
 
-static asx_st make_model(struct asx_exec *exec, const struct asx_member *m, int iterations, struct asx_model **out, struct asx_err *err)
+static asx_st make_model(struct asx_exec *exec, const struct asx_member *m, int iterations, struct asx_model **out,
+                         struct asx_err *err)
 {
     const struct asx_state *s = m->state;
     int n = iterations > 0 && iterations < s->iterations ? iterations : s->iterations;
@@ -501,16 +522,40 @@ static const char *const tree_first[] = {"{\"min_samples_leaf\": 5, \"max_depth\
     .free_model = model_free
 
 const struct asx_learner forest_learner = {
-    .head = {"forest", "random forest"}, .version = 1, .params = forest_param, .n_params = FOREST_PARAMS, .first = forest_first,
-    .iterations = "n_estimators", .first_rung = 50, .resumable = true, .nominal_cost = 2, .fit = forest_ways, .held_out = held_out_forest,
+    .head = {"forest", "random forest"},
+    .version = 1,
+    .params = forest_param,
+    .n_params = FOREST_PARAMS,
+    .first = forest_first,
+    .iterations = "n_estimators",
+    .first_rung = 50,
+    .resumable = true,
+    .nominal_cost = 2,
+    .fit = forest_ways,
+    .held_out = held_out_forest,
     SHARED,
 };
 const struct asx_learner extra_trees_learner = {
-    .head = {"extra_trees", "extremely randomised trees"}, .version = 1, .params = extra_trees_param, .n_params = EXTRA_TREES_PARAMS,
-    .first = extra_first, .iterations = "n_estimators", .first_rung = 50, .resumable = true, .nominal_cost = 1.9, .fit = extra_ways,
-    .held_out = held_out_extra, SHARED,
+    .head = {"extra_trees", "extremely randomised trees"},
+    .version = 1,
+    .params = extra_trees_param,
+    .n_params = EXTRA_TREES_PARAMS,
+    .first = extra_first,
+    .iterations = "n_estimators",
+    .first_rung = 50,
+    .resumable = true,
+    .nominal_cost = 1.9,
+    .fit = extra_ways,
+    .held_out = held_out_extra,
+    SHARED,
 };
 const struct asx_learner tree_learner = {
-    .head = {"tree", "one decision tree"}, .version = 1, .params = tree_param, .n_params = TREE_PARAMS, .first = tree_first,
-    .nominal_cost = 0.1, .fit = tree_ways, SHARED,
+    .head = {"tree", "one decision tree"},
+    .version = 1,
+    .params = tree_param,
+    .n_params = TREE_PARAMS,
+    .first = tree_first,
+    .nominal_cost = 0.1,
+    .fit = tree_ways,
+    SHARED,
 };

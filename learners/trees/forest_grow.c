@@ -34,16 +34,16 @@ struct pending {
 struct forest_work {
     struct item *item, *spare;
     uint16_t *drawn;
-    uint8_t *key;             /* codes of a node's rows for one feature, as ranks */
+    uint8_t *key; /* codes of a node's rows for one feature, as ranks */
     uint32_t *order;
-    int *feature;             /* permuted */
+    int *feature; /* permuted */
     struct pending *stack;
     size_t stack_room;
     uint32_t *count, *left, *right; /* [classes] */
-    uint32_t *hist;           /* [257 * classes] */
-    int64_t *hist_w, *hist_t; /* [257] */
-    double *value;            /* [dims] */
-    double *xlogx;            /* [table] x ln x */
+    uint32_t *hist;                 /* [257 * classes] */
+    int64_t *hist_w, *hist_t;       /* [257] */
+    double *value;                  /* [dims] */
+    double *xlogx;                  /* [table] x ln x */
     size_t table;
 };
 
@@ -67,8 +67,8 @@ struct forest_work *forest_work_create(const struct forest_data *d, struct mem *
     w->value = mem_array(m, k, sizeof *w->value);
     w->table = d->params.entropy && d->classes ? 1 << 14 : 1;
     w->xlogx = mem_array(m, w->table, sizeof *w->xlogx);
-    if (!w->item || !w->spare || !w->drawn || !w->key || !w->order || !w->feature || !w->stack || !w->count || !w->hist || !w->hist_w ||
-        !w->value || !w->xlogx) {
+    if (!w->item || !w->spare || !w->drawn || !w->key || !w->order || !w->feature || !w->stack || !w->count || !w->hist ||
+        !w->hist_w || !w->value || !w->xlogx) {
         forest_work_free(w);
         return NULL;
     }
@@ -569,7 +569,8 @@ static bool same_targets(const struct forest_data *d, const struct forest_work *
     return true;
 }
 
-static asx_st make_leaf(const struct forest_data *d, struct forest_work *w, const struct pending *p, const struct sums *s, struct tree *t)
+static asx_st make_leaf(const struct forest_data *d, struct forest_work *w, const struct pending *p, const struct sums *s,
+                        struct tree *t)
 {
     t->leaf_cover[p->leaf] = (double)s->weight * d->weight_unit;
     int pure = d->classes ? pure_class(d, w, s) : -1;
@@ -585,11 +586,15 @@ static asx_st make_leaf(const struct forest_data *d, struct forest_work *w, cons
 }
 
 /* As scikit-learn: max_features columns are drawn, those constant in the node included, and more until one is not. */
-static void find_cut(const struct forest_data *d, struct forest_work *w, const struct pending *p, const struct sums *s, struct rng *r,
-                     struct cut *best)
+static void find_cut(const struct forest_data *d, struct forest_work *w, const struct pending *p, const struct sums *s,
+                     struct rng *r, struct cut *best)
 {
     int n = d->view->features, looked = 0;
-    struct view_node v = {.d = d, .w = w, .from = p->from, .n = p->to - p->from, .sums = s,
+    struct view_node v = {.d = d,
+                          .w = w,
+                          .from = p->from,
+                          .n = p->to - p->from,
+                          .sums = s,
                           .min_weight = d->params.min_samples_leaf / d->weight_unit};
     *best = (struct cut){.gain = -HUGE_VAL, .feature = -1}; /* splits that gain nothing yet may lead to purity */
     for (int i = 0; i < n && (i < d->max_features || looked == 0 || best->feature < 0); i++) {
@@ -637,7 +642,8 @@ static asx_st push(struct forest_work *w, size_t *depth, struct pending p)
     return ASX_OK;
 }
 
-static asx_st visit(const struct forest_data *d, struct forest_work *w, struct pending p, struct rng *r, struct tree *t, size_t *depth)
+static asx_st visit(const struct forest_data *d, struct forest_work *w, struct pending p, struct rng *r, struct tree *t,
+                    size_t *depth)
 {
     struct sums s;
     struct cut best;
@@ -659,7 +665,12 @@ static asx_st visit(const struct forest_data *d, struct forest_work *w, struct p
     for (int b = 0; best.categorical && b < 256; b++)
         if (best.bins[b / 32] >> (b % 32) & 1)
             set[n_set++] = (uint16_t)b;
-    struct tree_cut cut = {best.feature, best.categorical, missing_left, best.bin, set, n_set,
+    struct tree_cut cut = {best.feature,
+                           best.categorical,
+                           missing_left,
+                           best.bin,
+                           set,
+                           n_set,
                            best.gain * (d->classes ? d->weight_unit : d->weight_unit * d->unit * d->unit)};
     asx_st st = tree_split(t, d->view, p.leaf, p.parent, p.left_side, &cut, &node, &right);
     if (st)
@@ -669,7 +680,8 @@ static asx_st visit(const struct forest_data *d, struct forest_work *w, struct p
     return st ? st : push(w, depth, (struct pending){p.from, p.from + nl, p.leaf, node, p.depth + 1, true});
 }
 
-asx_st forest_tree(const struct forest_data *d, struct forest_work *w, uint64_t seed, struct mem *mem, struct tree *t, uint16_t *in_bag)
+asx_st forest_tree(const struct forest_data *d, struct forest_work *w, uint64_t seed, struct mem *mem, struct tree *t,
+                   uint16_t *in_bag)
 {
     struct rng r = rng_stream(seed, 0x666f72, 0, 0);
     asx_st st = tree_init(t, mem, 256, d->classes ? d->classes : 1);

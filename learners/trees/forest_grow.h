@@ -18,13 +18,13 @@ struct forest_data {
     struct asx_exec *exec;
     const struct view *view;
     struct forest_params params;
-    size_t n;                 /**< training rows; a position is an index among them */
-    const uint32_t *row;      /**< [n] matrix rows */
-    int classes;              /**< 0: regression */
-    const int32_t *label;     /**< by matrix row */
-    const int64_t *target;    /**< [n] by position: (y - centre) / unit */
+    size_t n;              /**< training rows; a position is an index among them */
+    const uint32_t *row;   /**< [n] matrix rows */
+    int classes;           /**< 0: regression */
+    const int32_t *label;  /**< by matrix row */
+    const int64_t *target; /**< [n] by position: (y - centre) / unit */
     double centre, unit;
-    const uint16_t *weight;   /**< [n] scaled sample weights, NULL = 1 */
+    const uint16_t *weight; /**< [n] scaled sample weights, NULL = 1 */
     double weight_unit;
     int max_features;
 };

@@ -18,9 +18,9 @@ enum { CHUNK = 1 << 15 };
 struct asx_state {
     struct loss loss;
     int iterations, room;
-    struct tree *tree;  /* [iterations * scores] */
-    double *start;      /* [scores] */
-    double *score;      /* [scores * rows] of every row of the fold, by matrix row */
+    struct tree *tree; /* [iterations * scores] */
+    double *start;     /* [scores] */
+    double *score;     /* [scores * rows] of every row of the fold, by matrix row */
     size_t rows;
 };
 
@@ -35,14 +35,14 @@ struct fit {
     struct view view;
     struct grow grow;
     bool doubles;
-    float *lse;         /* [n_train] softmax */
-    double *lse64;      /* the same for the reference way */
+    float *lse;                /* [n_train] softmax */
+    double *lse64;             /* the same for the reference way */
     double *chunk_g, *chunk_h; /* [chunks] sums */
     uint64_t *chunk_gh;
-    uint32_t *out_row;  /* rows left out by bagging */
+    uint32_t *out_row; /* rows left out by bagging */
     size_t n_out;
-    double *residual;   /* [2 * n_train] leaf refinement */
-    float *pred;        /* staged predictions */
+    double *residual; /* [2 * n_train] leaf refinement */
+    float *pred;      /* staged predictions */
     /* of the tree at hand */
     struct tree *tree;
     int score;
@@ -70,7 +70,12 @@ bool trees_curve_add(struct asx_curve *c, int iteration, double value)
 
 double trees_score(const struct asx_problem *p, const struct asx_fold *fold, const float *pred)
 {
-    struct asx_scored s = {.n = fold->n_test, .outputs = p->outputs, .y = p->y, .pred = pred, .weight = p->score_weight, .row = fold->test,
+    struct asx_scored s = {.n = fold->n_test,
+                           .outputs = p->outputs,
+                           .y = p->y,
+                           .pred = pred,
+                           .weight = p->score_weight,
+                           .row = fold->test,
                            .positive = p->positive};
     return p->metric->score(&s);
 }
@@ -165,7 +170,8 @@ static void lse_chunk(void *arg, size_t c, int worker)
 {
     (void)worker;
     struct fit *f = arg;
-    loss_lse(&f->state->loss, f->state->score, f->state->rows, f->fold->train + c * CHUNK, chunk_rows(f->fold->n_train, c), f->lse + c * CHUNK);
+    loss_lse(&f->state->loss, f->state->score, f->state->rows, f->fold->train + c * CHUNK, chunk_rows(f->fold->n_train, c),
+             f->lse + c * CHUNK);
 }
 
 static void gradient_chunk(void *arg, size_t c, int worker)
@@ -350,7 +356,8 @@ static asx_st boost_tree(struct fit *f, int iteration, int k, struct asx_err *er
 
 /* ---- rounds ---------------------------------------------------------------------------- */
 
-static void predict_scores(const struct loss *l, const double *score, size_t rows, const uint32_t *row, size_t n, int outputs, float *pred)
+static void predict_scores(const struct loss *l, const double *score, size_t rows, const uint32_t *row, size_t n, int outputs,
+                           float *pred)
 {
     double raw[256], out[256];
     double *r = raw, *o = out;
@@ -464,9 +471,14 @@ static void fit_clear(struct fit *f)
     mem_free(f->residual);
 }
 
-static asx_st fit_member(struct asx_exec *exec, struct asx_member *m, const struct asx_matrix *bins, bool doubles, struct asx_err *err)
+static asx_st fit_member(struct asx_exec *exec, struct asx_member *m, const struct asx_matrix *bins, bool doubles,
+                         struct asx_err *err)
 {
-    struct fit f = {.exec = exec, .problem = exec->problem, .member = m, .fold = &exec->problem->splits->fold[m->fold], .doubles = doubles,
+    struct fit f = {.exec = exec,
+                    .problem = exec->problem,
+                    .member = m,
+                    .fold = &exec->problem->splits->fold[m->fold],
+                    .doubles = doubles,
                     .state = m->state};
     gbdt_read(m->config, f.problem->task, &f.params);
     if (f.fold->n_train == 0)
@@ -533,8 +545,10 @@ static void gbdt_work(const struct asx_problem *p, const struct asx_batch *b, st
         double all = (s->cols > 0 ? s->cols : cols) * bins, share = g.grow.feature_fraction < 1 ? g.grow.feature_fraction : 1;
         if (i)
             continue; /* members of a batch are alike */
-        struct asx_use hist = {.k = ASX_KC_HIST, .t = ASX_U8, .m = rows * (1 + 0.33 * depth), .n = cols, .times = k, .footprint = rows * cols};
-        struct asx_use scan = {.k = ASX_KC_SPLIT, .t = ASX_F64, .m = all * share * 2 * (leaves - 1), .times = k, .footprint = all * 8};
+        struct asx_use hist = {
+            .k = ASX_KC_HIST, .t = ASX_U8, .m = rows * (1 + 0.33 * depth), .n = cols, .times = k, .footprint = rows * cols};
+        struct asx_use scan = {
+            .k = ASX_KC_SPLIT, .t = ASX_F64, .m = all * share * 2 * (leaves - 1), .times = k, .footprint = all * 8};
         struct asx_use part = {.k = ASX_KC_PARTITION, .t = ASX_U8, .m = rows * depth, .times = k, .footprint = rows * cols};
         struct asx_use grad = {.k = ASX_KC_EXP, .t = ASX_F32, .m = s->rows * k * (k > 1 ? 2 : 1)};
         struct asx_use add = {.k = ASX_KC_STREAM, .t = ASX_F64, .m = 2 * s->rows, .times = k};
@@ -567,14 +581,25 @@ static void gbdt_work_f64(const struct asx_problem *p, const struct asx_batch *b
 
 const struct asx_op gbdt_fit_f64 = {
     .head = {"gbdt.fit/hist_f64", "histogram boosting with gradients in double precision (reference)"},
-    .version = 1, .equiv = ASX_BITWISE, .needs = {"bins"}, .gives = "fit", .flags = ASX_SEEDED | ASX_SPLITS,
-    .work = gbdt_work_f64, .run = run_f64,
+    .version = 1,
+    .equiv = ASX_BITWISE,
+    .needs = {"bins"},
+    .gives = "fit",
+    .flags = ASX_SEEDED | ASX_SPLITS,
+    .work = gbdt_work_f64,
+    .run = run_f64,
 };
 
 const struct asx_op gbdt_fit_fixed = {
     .head = {"gbdt.fit/hist_fixed", "histogram boosting with gradients in packed fixed point: exact sums"},
-    .version = 1, .equiv = ASX_CLOSE, .tolerance = 1e-3, .needs = {"bins"}, .gives = "fit", .flags = ASX_SEEDED | ASX_SPLITS,
-    .work = gbdt_work, .run = run_fixed,
+    .version = 1,
+    .equiv = ASX_CLOSE,
+    .tolerance = 1e-3,
+    .needs = {"bins"},
+    .gives = "fit",
+    .flags = ASX_SEEDED | ASX_SPLITS,
+    .work = gbdt_work,
+    .run = run_fixed,
 };
 
 /* ---- the learner ---------------------------------------------------------------------------- */
@@ -611,7 +636,8 @@ static asx_st held_out(struct asx_exec *exec, const struct asx_member *m, int it
     return st;
 }
 
-static asx_st make_model(struct asx_exec *exec, const struct asx_member *m, int iterations, struct asx_model **out, struct asx_err *err)
+static asx_st make_model(struct asx_exec *exec, const struct asx_member *m, int iterations, struct asx_model **out,
+                         struct asx_err *err)
 {
     const struct asx_state *s = m->state;
     const struct asx_matrix *bins = exec->in[0];
@@ -638,10 +664,13 @@ static const struct asx_op *const ways[] = {&gbdt_fit_f64, &gbdt_fit_fixed, NULL
 /* Strong starts: the default; small trees for little data; a slow learner; random cuts; wide trees on samples. */
 static const char *const first[] = {
     "{}",
-    "{\"learning_rate\": 0.05, \"num_leaves\": 31, \"min_data_in_leaf\": 10, \"feature_fraction\": 0.7, \"bagging_fraction\": 0.8, \"l2\": 1}",
-    "{\"learning_rate\": 0.1, \"num_leaves\": 8, \"min_data_in_leaf\": 5, \"feature_fraction\": 0.6, \"bagging_fraction\": 0.9, \"l2\": 0.1}",
+    "{\"learning_rate\": 0.05, \"num_leaves\": 31, \"min_data_in_leaf\": 10, \"feature_fraction\": 0.7, \"bagging_fraction\": 0.8, "
+    "\"l2\": 1}",
+    "{\"learning_rate\": 0.1, \"num_leaves\": 8, \"min_data_in_leaf\": 5, \"feature_fraction\": 0.6, \"bagging_fraction\": 0.9, "
+    "\"l2\": 0.1}",
     "{\"extra_trees\": true, \"learning_rate\": 0.05, \"num_leaves\": 31, \"min_data_in_leaf\": 5, \"feature_fraction\": 0.9}",
-    "{\"learning_rate\": 0.02, \"num_leaves\": 63, \"min_data_in_leaf\": 20, \"feature_fraction\": 0.5, \"bagging_fraction\": 0.8, \"l2\": 1}",
+    "{\"learning_rate\": 0.02, \"num_leaves\": 63, \"min_data_in_leaf\": 20, \"feature_fraction\": 0.5, \"bagging_fraction\": 0.8, "
+    "\"l2\": 1}",
     "{\"learning_rate\": 0.03, \"num_leaves\": 127, \"min_data_in_leaf\": 5, \"feature_fraction\": 0.9, \"bagging_fraction\": 0.9}",
     "{\"learning_rate\": 0.06, \"num_leaves\": 5, \"min_data_in_leaf\": 2, \"feature_fraction\": 0.8, \"l2\": 3}",
     NULL,
@@ -649,9 +678,25 @@ static const char *const first[] = {
 
 const struct asx_learner gbdt_learner = {
     .head = {"gbdt", "gradient boosted trees on binned columns"},
-    .version = 1, .tasks = ASX_ANY_TASK, .prep_role = ASX_FOR_TREES, .params = gbdt_param, .n_params = GBDT_PARAMS, .first = first,
-    .iterations = "n_estimators", .first_rung = 60, .resumable = true, .nominal_cost = 1,
-    .fit = ways, .free_state = free_state, .state_bytes = state_bytes, .held_out = held_out, .model = make_model,
-    .predict = model_predict, .importance = model_importance, .explain = model_explain, .save = model_save, .load = model_load,
+    .version = 1,
+    .tasks = ASX_ANY_TASK,
+    .prep_role = ASX_FOR_TREES,
+    .params = gbdt_param,
+    .n_params = GBDT_PARAMS,
+    .first = first,
+    .iterations = "n_estimators",
+    .first_rung = 60,
+    .resumable = true,
+    .nominal_cost = 1,
+    .fit = ways,
+    .free_state = free_state,
+    .state_bytes = state_bytes,
+    .held_out = held_out,
+    .model = make_model,
+    .predict = model_predict,
+    .importance = model_importance,
+    .explain = model_explain,
+    .save = model_save,
+    .load = model_load,
     .free_model = model_free,
 };

@@ -8,7 +8,7 @@
 #include <string.h>
 
 enum {
-    PART_CHUNK = 1 << 16,   /* rows of a parallel piece; fixed, so results are too */
+    PART_CHUNK = 1 << 16,    /* rows of a parallel piece; fixed, so results are too */
     HIST_PARALLEL = 1 << 18, /* cells below which threads cost more than they give */
     SCAN_CHUNK = 16
 };
@@ -38,8 +38,8 @@ static int slots_that_fit(const struct grow *g)
     return n < 3 ? 3 : n < (uint64_t)want ? (int)n : want;
 }
 
-asx_st grow_init(struct grow *g, struct asx_exec *exec, const struct view *view, const struct grow_params *params, size_t rows, bool doubles,
-                 struct asx_err *err)
+asx_st grow_init(struct grow *g, struct asx_exec *exec, const struct view *view, const struct grow_params *params, size_t rows,
+                 bool doubles, struct asx_err *err)
 {
     *g = (struct grow){.exec = exec, .view = view, .params = *params, .doubles = doubles, .room = rows};
     tree_kernels(exec, g->kernel);
@@ -62,8 +62,8 @@ asx_st grow_init(struct grow *g, struct asx_exec *exec, const struct view *view,
     g->group_use = mem_calloc(m, (size_t)view->groups + 1, 1);
     g->scan = mem_calloc(m, 2 * chunks, sizeof *g->scan);
     g->table = mem_alloc(m, (size_t)(view->most_wide > 256 ? view->most_wide : 256) + 1);
-    bool ok = g->table && g->row && g->spare_row && g->gh && g->spare_gh && (!doubles || (g->gh64 && g->leaf_gh64)) && g->leaf && g->slot && g->owner &&
-              g->use && g->node_use && g->group_use && g->scan;
+    bool ok = g->table && g->row && g->spare_row && g->gh && g->spare_gh && (!doubles || (g->gh64 && g->leaf_gh64)) && g->leaf &&
+              g->slot && g->owner && g->use && g->node_use && g->group_use && g->scan;
     return ok ? ASX_OK : no_memory(err);
 }
 
@@ -255,7 +255,8 @@ static void hist_chunk(void *arg, size_t chunk, int worker)
         if (!s->features)
             return;
         size_t from = g->view->feature[s->first].hist;
-        size_t next = s->first + (size_t)s->features, to = next < (size_t)g->view->features ? g->view->feature[next].hist : g->view->hist_size;
+        size_t next = s->first + (size_t)s->features,
+               to = next < (size_t)g->view->features ? g->view->feature[next].hist : g->view->hist_size;
         memset((char *)job->hist + from * size, 0, (to - from) * size);
         sparse_hist(g, s, leaf, job->hist);
         return;
@@ -264,8 +265,12 @@ static void hist_chunk(void *arg, size_t chunk, int worker)
     if (!g->group_use[chunk])
         return;
     memset((char *)job->hist + vg->hist * size, 0, ((size_t)vg->g->width << vg->stride_log2) * size);
-    struct asx_hist_args a = {.code = vg->g->code, .width = vg->g->width, .stride_log2 = vg->stride_log2, .shift = vg->shift,
-                              .row = leaf->count == g->view->rows ? NULL : g->row + leaf->begin, .n = leaf->count};
+    struct asx_hist_args a = {.code = vg->g->code,
+                              .width = vg->g->width,
+                              .stride_log2 = vg->stride_log2,
+                              .shift = vg->shift,
+                              .row = leaf->count == g->view->rows ? NULL : g->row + leaf->begin,
+                              .n = leaf->count};
     if (g->doubles) {
         a.gh64 = g->leaf_gh64;
         a.hist64 = (double *)job->hist + 2 * vg->hist;
@@ -295,8 +300,8 @@ static void build_hist(struct grow *g, struct grow_leaf *leaf)
         g->leaf_gh64[2 * i] = from[0];
         g->leaf_gh64[2 * i + 1] = from[1];
     }
-    split_or_loop(g->exec, leaf->count * (size_t)g->view->features > HIST_PARALLEL, (size_t)(g->view->groups + g->view->sparse_blocks + g->view->wides), hist_chunk,
-                  &job);
+    split_or_loop(g->exec, leaf->count * (size_t)g->view->features > HIST_PARALLEL,
+                  (size_t)(g->view->groups + g->view->sparse_blocks + g->view->wides), hist_chunk, &job);
 }
 
 /* ---- scanning ---------------------------------------------------------------------- */
@@ -329,9 +334,16 @@ static void subtract(const struct grow *g, const struct view_feature *f, void *l
 static void scan_one(const struct scan_job *job, int feature, const struct grow_leaf *leaf, const void *hist, struct split *best)
 {
     const struct grow *g = job->g;
-    struct split_node n = {.sum_g = leaf->sum_g, .sum_h = leaf->sum_h, .rows = (double)leaf->count, .low = leaf->low, .high = leaf->high,
-                           .hist = g->doubles ? NULL : hist, .hist64 = g->doubles ? hist : NULL, .g_unit = g->doubles ? 1 : g->g_unit,
-                           .h_unit = g->doubles ? 0 : g->h_unit, .seed = leaf->seed};
+    struct split_node n = {.sum_g = leaf->sum_g,
+                           .sum_h = leaf->sum_h,
+                           .rows = (double)leaf->count,
+                           .low = leaf->low,
+                           .high = leaf->high,
+                           .hist = g->doubles ? NULL : hist,
+                           .hist64 = g->doubles ? hist : NULL,
+                           .g_unit = g->doubles ? 1 : g->g_unit,
+                           .h_unit = g->doubles ? 0 : g->h_unit,
+                           .seed = leaf->seed};
     split_feature(g->kernel, &g->params, g->view, feature, &n, best);
 }
 
@@ -368,8 +380,8 @@ static const bool *node_features(struct grow *g, const struct grow_leaf *leaf, i
 
 static bool may_split(const struct grow *g, const struct grow_leaf *l)
 {
-    return l->count >= 2 && (double)l->count >= 2 * g->params.min_data_in_leaf && (g->params.max_depth <= 0 || l->depth < g->params.max_depth) &&
-           l->sum_h > 0;
+    return l->count >= 2 && (double)l->count >= 2 * g->params.min_data_in_leaf &&
+           (g->params.max_depth <= 0 || l->depth < g->params.max_depth) && l->sum_h > 0;
 }
 
 static void keep_best(struct grow *g, struct grow_leaf *l, int which, size_t chunks)
@@ -442,8 +454,13 @@ static void part_chunk(void *arg, size_t chunk, int worker)
         job->n_left[chunk] = sparse_partition(g, job->f, job->left, from, n);
         return;
     }
-    struct asx_partition_args a = {.code = job->f->code, .width = 1, .left = job->left, .row = g->row + from, .n = n,
-                                   .left_row = g->row + from, .right_row = g->spare_row + from};
+    struct asx_partition_args a = {.code = job->f->code,
+                                   .width = 1,
+                                   .left = job->left,
+                                   .row = g->row + from,
+                                   .n = n,
+                                   .left_row = g->row + from,
+                                   .right_row = g->spare_row + from};
     if (!g->doubles) {
         a.gh = a.left_gh = g->gh + from;
         a.right_gh = g->spare_gh + from;
@@ -504,7 +521,8 @@ static void bound_children(const struct grow *g, const struct view_feature *f, s
     if (!f->f->monotone)
         return;
     double lo = l->low, hi = l->high;
-    double a = split_leaf_value(l->sum_g, l->sum_h, g->params.l1, g->params.l2), b = split_leaf_value(r->sum_g, r->sum_h, g->params.l1, g->params.l2);
+    double a = split_leaf_value(l->sum_g, l->sum_h, g->params.l1, g->params.l2),
+           b = split_leaf_value(r->sum_g, r->sum_h, g->params.l1, g->params.l2);
     a = a < lo ? lo : a > hi ? hi : a;
     b = b < lo ? lo : b > hi ? hi : b;
     double mid = (a + b) / 2;
@@ -586,10 +604,27 @@ static asx_st split_leaf(struct grow *g, int at, struct tree *t, size_t *n_left,
         return no_memory(err);
     t->cover[node] = p->sum_h;
     size_t nl = partition(g, p, n_left);
-    struct grow_leaf l = {.begin = p->begin, .count = nl, .depth = p->depth + 1, .slot = -1, .node = node, .left_side = true,
-                          .sum_g = s.left_g, .sum_h = s.left_h, .low = p->low, .high = p->high, .seed = child_seed(p->seed, true)};
-    struct grow_leaf r = {.begin = p->begin + nl, .count = p->count - nl, .depth = p->depth + 1, .slot = -1, .node = node, .left_side = false,
-                          .sum_g = p->sum_g - s.left_g, .sum_h = p->sum_h - s.left_h, .low = p->low, .high = p->high,
+    struct grow_leaf l = {.begin = p->begin,
+                          .count = nl,
+                          .depth = p->depth + 1,
+                          .slot = -1,
+                          .node = node,
+                          .left_side = true,
+                          .sum_g = s.left_g,
+                          .sum_h = s.left_h,
+                          .low = p->low,
+                          .high = p->high,
+                          .seed = child_seed(p->seed, true)};
+    struct grow_leaf r = {.begin = p->begin + nl,
+                          .count = p->count - nl,
+                          .depth = p->depth + 1,
+                          .slot = -1,
+                          .node = node,
+                          .left_side = false,
+                          .sum_g = p->sum_g - s.left_g,
+                          .sum_h = p->sum_h - s.left_h,
+                          .low = p->low,
+                          .high = p->high,
                           .seed = child_seed(p->seed, false)};
     bound_children(g, f, &l, &r);
     g->leaf[at] = l;
@@ -614,7 +649,13 @@ asx_st grow_tree(struct grow *g, size_t n, double root_g, double root_h, uint64_
         memset(g->use, 1, (size_t)g->view->features);
     mark_groups(g);
     g->leaves = 1;
-    g->leaf[0] = (struct grow_leaf){.count = n, .slot = -1, .node = -1, .sum_g = root_g, .sum_h = root_h, .low = -HUGE_VAL, .high = HUGE_VAL,
+    g->leaf[0] = (struct grow_leaf){.count = n,
+                                    .slot = -1,
+                                    .node = -1,
+                                    .sum_g = root_g,
+                                    .sum_h = root_h,
+                                    .low = -HUGE_VAL,
+                                    .high = HUGE_VAL,
                                     .seed = child_seed(seed, true)};
     size_t *n_left = mem_array(g->exec->mem, n / PART_CHUNK + 2, sizeof *n_left);
     if (!n_left)

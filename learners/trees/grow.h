@@ -15,12 +15,12 @@
 
 struct grow_leaf {
     size_t begin, count;
-    int depth, slot;         /**< slot: histogram in the pool, -1: none */
-    int node;                /**< parent, -1: root */
+    int depth, slot; /**< slot: histogram in the pool, -1: none */
+    int node;        /**< parent, -1: root */
     bool left_side;
     double sum_g, sum_h, low, high;
     uint64_t seed;
-    bool candidate;          /**< has a split worth making */
+    bool candidate; /**< has a split worth making */
     struct split best;
 };
 
@@ -29,8 +29,8 @@ struct grow {
     const struct view *view;
     struct grow_params params;
     asx_kernel_fn kernel[ASX_KERNELS];
-    bool doubles;            /**< the reference way */
-    size_t room;             /**< rows there is room for */
+    bool doubles; /**< the reference way */
+    size_t room;  /**< rows there is room for */
     uint32_t *row, *spare_row;
     uint64_t *gh, *spare_gh; /**< packed, moved with the rows */
     double *gh64;            /**< doubles: [2 * matrix rows] by row */
@@ -38,17 +38,18 @@ struct grow {
     double g_unit, h_unit;
     struct grow_leaf *leaf;
     int leaves;
-    void **slot;             /**< histograms, made when first used */
-    int *owner;              /**< leaf that holds a slot, -1: free */
+    void **slot; /**< histograms, made when first used */
+    int *owner;  /**< leaf that holds a slot, -1: free */
     int slots;
-    bool *use, *node_use;    /**< [features] of this tree; [2 * features] of two nodes */
-    uint8_t *group_use;      /**< [groups] */
-    struct split *scan;      /**< [2 * scan chunks] best per chunk of features */
-    uint8_t *table;          /**< sides by code */
+    bool *use, *node_use; /**< [features] of this tree; [2 * features] of two nodes */
+    uint8_t *group_use;   /**< [groups] */
+    struct split *scan;   /**< [2 * scan chunks] best per chunk of features */
+    uint8_t *table;       /**< sides by code */
 };
 
 /** Memory for trees on at most `rows` rows; `doubles` selects the reference way. */
-asx_st grow_init(struct grow *, struct asx_exec *, const struct view *, const struct grow_params *, size_t rows, bool doubles, struct asx_err *);
+asx_st grow_init(struct grow *, struct asx_exec *, const struct view *, const struct grow_params *, size_t rows, bool doubles,
+                 struct asx_err *);
 void grow_clear(struct grow *);
 
 /**

@@ -16,8 +16,8 @@ const struct loss_rows *loss_rows_best(void)
 
 struct loss loss_of(const struct gbdt_params *p, const struct asx_problem *problem)
 {
-    struct loss l = {.kind = p->loss, .scores = p->loss == LOSS_SOFTMAX ? problem->classes : 1, .alpha = p->alpha,
-                     .rows = loss_rows_best()};
+    struct loss l = {
+        .kind = p->loss, .scores = p->loss == LOSS_SOFTMAX ? problem->classes : 1, .alpha = p->alpha, .rows = loss_rows_best()};
     l.refine = l.kind == LOSS_ABSOLUTE || l.kind == LOSS_QUANTILE;
     if (l.kind == LOSS_ABSOLUTE)
         l.alpha = 0.5;
@@ -31,7 +31,8 @@ asx_st loss_check(const struct loss *l, const struct asx_problem *p, const uint3
     double sum = 0;
     for (size_t i = 0; l->kind == LOSS_POISSON && i < n; i++) {
         if (p->y[row[i]] < 0)
-            return err_set(err, ASX_E_DATA, "the poisson loss needs targets of at least 0, found %g; choose another 'loss'", p->y[row[i]]);
+            return err_set(err, ASX_E_DATA, "the poisson loss needs targets of at least 0, found %g; choose another 'loss'",
+                           p->y[row[i]]);
         sum += p->y[row[i]];
     }
     if (l->kind == LOSS_POISSON && sum <= 0)
@@ -156,7 +157,8 @@ static void derivatives(const struct loss *l, double s, double y, double *g, dou
     }
 }
 
-static void general(const struct loss *l, const struct asx_problem *p, const double *score, const uint32_t *row, size_t n, float *gh)
+static void general(const struct loss *l, const struct asx_problem *p, const double *score, const uint32_t *row, size_t n,
+                    float *gh)
 {
     for (size_t i = 0; i < n; i++) {
         double g, h, w = weight_of(p, row[i]);
@@ -172,7 +174,8 @@ void loss_gradients(const struct loss *l, const struct asx_problem *p, const dou
     if (l->kind == LOSS_LOGISTIC)
         l->rows->logistic(score, p->y, p->fit_weight, row, n, 1, gh);
     else if (l->kind == LOSS_SOFTMAX)
-        l->rows->softmax(score + (size_t)k * rows, p->label, p->fit_weight, row, lse, n, k, (float)l->scores / (float)(l->scores - 1), gh);
+        l->rows->softmax(score + (size_t)k * rows, p->label, p->fit_weight, row, lse, n, k,
+                         (float)l->scores / (float)(l->scores - 1), gh);
     else
         general(l, p, score, row, n, gh);
     l->rows->sums(gh, n, sum_g, sum_h);
@@ -219,7 +222,8 @@ void loss_lse64(const struct loss *l, const double *score, size_t rows, const ui
     }
 }
 
-double loss_refine(const struct loss *l, const struct asx_problem *p, const double *score, const uint32_t *row, size_t n, double *tmp)
+double loss_refine(const struct loss *l, const struct asx_problem *p, const double *score, const uint32_t *row, size_t n,
+                   double *tmp)
 {
     struct weighted *v = (struct weighted *)tmp;
     for (size_t i = 0; i < n; i++)

@@ -25,9 +25,9 @@
 
 struct loss {
     enum loss_kind kind;
-    int scores;          /**< raw scores a row has: classes for softmax, else 1 */
+    int scores; /**< raw scores a row has: classes for softmax, else 1 */
     double alpha;
-    bool refine;         /**< leaf values come from residuals */
+    bool refine;                  /**< leaf values come from residuals */
     const struct loss_rows *rows; /**< of this processor; NULL in stored models */
 };
 
@@ -58,7 +58,8 @@ void loss_lse(const struct loss *, const double *score, size_t rows, const uint3
 void loss_lse64(const struct loss *, const double *score, size_t rows, const uint32_t *row, size_t n, double *lse);
 
 /** Value that minimises the loss in a leaf: weighted quantile of the residuals y - s. `tmp` [2 n] doubles. */
-double loss_refine(const struct loss *, const struct asx_problem *, const double *score, const uint32_t *row, size_t n, double *tmp);
+double loss_refine(const struct loss *, const struct asx_problem *, const double *score, const uint32_t *row, size_t n,
+                   double *tmp);
 
 /** Raw scores of one row to a prediction [outputs]: probabilities in class order, or a value. */
 void loss_predict(enum loss_kind, int scores, const double *raw, double *out);

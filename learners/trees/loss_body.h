@@ -59,8 +59,8 @@ static void logistic(const double *score, const double *y, const double *w, cons
     }
 }
 
-static void softmax(const double *score, const int32_t *label, const double *w, const uint32_t *row, const float *lse, size_t n, int k, float factor,
-                  float *gh)
+static void softmax(const double *score, const int32_t *label, const double *w, const uint32_t *row, const float *lse, size_t n,
+                    int k, float factor, float *gh)
 {
     float s[BLOCK], t[BLOCK], v[BLOCK];
     for (size_t i = 0; i < n; i += BLOCK) {

@@ -111,7 +111,8 @@ static bool tree_ok(const struct tree *t, size_t columns)
 {
     for (int i = 0; i < t->n_nodes; i++) {
         const struct tree_node *x = &t->node[i];
-        if (x->column >= columns || !child_ok(x->left, i, t->n_nodes, t->n_leaves) || !child_ok(x->right, i, t->n_nodes, t->n_leaves))
+        if (x->column >= columns || !child_ok(x->left, i, t->n_nodes, t->n_leaves) ||
+            !child_ok(x->right, i, t->n_nodes, t->n_leaves))
             return false;
         if ((x->flags & TREE_CATEGORICAL) && (uint64_t)x->by.set + t->set_words[i] > t->n_words)
             return false;

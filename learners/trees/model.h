@@ -21,19 +21,19 @@ struct asx_model {
     enum loss_kind loss;
     int scores, outputs;
     size_t columns;
-    double *start;           /**< [scores] */
+    double *start; /**< [scores] */
     int n_trees;
     struct tree *tree;
     /* derived, for prediction */
-    size_t used;             /**< columns that some tree tests */
-    int32_t *slot_of;        /**< [columns] place among the used ones, -1 */
-    uint32_t *column_of;     /**< [used] */
-    struct walk_node *walk;  /**< all trees' nodes, columns as slots */
-    size_t *root;            /**< [n_trees] first node in walk */
+    size_t used;              /**< columns that some tree tests */
+    int32_t *slot_of;         /**< [columns] place among the used ones, -1 */
+    uint32_t *column_of;      /**< [used] */
+    struct walk_node *walk;   /**< all trees' nodes, columns as slots */
+    size_t *root;             /**< [n_trees] first node in walk */
     struct asx_cut_node *cut; /**< the same nodes over cut codes; NULL: some column has over 254 thresholds */
-    float *threshold;        /**< [used * 256] a column's thresholds in order, padded with infinity */
-    int *thresholds;         /**< [used] */
-    int depth, most_masks;   /**< of the deepest tree; most category nodes of one tree */
+    float *threshold;         /**< [used * 256] a column's thresholds in order, padded with infinity */
+    int *thresholds;          /**< [used] */
+    int depth, most_masks;    /**< of the deepest tree; most category nodes of one tree */
 };
 
 /** Copies `n` trees into a new model. */
@@ -48,7 +48,8 @@ struct model_scratch *model_scratch_create(const struct asx_model *);
 void model_scratch_free(struct model_scratch *);
 enum { MODEL_BLOCK = 256 };
 /** Adds leaf values of rows [from, from + n), n <= MODEL_BLOCK, to raw [n * scores]. */
-void model_add_block(const struct asx_model *, struct model_scratch *, const struct asx_matrix *, size_t from, size_t n, double *raw);
+void model_add_block(const struct asx_model *, struct model_scratch *, const struct asx_matrix *, size_t from, size_t n,
+                     double *raw);
 
 asx_st model_predict(const struct asx_model *, const struct asx_matrix *, size_t from, size_t to, double *out, struct asx_err *);
 void model_importance(const struct asx_model *, double *out, size_t cols);

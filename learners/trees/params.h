@@ -9,7 +9,7 @@ enum loss_kind { LOSS_AUTO, LOSS_SQUARED, LOSS_ABSOLUTE, LOSS_HUBER, LOSS_QUANTI
 
 /** What growing one boosted tree needs; names as in LightGBM. */
 struct grow_params {
-    int num_leaves, max_depth;  /**< max_depth 0: no limit */
+    int num_leaves, max_depth; /**< max_depth 0: no limit */
     double min_data_in_leaf, min_sum_hessian, l1, l2, min_gain;
     double feature_fraction, feature_fraction_bynode;
     bool extra_trees, depth_wise;
@@ -26,7 +26,7 @@ struct gbdt_params {
 
 struct forest_params {
     int n_estimators, max_depth, max_bin;
-    double max_features;      /**< share of the columns; 0: square root (classes), one third (values) */
+    double max_features; /**< share of the columns; 0: square root (classes), one third (values) */
     double min_samples_leaf, max_samples;
     bool bootstrap, random_cuts, entropy;
 };

@@ -224,10 +224,12 @@ static void add_few(const struct asx_model *m, const float *x, size_t n, uint8_t
     }
 }
 
-asx_st model_predict(const struct asx_model *m, const struct asx_matrix *x, size_t from, size_t to, double *out, struct asx_err *err)
+asx_st model_predict(const struct asx_model *m, const struct asx_matrix *x, size_t from, size_t to, double *out,
+                     struct asx_err *err)
 {
     if (x->cols != m->columns)
-        return err_set(err, ASX_E_INVAL, "the model takes %zu columns, the data has %zu; use the data's own preparation", m->columns, x->cols);
+        return err_set(err, ASX_E_INVAL, "the model takes %zu columns, the data has %zu; use the data's own preparation",
+                       m->columns, x->cols);
     bool few = !m->cut || to - from < 16;
     size_t step = few ? 16 : MODEL_BLOCK, most = to - from < step ? to - from : step;
     float *buf = few ? mem_array(NULL, most * m->used + 1, sizeof *buf) : NULL;

@@ -238,14 +238,19 @@ static void fill_masks(const struct asx_model *m, const struct model_scratch *s,
     }
 }
 
-void model_add_block(const struct asx_model *m, struct model_scratch *s, const struct asx_matrix *x, size_t from, size_t n, double *raw)
+void model_add_block(const struct asx_model *m, struct model_scratch *s, const struct asx_matrix *x, size_t from, size_t n,
+                     double *raw)
 {
     uint16_t leaf[ASX_TREE_ROWS];
     size_t dims = (size_t)m->scores;
     fill_columns(m, x, from, n, s->x);
     for (size_t j = 0; j < m->used; j++) {
-        struct asx_bin_args a = {.x = s->x + j * MODEL_BLOCK, .n = MODEL_BLOCK, .edge = m->threshold + j * 256, .edges = m->thresholds[j],
-                                 .missing = MISSING, .code = s->code + j * MODEL_BLOCK};
+        struct asx_bin_args a = {.x = s->x + j * MODEL_BLOCK,
+                                 .n = MODEL_BLOCK,
+                                 .edge = m->threshold + j * 256,
+                                 .edges = m->thresholds[j],
+                                 .missing = MISSING,
+                                 .code = s->code + j * MODEL_BLOCK};
         s->kernel[ASX_K_BIN](NULL, &a);
     }
     for (int t = 0; t < m->n_trees; t++) {
@@ -255,8 +260,14 @@ void model_add_block(const struct asx_model *m, struct model_scratch *s, const s
             size_t rows = n - at < ASX_TREE_ROWS ? n - at : ASX_TREE_ROWS;
             memset(leaf, 0, sizeof leaf);
             if (tree->n_nodes) {
-                struct asx_walk_args a = {.node = m->cut + m->root[t], .n_leaves = tree->n_leaves, .code = s->code + at, .stride = MODEL_BLOCK,
-                                          .mask = s->mask, .reach = s->reach, .stack = s->stack, .leaf = leaf};
+                struct asx_walk_args a = {.node = m->cut + m->root[t],
+                                          .n_leaves = tree->n_leaves,
+                                          .code = s->code + at,
+                                          .stride = MODEL_BLOCK,
+                                          .mask = s->mask,
+                                          .reach = s->reach,
+                                          .stack = s->stack,
+                                          .leaf = leaf};
                 if (m->most_masks)
                     fill_masks(m, s, t, at);
                 s->kernel[ASX_K_TREE_PREDICT](NULL, &a);

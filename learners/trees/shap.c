@@ -102,7 +102,8 @@ static int32_t hot_child(const struct walk *w, int node)
 }
 
 /* `p` has room for this node's copy of the path (depth + 2 steps) and those of all below it. */
-static void descend(const struct walk *w, int32_t at, const struct step *parent, struct step *p, int depth, double zero, double one, int64_t column)
+static void descend(const struct walk *w, int32_t at, const struct step *parent, struct step *p, int depth, double zero, double one,
+                    int64_t column)
 {
     if (depth)
         memcpy(p, parent, (size_t)depth * sizeof *p);
@@ -114,7 +115,8 @@ static void descend(const struct walk *w, int32_t at, const struct step *parent,
     const struct tree_node *n = &w->tree->node[at];
     int32_t hot = hot_child(w, at), cold = hot == n->left ? n->right : n->left;
     double cover = w->tree->cover[at], in_zero = 1, in_one = 1;
-    double hot_share = cover > 0 ? cover_of(w->tree, hot) / cover : 0.5, cold_share = cover > 0 ? cover_of(w->tree, cold) / cover : 0.5;
+    double hot_share = cover > 0 ? cover_of(w->tree, hot) / cover : 0.5,
+           cold_share = cover > 0 ? cover_of(w->tree, cold) / cover : 0.5;
     for (int i = 1; i <= depth; i++)
         if (p[i].column == n->column) {
             in_zero = p[i].zero;
@@ -162,7 +164,8 @@ asx_st shap_tree(const struct asx_model *m, int tree, const float *x, double sca
 asx_st model_explain(const struct asx_model *m, const struct asx_matrix *x, size_t row, double *out, struct asx_err *err)
 {
     if (x->cols != m->columns)
-        return err_set(err, ASX_E_INVAL, "the model takes %zu columns, the data has %zu; use the data's own preparation", m->columns, x->cols);
+        return err_set(err, ASX_E_INVAL, "the model takes %zu columns, the data has %zu; use the data's own preparation",
+                       m->columns, x->cols);
     size_t stride = m->columns + 1;
     float *buf = mem_array(NULL, m->used + 1, sizeof *buf);
     asx_st st = buf ? ASX_OK : ASX_E_NOMEM;

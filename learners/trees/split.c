@@ -52,8 +52,8 @@ static double clamp(double v, double lo, double hi)
 }
 
 /* Monotone columns and bounded nodes: children's values are clamped and must be in order. */
-static void scan_bounded(const struct grow_params *p, const struct view_feature *f, const struct split_node *n, double min_h, int only,
-                         struct asx_split_args *best)
+static void scan_bounded(const struct grow_params *p, const struct view_feature *f, const struct split_node *n, double min_h,
+                         int only, struct asx_split_args *best)
 {
     double mg = 0, mh = 0;
     best->gain = -1e300;
@@ -92,8 +92,8 @@ static double node_score(const struct grow_params *p, const struct split_node *n
     return c == v ? split_score(n->sum_g, n->sum_h, p->l1, p->l2) : score_at(n->sum_g, n->sum_h, p->l1, p->l2, c);
 }
 
-static void numeric(const asx_kernel_fn *k, const struct grow_params *p, const struct view *v, int feature, const struct split_node *n,
-                    struct split *best)
+static void numeric(const asx_kernel_fn *k, const struct grow_params *p, const struct view *v, int feature,
+                    const struct split_node *n, struct split *best)
 {
     const struct view_feature *f = &v->feature[feature];
     bool bounded = f->f->monotone || n->low > -HUGE_VAL || n->high < HUGE_VAL;
@@ -103,9 +103,18 @@ static void numeric(const asx_kernel_fn *k, const struct grow_params *p, const s
         struct rng r = rng_stream(n->seed, (uint64_t)f->column, 1, 0);
         only = (int)rng_below(&r, (uint64_t)(f->n_bins - 1));
     }
-    struct asx_split_args a = {.hist = n->hist ? n->hist + f->hist : NULL, .hist64 = n->hist64 ? n->hist64 + 2 * f->hist : NULL,
-                               .bins = f->n_bins, .missing = f->missing, .g_unit = n->g_unit, .h_unit = n->h_unit, .sum_g = n->sum_g,
-                               .sum_h = n->sum_h, .l1 = p->l1, .l2 = p->l2, .min_h = min_h, .only = only};
+    struct asx_split_args a = {.hist = n->hist ? n->hist + f->hist : NULL,
+                               .hist64 = n->hist64 ? n->hist64 + 2 * f->hist : NULL,
+                               .bins = f->n_bins,
+                               .missing = f->missing,
+                               .g_unit = n->g_unit,
+                               .h_unit = n->h_unit,
+                               .sum_g = n->sum_g,
+                               .sum_h = n->sum_h,
+                               .l1 = p->l1,
+                               .l2 = p->l2,
+                               .min_h = min_h,
+                               .only = only};
     /* with missing cells "all present left, missing right" is a threshold too: after the last bin */
     if (f->missing >= 0)
         a.bins++;
@@ -161,7 +170,8 @@ static void ends_add(struct ends *e, const struct level *x, bool last)
 static double pair_gain(const struct grow_params *p, const struct split_node *n, double g, double h, double l2)
 {
     double rg = n->sum_g - g, rh = n->sum_h - h;
-    double l = clamp(split_leaf_value(g, h, p->l1, l2), n->low, n->high), r = clamp(split_leaf_value(rg, rh, p->l1, l2), n->low, n->high);
+    double l = clamp(split_leaf_value(g, h, p->l1, l2), n->low, n->high),
+           r = clamp(split_leaf_value(rg, rh, p->l1, l2), n->low, n->high);
     return score_at(g, h, p->l1, l2, l) + score_at(rg, rh, p->l1, l2, r);
 }
 
@@ -175,8 +185,8 @@ static void keep_set(struct split *best, int feature, double gain, double g, dou
 }
 
 /* One level against the rest. */
-static void one_hot(const struct grow_params *p, const struct view_feature *f, int feature, const struct split_node *n, double min_h,
-                    struct split *best)
+static void one_hot(const struct grow_params *p, const struct view_feature *f, int feature, const struct split_node *n,
+                    double min_h, struct split *best)
 {
     double base = node_score(p, n);
     for (int b = 0; b < f->n_bins; b++) {
@@ -237,8 +247,8 @@ static void many(const struct grow_params *p, const struct view_feature *f, int 
     cuts(p, feature, n, &high, min_h, only, best);
 }
 
-void split_feature(const asx_kernel_fn *k, const struct grow_params *p, const struct view *v, int feature, const struct split_node *n,
-                   struct split *best)
+void split_feature(const asx_kernel_fn *k, const struct grow_params *p, const struct view *v, int feature,
+                   const struct split_node *n, struct split *best)
 {
     const struct view_feature *f = &v->feature[feature];
     if (!f->f->categorical)

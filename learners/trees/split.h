@@ -12,22 +12,22 @@
 /** A node as the scan sees it, in real units. */
 struct split_node {
     double sum_g, sum_h, rows;
-    double low, high;        /**< bounds of leaf values from monotone constraints */
-    const uint64_t *hist;    /**< whole histogram of the node, or */
+    double low, high;     /**< bounds of leaf values from monotone constraints */
+    const uint64_t *hist; /**< whole histogram of the node, or */
     const double *hist64;
     double g_unit, h_unit;
-    uint64_t seed;           /**< of the node's random choices */
+    uint64_t seed; /**< of the node's random choices */
 };
 
 enum { SPLIT_SET = 64 }; /* most bins in a set */
 
 /** The best split so far. gain < 0: none. */
 struct split {
-    double gain;             /**< over the unsplit node */
+    double gain; /**< over the unsplit node */
     int feature, bin;
     bool categorical, missing_left;
     double left_g, left_h;
-    int n_set;               /**< categorical: bins that go left */
+    int n_set; /**< categorical: bins that go left */
     uint16_t set[SPLIT_SET];
 };
 

@@ -11,12 +11,12 @@ static asx_st room(struct tree *t, struct mem *mem, int leaves)
     if (leaves <= t->capacity)
         return ASX_OK;
     size_t n = (size_t)leaves;
-#define GROW(field, count)                                            \
-    do {                                                              \
-        void *p = mem_realloc(mem, t->field, (count) * sizeof *t->field); \
-        if (!p)                                                       \
-            return ASX_E_NOMEM;                                       \
-        t->field = p;                                                 \
+#define GROW(field, count)                                                                                                         \
+    do {                                                                                                                           \
+        void *p = mem_realloc(mem, t->field, (count) * sizeof *t->field);                                                          \
+        if (!p)                                                                                                                    \
+            return ASX_E_NOMEM;                                                                                                    \
+        t->field = p;                                                                                                              \
     } while (0)
     GROW(node, n);
     GROW(bin, n);
@@ -107,7 +107,8 @@ static asx_st write_set(struct tree *t, const struct view_feature *f, int node, 
     return ASX_OK;
 }
 
-asx_st tree_split(struct tree *t, const struct view *v, int leaf, int parent, bool left_side, const struct tree_cut *cut, int *node, int *right)
+asx_st tree_split(struct tree *t, const struct view *v, int leaf, int parent, bool left_side, const struct tree_cut *cut, int *node,
+                  int *right)
 {
     if (t->n_leaves + 1 > t->capacity) {
         asx_st st = room(t, NULL, t->capacity * 2);
@@ -165,11 +166,11 @@ void tree_set_pure(struct tree *t, int leaf, int cls)
 void tree_shrink(struct tree *t)
 {
     size_t n = (size_t)t->n_leaves;
-#define SHRINK(field, count)                                          \
-    do {                                                              \
-        void *p = mem_realloc(NULL, t->field, (count) * sizeof *t->field); \
-        if (p)                                                        \
-            t->field = p;                                             \
+#define SHRINK(field, count)                                                                                                       \
+    do {                                                                                                                           \
+        void *p = mem_realloc(NULL, t->field, (count) * sizeof *t->field);                                                         \
+        if (p)                                                                                                                     \
+            t->field = p;                                                                                                          \
     } while (0)
     SHRINK(node, n);
     SHRINK(bin, n);
@@ -239,8 +240,14 @@ static void *copy_of(struct mem *mem, const void *p, size_t bytes)
 asx_st tree_copy(struct tree *out, const struct tree *t, struct mem *mem)
 {
     size_t n = (size_t)t->n_leaves, nodes = (size_t)t->n_nodes;
-    *out = (struct tree){.n_nodes = t->n_nodes, .n_leaves = t->n_leaves, .dims = t->dims, .capacity = t->n_leaves,
-                         .n_values = t->n_values, .value_room = t->n_values, .n_words = t->n_words, .word_room = t->n_words,
+    *out = (struct tree){.n_nodes = t->n_nodes,
+                         .n_leaves = t->n_leaves,
+                         .dims = t->dims,
+                         .capacity = t->n_leaves,
+                         .n_values = t->n_values,
+                         .value_room = t->n_values,
+                         .n_words = t->n_words,
+                         .word_room = t->n_words,
                          .depth = t->depth};
     out->node = copy_of(mem, t->node, nodes * sizeof *t->node);
     out->set_words = copy_of(mem, t->set_words, nodes * sizeof *t->set_words);

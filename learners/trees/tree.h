@@ -21,7 +21,7 @@ enum { TREE_MISSING_LEFT = 1, TREE_CATEGORICAL = 2 };
 struct tree_node {
     union {
         float threshold;
-        uint32_t set;     /**< categorical: first word in tree.word; the set has set_words of them */
+        uint32_t set; /**< categorical: first word in tree.word; the set has set_words of them */
     } by;
     uint32_t column : 30, flags : 2; /**< of the raw matrix */
     int32_t left, right;
@@ -29,25 +29,25 @@ struct tree_node {
 
 /** The same test in bins of the training matrix. */
 struct tree_bin {
-    int32_t feature;      /**< of the view */
-    int32_t bin;          /**< number: left when bin <= this */
-    uint32_t set;         /**< categorical: first word in tree.bin_word, a bit for each bin */
+    int32_t feature; /**< of the view */
+    int32_t bin;     /**< number: left when bin <= this */
+    uint32_t set;    /**< categorical: first word in tree.bin_word, a bit for each bin */
 };
 
 struct tree {
     int n_nodes, n_leaves, dims, capacity; /**< capacity: leaves there is room for */
     struct tree_node *node;
-    struct tree_bin *bin;     /**< NULL in loaded models */
-    uint32_t *set_words;      /**< [n_nodes] words of a category set */
-    float *gain;              /**< [n_nodes] */
-    double *cover;            /**< [n_nodes] hessian or weight that went through */
-    double *leaf_cover;       /**< [n_leaves] */
-    int32_t *at;              /**< [n_leaves] */
+    struct tree_bin *bin; /**< NULL in loaded models */
+    uint32_t *set_words;  /**< [n_nodes] words of a category set */
+    float *gain;          /**< [n_nodes] */
+    double *cover;        /**< [n_nodes] hessian or weight that went through */
+    double *leaf_cover;   /**< [n_leaves] */
+    int32_t *at;          /**< [n_leaves] */
     double *value;
     size_t n_values, value_room;
     uint32_t *word, *bin_word;
     size_t n_words, word_room, n_bin_words, bin_word_room;
-    int depth;                /**< longest path in edges */
+    int depth; /**< longest path in edges */
 };
 
 /** Room for `leaves` leaves; grows by itself in tree_split. */
@@ -57,16 +57,17 @@ uint64_t tree_bytes(const struct tree *);
 
 /** A split to be written: the leaf becomes an inner node, its left child keeps the leaf's number. */
 struct tree_cut {
-    int feature;               /**< of the view */
+    int feature; /**< of the view */
     bool categorical, missing_left;
     int bin;
-    const uint16_t *set;       /**< categorical: bins that go left */
+    const uint16_t *set; /**< categorical: bins that go left */
     int n_set;
     double gain;
 };
 
 /** Turns `leaf` into an inner node; *right is the new leaf, *node the inner node. */
-asx_st tree_split(struct tree *, const struct view *, int leaf, int parent, bool left_side, const struct tree_cut *, int *node, int *right);
+asx_st tree_split(struct tree *, const struct view *, int leaf, int parent, bool left_side, const struct tree_cut *, int *node,
+                  int *right);
 /** Sets a leaf's values (dims numbers), or its pure class. */
 asx_st tree_set_leaf(struct tree *, int leaf, const double *value);
 void tree_set_pure(struct tree *, int leaf, int cls);

@@ -11,44 +11,44 @@
 
 struct view_feature {
     const struct bins_feature *f;
-    uint32_t column;         /**< of the raw matrix */
-    const uint8_t *code;     /**< [rows] codes before shifting; NULL: sparse */
-    int pre, shift;          /**< bin = code << pre >> shift */
-    int n_bins;              /**< bins of present cells after shifting */
-    int missing;             /**< bin of missing cells after shifting, -1: none are missing */
-    int zero;                /**< bin of absent cells (sparse) after shifting */
-    int group;               /**< dense: index into view.group, else -1 */
-    const uint16_t *wide;    /**< [rows] codes of a category of many levels, used in place of `code` */
-    size_t hist;             /**< first bin in a histogram */
+    uint32_t column;      /**< of the raw matrix */
+    const uint8_t *code;  /**< [rows] codes before shifting; NULL: sparse */
+    int pre, shift;       /**< bin = code << pre >> shift */
+    int n_bins;           /**< bins of present cells after shifting */
+    int missing;          /**< bin of missing cells after shifting, -1: none are missing */
+    int zero;             /**< bin of absent cells (sparse) after shifting */
+    int group;            /**< dense: index into view.group, else -1 */
+    const uint16_t *wide; /**< [rows] codes of a category of many levels, used in place of `code` */
+    size_t hist;          /**< first bin in a histogram */
     const struct bins_sparse *sparse;
     uint32_t sparse_index;
 };
 
 struct view_group {
     const struct bins_group *g;
-    int shift, stride_log2;  /**< after shifting */
+    int shift, stride_log2; /**< after shifting */
     size_t hist;
 };
 
 struct view_sparse {
     const struct bins_sparse *s;
-    size_t cols, first;      /**< first: index of its first view feature */
+    size_t cols, first; /**< first: index of its first view feature */
     int features;
-    uint32_t *hist_of;       /**< [cols] first bin, UINT32_MAX: constant */
-    uint8_t *shift_of;       /**< [cols] */
+    uint32_t *hist_of; /**< [cols] first bin, UINT32_MAX: constant */
+    uint8_t *shift_of; /**< [cols] */
 };
 
 struct view {
-    size_t rows, columns;    /**< of the matrix */
-    int features;            /**< that vary */
+    size_t rows, columns; /**< of the matrix */
+    int features;         /**< that vary */
     struct view_feature *feature;
     int groups;
     struct view_group *group;
     int sparse_blocks;
     struct view_sparse *sparse;
-    size_t hist_size;        /**< bins of a histogram */
-    int wides, most_wide;    /**< wide features (the last ones of their block), most bins of one */
-    int *wide;               /**< [wides] their indices */
+    size_t hist_size;     /**< bins of a histogram */
+    int wides, most_wide; /**< wide features (the last ones of their block), most bins of one */
+    int *wide;            /**< [wides] their indices */
 };
 
 /** Arrays come from exec->scratch. `max_bin` 63, 127 or 255; `wide`: use u16 codes where there are. */

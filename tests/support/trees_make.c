@@ -17,7 +17,8 @@ static void need(bool good, const char *what, const struct asx_err *err)
     }
 }
 
-void trees_make_block(struct trees_make *t, const struct asx_problem *p, const char *learner, const struct asx_block *raw, int threads)
+void trees_make_block(struct trees_make *t, const struct asx_problem *p, const char *learner, const struct asx_block *raw,
+                      int threads)
 {
     struct asx_err err = {0};
     struct asx_batch none = {0};
@@ -43,7 +44,8 @@ void trees_make_block(struct trees_make *t, const struct asx_problem *p, const c
     t->in[0] = &t->bins;
 }
 
-void trees_make_init(struct trees_make *t, const struct asx_problem *p, const char *learner, const float *x, size_t rows, size_t cols, int threads)
+void trees_make_init(struct trees_make *t, const struct asx_problem *p, const char *learner, const float *x, size_t rows,
+                     size_t cols, int threads)
 {
     struct asx_block raw = {.layout = ASX_LAYOUT_ROWS, .rows = rows, .cols = cols, .ld = cols, .rowmajor = x};
     trees_make_block(t, p, learner, &raw, threads);
@@ -57,7 +59,8 @@ struct asx_member trees_make_member(struct trees_make *t, int fold, int iteratio
     mem_free(t->curve.value);
     t->curve = (struct asx_curve){0};
     t->pred = mem_array(NULL, p->splits->fold[fold].n_test * (size_t)p->outputs + 1, sizeof(float));
-    struct asx_member m = {.config = &t->config.config, .fold = fold, .to = {1, iterations, 1}, .seed = 77, .pred = t->pred, .curve = &t->curve};
+    struct asx_member m = {
+        .config = &t->config.config, .fold = fold, .to = {1, iterations, 1}, .seed = 77, .pred = t->pred, .curve = &t->curve};
     return m;
 }
 

@@ -28,7 +28,8 @@ struct trees_make {
 };
 
 /** Dense f32 rows, NaN missing. Builds the bins; `learner` by name. Aborts on failure. */
-void trees_make_init(struct trees_make *, const struct asx_problem *, const char *learner, const float *x, size_t rows, size_t cols, int threads);
+void trees_make_init(struct trees_make *, const struct asx_problem *, const char *learner, const float *x, size_t rows, size_t cols,
+                     int threads);
 /** Any raw block. */
 void trees_make_block(struct trees_make *, const struct asx_problem *, const char *learner, const struct asx_block *, int threads);
 /** A member on a fold with curve and predictions wanted. */

@@ -72,8 +72,11 @@ static double error_of(const struct world *w, const float *pred, int fold)
 static const struct {
     const char *learner, *op;
     int rounds;
-} ways[] = {{"gbdt", "gbdt.fit/hist_fixed", 60}, {"gbdt", "gbdt.fit/hist_f64", 60}, {"forest", "forest.fit/hist", 40},
-            {"extra_trees", "extra_trees.fit/hist", 40}, {"tree", "tree.fit/hist", 0}};
+} ways[] = {{"gbdt", "gbdt.fit/hist_fixed", 60},
+            {"gbdt", "gbdt.fit/hist_f64", 60},
+            {"forest", "forest.fit/hist", 40},
+            {"extra_trees", "extra_trees.fit/hist", 40},
+            {"tree", "tree.fit/hist", 0}};
 static const struct {
     enum asx_task task;
     int classes;
@@ -102,7 +105,7 @@ START_TEST(learns_and_models_agree)
     ck_assert_int_eq(trees_make_fit(&t, ways[way].op, &m), ASX_OK);
     double e = error_of(&w, m.pred, 0);
     ck_assert_msg(e < tasks[task].bound * (way == 4 ? 1.4 : 1), /* a single tree to purity overfits */
-                   "%s: error %g", ways[way].op, e);
+                  "%s: error %g", ways[way].op, e);
     /* the model on raw rows says what training said on bins */
     int k = w.problem->outputs;
     double *out = malloc(N * (size_t)k * sizeof *out);

@@ -69,8 +69,15 @@ START_TEST(histograms)
                         code[i] = (uint8_t)rng_below(&r, (uint64_t)(stride + shift > 8 ? 256 : 1 << (stride + shift)));
                     for (int i = 0; i < N; i++)
                         row[i] = (uint32_t)rng_below(&r, N);
-                    struct asx_hist_args p = {.code = code, .width = width, .stride_log2 = stride, .shift = shift, .row = lists ? row : NULL,
-                                              .first = lists ? 0 : 7, .n = lists ? N - 5 : N - 7, .gh = gh, .hist = a};
+                    struct asx_hist_args p = {.code = code,
+                                              .width = width,
+                                              .stride_log2 = stride,
+                                              .shift = shift,
+                                              .row = lists ? row : NULL,
+                                              .first = lists ? 0 : 7,
+                                              .n = lists ? N - 5 : N - 7,
+                                              .gh = gh,
+                                              .hist = a};
                     memset(a, 0, sizeof a);
                     memset(b, 0, sizeof b);
                     ref[ASX_K_HIST](NULL, &p);
@@ -113,8 +120,16 @@ START_TEST(scans)
             g += (double)q;
             h += (double)w;
         }
-        struct asx_split_args a = {.bins = bins, .missing = missing, .g_unit = 0x1p-10, .h_unit = 0x1p-8, .sum_g = g * 0x1p-10, .sum_h = h * 0x1p-8,
-                                   .l1 = t % 5 ? 0 : 0.7, .l2 = t % 7 ? 0.1 : 0, .min_h = t % 2 ? 1e-3 : 20, .only = t % 11 ? -1 : bins / 2};
+        struct asx_split_args a = {.bins = bins,
+                                   .missing = missing,
+                                   .g_unit = 0x1p-10,
+                                   .h_unit = 0x1p-8,
+                                   .sum_g = g * 0x1p-10,
+                                   .sum_h = h * 0x1p-8,
+                                   .l1 = t % 5 ? 0 : 0.7,
+                                   .l2 = t % 7 ? 0.1 : 0,
+                                   .min_h = t % 2 ? 1e-3 : 20,
+                                   .only = t % 11 ? -1 : bins / 2};
         if (doubles) {
             a.hist64 = hist64;
             a.g_unit = a.h_unit = 1;
@@ -157,8 +172,16 @@ START_TEST(partitions)
             row[i] = (uint32_t)rng_below(&r, N);
             gh[i] = rng_u64(&r);
         }
-        struct asx_partition_args a = {.code = code + 3, .width = 16, .left = left, .row = row, .gh = gh, .n = n, .left_row = la, .right_row = ra,
-                                       .left_gh = ga, .right_gh = ha};
+        struct asx_partition_args a = {.code = code + 3,
+                                       .width = 16,
+                                       .left = left,
+                                       .row = row,
+                                       .gh = gh,
+                                       .n = n,
+                                       .left_row = la,
+                                       .right_row = ra,
+                                       .left_gh = ga,
+                                       .right_gh = ha};
         ref[ASX_K_PARTITION](NULL, &a);
         struct asx_partition_args b = a;
         b.left_row = row; /* in place */

@@ -11,7 +11,8 @@
 
 enum { N = 400 };
 
-static const enum loss_kind kinds[] = {LOSS_SQUARED, LOSS_ABSOLUTE, LOSS_HUBER, LOSS_QUANTILE, LOSS_POISSON, LOSS_LOGISTIC, LOSS_SOFTMAX};
+static const enum loss_kind kinds[] = {LOSS_SQUARED, LOSS_ABSOLUTE, LOSS_HUBER,  LOSS_QUANTILE,
+                                       LOSS_POISSON, LOSS_LOGISTIC, LOSS_SOFTMAX};
 
 /* The loss of one row as textbooks write it. */
 static double loss_value(const struct loss *l, const double *s, double y)
@@ -37,11 +38,17 @@ static struct asx_problem *make(struct frame_make **f, const struct loss *l, dou
 {
     int classes = l->kind == LOSS_LOGISTIC ? 2 : l->kind == LOSS_SOFTMAX ? l->scores : 0;
     for (int i = 0; i < N; i++) {
-        y[i] = classes ? (double)rng_below(r, (uint64_t)classes) : l->kind == LOSS_POISSON ? (double)rng_below(r, 6) : 3 * rng_normal(r);
+        y[i] = classes                   ? (double)rng_below(r, (uint64_t)classes)
+               : l->kind == LOSS_POISSON ? (double)rng_below(r, 6)
+                                         : 3 * rng_normal(r);
         w[i] = 0.5 + rng_unit(r);
     }
     *f = frame_make_new(N);
-    struct asx_problem *p = frame_make_problem(*f, classes == 2 ? ASX_BINARY : classes ? ASX_MULTICLASS : ASX_REGRESSION, y, classes, 2);
+    struct asx_problem *p = frame_make_problem(*f,
+                                               classes == 2 ? ASX_BINARY
+                                               : classes    ? ASX_MULTICLASS
+                                                            : ASX_REGRESSION,
+                                               y, classes, 2);
     p->fit_weight = w;
     return p;
 }

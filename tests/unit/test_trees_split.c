@@ -35,7 +35,8 @@ static void make(struct data *d, int seed, enum asx_task task)
         }
         for (int j = 0; j < CATS; j++)
             d->cat[j][i] = (int32_t)rng_below(&r, LEVELS + (j ? 1 : 0)) - (j ? 1 : 0); /* the second has missing cells */
-        double v = (double)d->number[0][i] + (d->cat[0][i] % 2) + (d->cat[1][i] < 0) + (d->number[2][i] != d->number[2][i]) + rng_normal(&r);
+        double v = (double)d->number[0][i] + (d->cat[0][i] % 2) + (d->cat[1][i] < 0) + (d->number[2][i] != d->number[2][i]) +
+                   rng_normal(&r);
         d->y[i] = task == ASX_REGRESSION ? v : v > 0.7;
     }
     for (int j = 0; j < NUMBERS; j++)
@@ -161,7 +162,8 @@ static bool goes_left(const struct data *d, const struct tree *t, int node, int 
 }
 
 /* Checks a node and those below it; collects the best gains of leaves. */
-static void check_node(const struct data *d, const struct tree *t, int32_t at, const int *row, int n, double *least_made, double *most_left)
+static void check_node(const struct data *d, const struct tree *t, int32_t at, const int *row, int n, double *least_made,
+                       double *most_left)
 {
     double best = brute_best(d, row, n);
     if (at < 0) {
@@ -364,8 +366,8 @@ START_TEST(shap_equals_definition)
                     memset(with, 0, sizeof with);
                     expect(&d, &model->tree[k], model->tree[k].n_nodes ? 0 : ~0, row, set | 1u << j, 1, with);
                     for (int o = 0; o < dims; o++)
-                        want[o * (D + 1) + j] +=
-                            factorial(size) * factorial(D - size - 1) / factorial(D) * (with[o] - base[o]) / (model->averaged ? 6 : 1);
+                        want[o * (D + 1) + j] += factorial(size) * factorial(D - size - 1) / factorial(D) * (with[o] - base[o]) /
+                                                 (model->averaged ? 6 : 1);
                 }
             }
         if (!model->averaged)
@@ -446,7 +448,8 @@ START_TEST(monotone_columns)
     for (int i = 0; i < ROWS; i++) {
         for (int j = 0; j < 3; j++)
             x[3 * i + j] = (float)rng_normal(&r);
-        y[i] = sin(2 * (double)x[3 * i]) + (double)x[3 * i] - cos(3 * (double)x[3 * i + 1]) + (double)x[3 * i + 2] + 0.3 * rng_normal(&r);
+        y[i] = sin(2 * (double)x[3 * i]) + (double)x[3 * i] - cos(3 * (double)x[3 * i + 1]) + (double)x[3 * i + 2] +
+               0.3 * rng_normal(&r);
     }
     struct asx_block raw = {.layout = ASX_LAYOUT_ROWS, .rows = ROWS, .cols = 3, .ld = 3, .rowmajor = x, .monotone = monotone};
     struct frame_make *f = frame_make_new(ROWS);

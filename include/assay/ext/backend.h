@@ -26,12 +26,12 @@ struct asx_queue;
 
 /** Facts about a device, found without timing anything. */
 struct asx_device_info {
-    char id[32];      /**< "cpu", "opencl:0" */
+    char id[32]; /**< "cpu", "opencl:0" */
     char name[128];
-    char type[16];    /**< cpu, gpu, accelerator */
+    char type[16]; /**< cpu, gpu, accelerator */
     char driver[64];
     uint64_t memory_bytes;
-    int units;        /**< cores or compute units */
+    int units;         /**< cores or compute units */
     bool f64, unified; /**< has doubles; shares memory with the host */
 };
 

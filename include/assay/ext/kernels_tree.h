@@ -23,7 +23,7 @@ extern "C" {
 
 /** code[i] = number of edges below x[i] (first bin b with x <= edge[b]); NaN gives `missing`. */
 struct asx_bin_args {
-    const float *x;    /**< [n] */
+    const float *x; /**< [n] */
     size_t n;
     const float *edge; /**< [256] ascending, padded with +Inf beyond `edges` */
     int edges;         /**< at most 255 */
@@ -42,9 +42,9 @@ struct asx_hist_args {
     int shift;           /**< 0..2: coarser bins from the same codes */
     const uint32_t *row; /**< [n] rows; NULL: rows first .. first + n - 1 */
     size_t first, n;
-    const uint64_t *gh;  /**< [n] packed, in the order of `row` */
+    const uint64_t *gh; /**< [n] packed, in the order of `row` */
     uint64_t *hist;
-    const double *gh64;  /**< [2 n] */
+    const double *gh64; /**< [2 n] */
     double *hist64;
 };
 
@@ -55,16 +55,16 @@ struct asx_hist_args {
  * @source  Chen and Guestrin, XGBoost (KDD 2016), eq. 7 and algorithm 3
  */
 struct asx_split_args {
-    const uint64_t *hist;   /**< packed bins, or */
-    const double *hist64;   /**< pairs (g, h) */
-    int bins;               /**< ordered bins, 1..256; thresholds are after bin 0..bins - 2 */
-    int missing;            /**< bin of missing cells (outside 0..bins - 1), or -1 */
-    double g_unit, h_unit;  /**< value of one fixed point step; 1 for doubles */
-    double sum_g, sum_h;    /**< node totals, in real units */
+    const uint64_t *hist;  /**< packed bins, or */
+    const double *hist64;  /**< pairs (g, h) */
+    int bins;              /**< ordered bins, 1..256; thresholds are after bin 0..bins - 2 */
+    int missing;           /**< bin of missing cells (outside 0..bins - 1), or -1 */
+    double g_unit, h_unit; /**< value of one fixed point step; 1 for doubles */
+    double sum_g, sum_h;   /**< node totals, in real units */
     double l1, l2, min_h;
-    int only;               /**< >= 0: look at this threshold alone */
+    int only; /**< >= 0: look at this threshold alone */
     /* out */
-    double gain;            /**< -1 when no threshold is allowed */
+    double gain; /**< -1 when no threshold is allowed */
     int bin;
     bool missing_left;
     double left_g, left_h;
@@ -72,21 +72,21 @@ struct asx_split_args {
 
 /** Stable two-way partition of (row, gradient) pairs by a table over codes. */
 struct asx_partition_args {
-    const uint8_t *code;     /**< cell of a row is code[row * width] */
+    const uint8_t *code; /**< cell of a row is code[row * width] */
     int width;
-    const uint8_t *left;     /**< [256] 1: goes left */
-    const uint32_t *row;     /**< [n] */
-    const uint64_t *gh;      /**< [n], may be NULL */
+    const uint8_t *left; /**< [256] 1: goes left */
+    const uint32_t *row; /**< [n] */
+    const uint64_t *gh;  /**< [n], may be NULL */
     size_t n;
     uint32_t *left_row, *right_row; /**< room for n each; left_row may be row itself */
     uint64_t *left_gh, *right_gh;
-    size_t n_left;           /**< out */
+    size_t n_left; /**< out */
 };
 
 /** A node of a tree over cut codes: left when (uint8_t)(code + add) <= cut. Children >= 0 are nodes, else ~leaf. */
 struct asx_cut_node {
-    uint8_t cut, add;    /**< add 1: code 255 (missing) becomes 0 and goes left */
-    uint16_t by_mask;    /**< 1: the side is mask[slot], not a cut */
+    uint8_t cut, add; /**< add 1: code 255 (missing) becomes 0 and goes left */
+    uint16_t by_mask; /**< 1: the side is mask[slot], not a cut */
     uint32_t slot;
     int32_t left, right;
 };
@@ -103,10 +103,10 @@ struct asx_walk_args {
     int n_leaves;                    /**< at most 65536 */
     const uint8_t *code;             /**< code of (slot, row) is code[slot * stride + row] */
     size_t stride;
-    const uint8_t *mask;             /**< [masks * 64] 255: goes left */
-    uint8_t *reach;                  /**< scratch [(depth + 2) * 64] */
-    int32_t *stack;                  /**< scratch [depth + 2] */
-    uint16_t *leaf;                  /**< out [64] */
+    const uint8_t *mask; /**< [masks * 64] 255: goes left */
+    uint8_t *reach;      /**< scratch [(depth + 2) * 64] */
+    int32_t *stack;      /**< scratch [depth + 2] */
+    uint16_t *leaf;      /**< out [64] */
 };
 
 #ifdef __cplusplus

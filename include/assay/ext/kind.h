@@ -29,16 +29,18 @@ struct asx_target {
     const char **class_name; /**< sorted as scikit-learn sorts them: numbers by value, strings bytewise */
     double *y;               /**< [rows kept] */
     int32_t *label;
-    uint32_t *row;           /**< frame rows kept (target present), ascending */
+    uint32_t *row; /**< frame rows kept (target present), ascending */
     size_t rows;
 };
 
 struct asx_kind {
     struct asx_head head;
     /** Reads the target; errors: all missing, one class, text where a number is needed. `positive` may be NULL. */
-    asx_st (*target)(const struct asx_frame *, int column, const char *positive, struct mem *, struct asx_target *, struct asx_err *);
+    asx_st (*target)(const struct asx_frame *, int column, const char *positive, struct mem *, struct asx_target *,
+                     struct asx_err *);
     /** As above for new rows of a known model: classes fixed, unseen ones get label -1 and y NaN. */
-    asx_st (*target_again)(const struct asx_frame *, int column, const struct asx_target *known, struct mem *, struct asx_target *, struct asx_err *);
+    asx_st (*target_again)(const struct asx_frame *, int column, const struct asx_target *known, struct mem *, struct asx_target *,
+                           struct asx_err *);
     const char *(*default_metric)(enum asx_task);
     /** Stratify folds by label? */
     bool stratified;

@@ -31,10 +31,10 @@ extern "C" {
 struct asx_model;
 
 struct asx_learner {
-    struct asx_head head;  /**< contract name: `gbdt`, `logistic`, ... */
+    struct asx_head head; /**< contract name: `gbdt`, `logistic`, ... */
     int version;
-    unsigned tasks;        /**< ASX_TASK_BITs */
-    unsigned prep_role;    /**< ASX_FOR_TREES, ASX_FOR_LINEAR or ASX_FOR_COUNTS */
+    unsigned tasks;            /**< ASX_TASK_BITs */
+    unsigned prep_role;        /**< ASX_FOR_TREES, ASX_FOR_LINEAR or ASX_FOR_COUNTS */
     const char *const *affine; /**< default AFFINE steps in order ("impute", "scale"), NULL-terminated; NULL = none */
     const struct asx_param *params;
     int n_params;
@@ -42,9 +42,9 @@ struct asx_learner {
     const char *const *first;
     /** Parameter that counts rounds ("n_estimators"); NULL: not iterative. Rungs count up to its value. */
     const char *iterations;
-    int first_rung;        /**< rounds of the first rung of an iterative learner */
-    bool resumable;        /**< continuing a state equals an uninterrupted fit (law 6) */
-    double nominal_cost;   /**< order of cheapness for a cold start, gbdt = 1 (PEERS) */
+    int first_rung;      /**< rounds of the first rung of an iterative learner */
+    bool resumable;      /**< continuing a state equals an uninterrupted fit (law 6) */
+    double nominal_cost; /**< order of cheapness for a cold start, gbdt = 1 (PEERS) */
     /** Is it sensible for this problem? NULL = tasks decide. */
     bool (*fits)(const struct asx_problem *);
     const struct asx_op *const *fit; /**< ways, reference first, NULL-terminated; each gives "fit" */

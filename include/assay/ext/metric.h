@@ -34,9 +34,9 @@ struct asx_metric {
     struct asx_head head;
     unsigned tasks;
     bool greater_is_better;
-    double best, worst;    /**< bounds in its own direction; may be infinite */
-    bool needs_proba;      /**< ranks or averages probabilities; false: uses classes or values */
-    bool thresholded;      /**< a decision threshold changes it */
+    double best, worst; /**< bounds in its own direction; may be infinite */
+    bool needs_proba;   /**< ranks or averages probabilities; false: uses classes or values */
+    bool thresholded;   /**< a decision threshold changes it */
     /** NaN only where scikit-learn has no value either (one class under roc_auc). */
     double (*score)(const struct asx_scored *);
 };

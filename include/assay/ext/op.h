@@ -79,8 +79,8 @@ struct asx_work {
     struct asx_use once[ASX_USES];          /**< times 0 marks the end when k is 0 too */
     struct asx_use per_iteration[ASX_USES]; /**< multiplied by to.iterations - from.iterations */
     int n_once, n_per_iteration;
-    double serial;                          /**< share of the work that cannot use more threads, 0..1 */
-    uint64_t scratch, output;               /**< peak bytes beside inputs and output; bytes of the output */
+    double serial;            /**< share of the work that cannot use more threads, 0..1 */
+    uint64_t scratch, output; /**< peak bytes beside inputs and output; bytes of the output */
 };
 
 /** Appends a use; false when the table is full (a bug of the op, caught by conformance). */
@@ -140,10 +140,10 @@ struct asx_member {
 
 /** Sizes of the op's main input, estimated at planning, exact at running. */
 struct asx_shape {
-    double rows, cols;  /**< rows is what the op visits: training rows of a fold for fits */
-    double dense, nnz;  /**< dense columns; stored cells of the sparse part */
-    double test_rows;   /**< held-out rows predicted */
-    double bytes;       /**< bytes of the input */
+    double rows, cols; /**< rows is what the op visits: training rows of a fold for fits */
+    double dense, nnz; /**< dense columns; stored cells of the sparse part */
+    double test_rows;  /**< held-out rows predicted */
+    double bytes;      /**< bytes of the input */
 };
 
 /** Members that run as one op. n == 1 is the plain case; ops that make forms have one member without state. */
@@ -170,11 +170,11 @@ struct asx_exec {
     const struct asx_problem *problem;
     const void *const *in;
     int n_needs;
-    void *out;              /**< the artefact made (form ops); the engine frees it with op->free_output */
-    struct asx_key out_key; /**< its lineage key */
-    struct mem *mem;        /**< account for what outlives the op */
-    struct arena *scratch;  /**< reset after the op; not for worker chunks */
-    int threads;            /**< granted; 1 = run alone */
+    void *out;                       /**< the artefact made (form ops); the engine frees it with op->free_output */
+    struct asx_key out_key;          /**< its lineage key */
+    struct mem *mem;                 /**< account for what outlives the op */
+    struct arena *scratch;           /**< reset after the op; not for worker chunks */
+    int threads;                     /**< granted; 1 = run alone */
     const struct asx_device *device; /**< kernels and queue */
     /** Runs fn over chunks 0..n-1 on up to `threads` threads; returns when all are done. */
     void (*split)(struct asx_exec *, size_t n, asx_chunk_fn fn, void *arg);
@@ -185,28 +185,29 @@ struct asx_exec {
 
 /** Flags of an op. */
 enum {
-    ASX_PER_BLOCK = 1,  /**< runs on each block of the matrix; the engine reassembles the matrix */
-    ASX_PER_FOLD = 2,   /**< output differs per fold even when the input does not */
-    ASX_SEEDED = 4,     /**< stochastic: the seed is part of the lineage key */
-    ASX_SPLITS = 8      /**< calls exec->split, so more than one thread helps */
+    ASX_PER_BLOCK = 1, /**< runs on each block of the matrix; the engine reassembles the matrix */
+    ASX_PER_FOLD = 2,  /**< output differs per fold even when the input does not */
+    ASX_SEEDED = 4,    /**< stochastic: the seed is part of the lineage key */
+    ASX_SPLITS = 8     /**< calls exec->split, so more than one thread helps */
 };
 
 enum { ASX_NEEDS = 3 };
 
 struct asx_op {
-    struct asx_head head;      /**< "step/way" */
-    int version;               /**< numeric version, part of the lineage key; raise it when results change */
+    struct asx_head head; /**< "step/way" */
+    int version;          /**< numeric version, part of the lineage key; raise it when results change */
     enum asx_equiv equiv;
-    double tolerance;          /**< CLOSE: relative to the reference way */
+    double tolerance; /**< CLOSE: relative to the reference way */
     const char *needs[ASX_NEEDS];
     const char *gives;         /**< form; "fit" for fits */
     const char *const *params; /**< names of config parameters a form op reads, NULL-terminated; part of its key */
     unsigned flags;
-    int max_batch;             /**< 0 or 1: one member at a time */
-    int batch_on;              /**< index into needs whose artefact all members share */
-    bool (*can)(const struct asx_problem *, const struct asx_batch *);  /**< able, not fast; NULL = always */
+    int max_batch;                                                     /**< 0 or 1: one member at a time */
+    int batch_on;                                                      /**< index into needs whose artefact all members share */
+    bool (*can)(const struct asx_problem *, const struct asx_batch *); /**< able, not fast; NULL = always */
     void (*work)(const struct asx_problem *, const struct asx_batch *, struct asx_work *); /**< pure */
-    void (*shape)(const struct asx_problem *, const struct asx_shape *in, struct asx_shape *out); /**< form ops: of the output; NULL = as input */
+    void (*shape)(const struct asx_problem *, const struct asx_shape *in,
+                  struct asx_shape *out); /**< form ops: of the output; NULL = as input */
     asx_st (*run)(struct asx_exec *, const struct asx_batch *, struct asx_err *);
     void (*free_output)(void *); /**< form ops */
 };

@@ -55,9 +55,9 @@ struct asx_prep_state;
 struct asx_prep {
     struct asx_head head;
     int version;
-    unsigned takes;  /**< ASX_TYPE_BITs of the columns it can take */
-    unsigned roles;  /**< ASX_FOR_* : which learners' matrices it serves */
-    int preference;  /**< rank as the default for its types; higher wins; ties by name */
+    unsigned takes; /**< ASX_TYPE_BITs of the columns it can take */
+    unsigned roles; /**< ASX_FOR_* : which learners' matrices it serves */
+    int preference; /**< rank as the default for its types; higher wins; ties by name */
     enum asx_scope scope;
     const struct asx_param *params; /**< names without the "<step>." prefix */
     int n_params;
@@ -68,15 +68,15 @@ struct asx_prep {
     void (*work)(const struct asx_prep_input *, struct asx_work *);
     asx_st (*fit)(struct asx_exec *, const struct asx_prep_input *, struct asx_prep_state **, struct asx_err *);
     /** Applies to any frame with the same columns. The block's memory comes from exec->mem; see `free_block`. */
-    asx_st (*transform)(struct asx_exec *, const struct asx_prep_state *, const struct asx_frame *,
-                        const int32_t *column, int columns, struct asx_block *out, struct asx_err *);
+    asx_st (*transform)(struct asx_exec *, const struct asx_prep_state *, const struct asx_frame *, const int32_t *column,
+                        int columns, struct asx_block *out, struct asx_err *);
     /**
      * FOLD steps whose training rows need cross-fitted values (target encoding): fits on input->rows
      * and fills a block for all rows of the frame, training rows cross-fitted, others by the final
      * state. NULL: fit, then transform.
      */
-    asx_st (*fit_transform)(struct asx_exec *, const struct asx_prep_input *, struct asx_prep_state **,
-                            struct asx_block *out, struct asx_err *);
+    asx_st (*fit_transform)(struct asx_exec *, const struct asx_prep_input *, struct asx_prep_state **, struct asx_block *out,
+                            struct asx_err *);
     void (*free_block)(struct asx_block *);
     /** AFFINE steps: sets what they decide (NaN = leave as it is). Others NULL. */
     void (*constants)(const struct asx_column_stats *, const struct asx_config *, double *fill, double *centre, double *scale);

@@ -31,16 +31,16 @@ enum asx_param_kind { ASX_REAL, ASX_INT, ASX_BOOL, ASX_CHOICE };
 struct asx_param {
     const char *name;
     enum asx_param_kind kind;
-    double low, high;            /**< the range searched, both ends included; REAL and INT */
-    double min, max;             /**< the range allowed in specs; both 0: low..high */
-    bool log;                    /**< searched on a log scale */
-    const char *const *choices;  /**< CHOICE */
+    double low, high;           /**< the range searched, both ends included; REAL and INT */
+    double min, max;            /**< the range allowed in specs; both 0: low..high */
+    bool log;                   /**< searched on a log scale */
+    const char *const *choices; /**< CHOICE */
     int n_choices;
     double def;
-    const char *only_if;         /**< "param=choice": otherwise inactive and at its default */
-    bool fixed;                  /**< not searched unless a spec gives a range */
-    const char *help;            /**< one line with the unit */
-    const double *values;        /**< a spec's explicit list, else NULL */
+    const char *only_if;  /**< "param=choice": otherwise inactive and at its default */
+    bool fixed;           /**< not searched unless a spec gives a range */
+    const char *help;     /**< one line with the unit */
+    const double *values; /**< a spec's explicit list, else NULL */
     int n_values;
 };
 

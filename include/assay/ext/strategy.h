@@ -29,7 +29,8 @@ struct asx_prices {
     void *self;
     void (*begin)(void *self);
     /** Marginal seconds and bytes of adding this config at this fidelity; NaN = unknown. */
-    void (*add)(void *self, const struct asx_config *, struct asx_fidelity from, struct asx_fidelity to, double *seconds, double *bytes);
+    void (*add)(void *self, const struct asx_config *, struct asx_fidelity from, struct asx_fidelity to, double *seconds,
+                double *bytes);
     void (*commit)(void *self); /**< the candidate last added is part of the wave */
     double seconds_left;        /**< of the search's budget; in repeatable mode a nominal constant */
     double wave_seconds;        /**< what the engine would like a wave to last */
@@ -37,7 +38,7 @@ struct asx_prices {
 
 /** A trial proposed. `config_id` numbers configs from 1; a later rung repeats its config's id. */
 struct asx_ask {
-    int trial;       /**< numbered from 1 by the strategy, ascending */
+    int trial; /**< numbered from 1 by the strategy, ascending */
     int config_id;
     struct asx_config config;
     struct asx_fidelity from, to;
@@ -48,9 +49,9 @@ enum asx_outcome_state { ASX_FINISHED, ASX_FAILED, ASX_PRUNED };
 struct asx_outcome {
     const struct asx_ask *ask;
     enum asx_outcome_state state;
-    double validation;     /**< NaN when failed */
-    int best_iteration;    /**< where the mean staged curve is best; 0 = not iterative */
-    double seconds;        /**< nominal (predicted) in repeatable mode, else measured */
+    double validation;             /**< NaN when failed */
+    int best_iteration;            /**< where the mean staged curve is best; 0 = not iterative */
+    double seconds;                /**< nominal (predicted) in repeatable mode, else measured */
     const struct asx_curve *curve; /**< mean over folds; NULL = none */
 };
 
@@ -60,8 +61,8 @@ struct asx_search {
     const struct asx_learner *const *learner;
     const struct asx_space *const *space;
     int learners;
-    int max_configs;   /**< trial limit in configs; 0 = none */
-    int folds;         /**< folds of full fidelity */
+    int max_configs; /**< trial limit in configs; 0 = none */
+    int folds;       /**< folds of full fidelity */
     uint64_t seed;
     struct mem *mem;
     const struct asx_config *warm; /**< configs that were good before on this data, best first: tried early; NULL = none */

@@ -107,7 +107,7 @@ enum asx_role { ASX_ROLE_FEATURE, ASX_ROLE_CONSTANT, ASX_ROLE_DUPLICATE, ASX_ROL
 /** Facts about a column, from one pass; unlabelled unless stated. */
 struct asx_column_facts {
     enum asx_role role;
-    size_t missing, distinct; /**< distinct counts no missing cell; exact up to 2^16, then estimated */
+    size_t missing, distinct;         /**< distinct counts no missing cell; exact up to 2^16, then estimated */
     double min, max, mean, std, skew; /**< NaN for text and categories */
     bool integral;                    /**< every value is a whole number */
     double mean_words;                /**< text: words a cell */
@@ -130,7 +130,12 @@ struct asx_colref {
 };
 
 /** What a column of a block is, so that scaling and trees treat it rightly. */
-enum asx_colkind { ASX_COL_NUMBER, ASX_COL_CODE, ASX_COL_INDICATOR /* 0/1, never scaled by default */, ASX_COL_WEIGHT /* tf-idf and the like */ };
+enum asx_colkind {
+    ASX_COL_NUMBER,
+    ASX_COL_CODE,
+    ASX_COL_INDICATOR /* 0/1, never scaled by default */,
+    ASX_COL_WEIGHT /* tf-idf and the like */
+};
 
 enum asx_layout {
     ASX_LAYOUT_COLUMNS, /**< `col` [cols]: dense columns by reference, zero-copy from the frame */
@@ -147,10 +152,10 @@ struct asx_block {
     const float *rowmajor;
     struct asx_csr csr;
     const void *opaque;
-    const char *const *name;         /**< [cols] feature names; NULL: f1.. by position */
-    const uint8_t *kind;             /**< [cols] enum asx_colkind; NULL: all ASX_COL_NUMBER */
-    const int32_t *source;           /**< [cols] frame column each feature came from; NULL: unknown */
-    const int8_t *monotone;          /**< [cols] -1, 0, 1; NULL: none */
+    const char *const *name; /**< [cols] feature names; NULL: f1.. by position */
+    const uint8_t *kind;     /**< [cols] enum asx_colkind; NULL: all ASX_COL_NUMBER */
+    const int32_t *source;   /**< [cols] frame column each feature came from; NULL: unknown */
+    const int8_t *monotone;  /**< [cols] -1, 0, 1; NULL: none */
 };
 
 /** What a learner eats: column blocks side by side. Form "raw" unless an op says otherwise. */
@@ -185,11 +190,11 @@ struct asx_packed {
     size_t rows, dense, masks, sparse; /**< columns of each part */
     const float *x;                    /**< [rows * ld] dense + masks, row-major */
     size_t ld;
-    const double *shift, *unit;        /**< [dense]; x = stored / unit + shift */
-    const int32_t *mask_of;            /**< [masks] dense column each mask belongs to */
-    const int32_t *raw_of;             /**< [dense + sparse] column of the raw matrix; codes are expanded before packing */
-    const uint8_t *kind;               /**< [dense + sparse] enum asx_colkind */
-    struct asx_csr csr;                /**< sparse part, column 0 = first sparse column */
+    const double *shift, *unit; /**< [dense]; x = stored / unit + shift */
+    const int32_t *mask_of;     /**< [masks] dense column each mask belongs to */
+    const int32_t *raw_of;      /**< [dense + sparse] column of the raw matrix; codes are expanded before packing */
+    const uint8_t *kind;        /**< [dense + sparse] enum asx_colkind */
+    struct asx_csr csr;         /**< sparse part, column 0 = first sparse column */
 };
 
 /**
@@ -218,9 +223,9 @@ struct asx_fold {
 };
 
 struct asx_splits {
-    int folds;                     /**< k * repeats, or 1 for a holdout */
-    const struct asx_fold *fold;   /**< [folds + 1]; the last is the full fit */
-    const uint8_t *fold_of;        /**< [rows] held-out fold of each row when every row is held out exactly once, else NULL */
+    int folds;                   /**< k * repeats, or 1 for a holdout */
+    const struct asx_fold *fold; /**< [folds + 1]; the last is the full fit */
+    const uint8_t *fold_of;      /**< [rows] held-out fold of each row when every row is held out exactly once, else NULL */
     struct asx_key key;
 };
 
@@ -229,12 +234,12 @@ struct asx_metric;
 struct asx_problem {
     enum asx_task task;
     size_t rows;
-    int classes;            /**< 2 for binary, 0 for regression */
-    int outputs;            /**< numbers a prediction has: classes (probabilities), or 1 */
-    int positive;           /**< index of the positive class, binary only */
+    int classes;  /**< 2 for binary, 0 for regression */
+    int outputs;  /**< numbers a prediction has: classes (probabilities), or 1 */
+    int positive; /**< index of the positive class, binary only */
     const char *const *class_name;
-    const double *y;        /**< [rows] value, or class index as a number */
-    const int32_t *label;   /**< [rows] class index; NULL for regression */
+    const double *y;            /**< [rows] value, or class index as a number */
+    const int32_t *label;       /**< [rows] class index; NULL for regression */
     const double *fit_weight;   /**< [rows] sample x class weights, NULL = 1 */
     const double *score_weight; /**< [rows] sample weights, NULL = 1 */
     const struct asx_frame *frame;
@@ -243,8 +248,8 @@ struct asx_problem {
     const struct asx_metric *metric;
     const int8_t *monotone; /**< [frame->columns], NULL = none */
     uint64_t seed;
-    bool repeatable;        /**< law 4: nothing that shapes a score reads a clock or a thread count */
-    struct asx_key key;     /**< data + target + weights + splits */
+    bool repeatable;    /**< law 4: nothing that shapes a score reads a clock or a thread count */
+    struct asx_key key; /**< data + target + weights + splits */
 };
 
 #ifdef __cplusplus
