@@ -121,9 +121,10 @@ INLINE void hist_loop(const struct asx_hist_args *a, int width, int stride_log2,
 #define HIST_S(W) HIST(W, 4, 0) HIST(W, 5, 0) HIST(W, 6, 0) HIST(W, 7, 0) HIST(W, 8, 0) HIST(W, 6, 2) HIST(W, 7, 1)
 HIST_S(4)
 HIST_S(8)
-HIST_S(12) HIST_S(16)
+HIST_S(12)
+HIST_S(16)
 
-    typedef void (*hist_fn)(const struct asx_hist_args *);
+typedef void (*hist_fn)(const struct asx_hist_args *);
 #define ROW(W)                                                                                                                     \
     {                                                                                                                              \
         hist_##W##_4_0, hist_##W##_5_0, hist_##W##_6_0, hist_##W##_7_0, hist_##W##_8_0                                             \
