@@ -6,6 +6,8 @@ cd "$(dirname "$0")/.." || exit 1
 build=$1
 shift
 export LSAN_OPTIONS="suppressions=$PWD/tests/lsan.supp:print_suppressions=0" ASAN_OPTIONS=detect_leaks=1
+# Time limits end hung tests; they must not judge a busy machine.
+export CK_DEFAULT_TIMEOUT=60 CK_TIMEOUT_MULTIPLIER=5
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
 "$build/unit_tests" "$@" >"$logs/unit" 2>&1 &

@@ -108,19 +108,20 @@ START_TEST(a_failed_allocation_is_survived)
     char why[1024];
     const char *wish = getenv("ASSAY_FAULT_RUNS");
     const struct kind *who = &kinds[_i];
-    long runs = wish ? strtol(wish, NULL, 10) : 10, failures = 0;
+    long runs = wish ? strtol(wish, NULL, 10) : 10, hits = 0;
     make_data();
     long before = mem_allocations();
     ck_assert_msg(whole(who, why, sizeof why) == ASSAY_OK, "%s", why);
     long all = mem_allocations() - before;
     for (long k = 0; k < runs; k++) {
         long n = 1 + (long)((double)all * ((double)k + 0.37) / (double)runs);
+        long from = mem_allocations();
         mem_fault_after(n);
-        assay_status st = whole(who, why, sizeof why);
+        whole(who, why, sizeof why); /* a trial that fails is no failure of the run: what must hold is checked inside */
         mem_fault_after(0);
-        failures += st != ASSAY_OK;
+        hits += mem_allocations() - from >= n;
     }
-    ck_assert_int_gt(failures, 0);
+    ck_assert_int_gt(hits, runs / 2);
     ck_assert_msg(whole(who, why, sizeof why) == ASSAY_OK, "after the faults: %s", why);
 }
 END_TEST
