@@ -250,6 +250,8 @@ struct blend {
 /* Configs outside the ensemble: shown when there is time. */
 static asx_st predict_others(struct run *r, struct asx_err *err)
 {
+    if (r->problem.repeatable)
+        return ASX_OK; /* which models are at hand depends on the clock and on threads */
     double *pred = mem_array(r->mem, r->test_frame->rows * (size_t)r->problem.outputs + 1, sizeof *pred);
     asx_st st = pred ? ASX_OK : err_set(err, ASX_E_NOMEM, "no memory to predict the test data; raise the memory limit");
     for (int i = 0; i < r->candidates && st == ASX_OK && !run_should_stop(r); i++) {
