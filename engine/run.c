@@ -294,9 +294,9 @@ asx_st run_open_planning(struct run *r, struct asx_err *err)
     asx_st st = add_learners(r, err);
     if (st != ASX_OK)
         return st;
-    struct arena *a = arena_create(r->mem);
+    r->warm = arena_create(r->mem);
     struct asx_config *warm = NULL;
-    int warms = a ? run_warm_configs(r, a, &warm) : 0;
+    int warms = r->warm ? run_warm_configs(r, r->warm, &warm) : 0;
     struct asx_search search = {.problem = &r->problem,
                                 .warm = warm,
                                 .warms = warms,
@@ -307,10 +307,7 @@ asx_st run_open_planning(struct run *r, struct asx_err *err)
                                 .folds = r->splits->folds,
                                 .seed = r->opt.seed,
                                 .mem = r->mem};
-    st = r->opt.strategy->open(&search, &r->strategy, err);
-    if (a)
-        arena_destroy(a);
-    return st;
+    return r->opt.strategy->open(&search, &r->strategy, err);
 }
 
 static asx_st record_facts(struct run *r, struct asx_err *err)
@@ -438,6 +435,8 @@ static void close_search(struct run *r)
     mem_free(r->candidate);
     if (r->strategy)
         r->opt.strategy->close(r->strategy);
+    if (r->warm)
+        arena_destroy(r->warm);
     for (int i = 0; i < r->learners; i++)
         opt_space_free(r->space[i]);
     if (r->baseline_space)
