@@ -109,7 +109,7 @@ asx_st libsvm_read(const struct data_options *, struct source *, struct mem *, c
 bool data_wanted(const struct data_options *, const char *name);
 const struct data_type *data_type_of(const struct data_options *, const char *name);
 bool data_exact(const struct data_options *, const char *name);
-/** E_INVAL when an override names no column (with the nearest name), unless lenient. */
+/** E_INVAL when an override or `ignore` names no column (with the nearest name), unless lenient. */
 asx_st data_check_names(const struct data_options *, const char *file, char *const *name, size_t columns, struct asx_err *);
 
 #endif

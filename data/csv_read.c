@@ -79,13 +79,27 @@ const struct data_type *data_type_of(const struct data_options *o, const char *n
     return NULL;
 }
 
+static bool has_name(char *const *name, size_t columns, const char *wanted)
+{
+    for (size_t j = 0; j < columns; j++)
+        if (strcmp(name[j], wanted) == 0)
+            return true;
+    return false;
+}
+
 asx_st data_check_names(const struct data_options *o, const char *file, char *const *name, size_t columns, struct asx_err *err)
 {
+    for (const char *const *s = o->lenient ? NULL : o->ignore; s && *s; s++) {
+        if (has_name(name, columns, *s))
+            continue;
+        const char *nearest = columns <= 5000 ? err_nearest(*s, (const char *const *)name, columns) : NULL;
+        return err_at(err, ASX_E_INVAL, file, 0, 0,
+                      nearest ? "data.ignore names column '%.100s', which is not there; did you mean '%.100s'?"
+                              : "data.ignore names column '%.100s', which is not there; remove it",
+                      *s, nearest);
+    }
     for (size_t i = 0; i < o->n_types && !o->lenient; i++) {
-        bool there = false;
-        for (size_t j = 0; j < columns && !there; j++)
-            there = strcmp(name[j], o->types[i].name) == 0;
-        if (there)
+        if (has_name(name, columns, o->types[i].name))
             continue;
         const char *nearest = columns <= 5000 ? err_nearest(o->types[i].name, (const char *const *)name, columns) : NULL;
         return err_at(err, ASX_E_INVAL, file, 0, 0,

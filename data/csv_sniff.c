@@ -67,7 +67,10 @@ static const char *skip_blank_lines(const char *p, const char *end)
     return p;
 }
 
-/* How well a delimiter fits: share of records with the commonest width (above 1), then that width. */
+/*
+ * How well a delimiter fits: share of records with the commonest width (above 1), then that width. The first record has to
+ * agree: commas in the numbers of a table of semicolons are just as regular, but its header has none.
+ */
 static double fit(const char *sample, const char *end, bool whole, char delimiter)
 {
     size_t width[64], n = 0, best = 0;
@@ -92,7 +95,7 @@ static double fit(const char *sample, const char *end, bool whole, char delimite
         }
     }
     double share = n ? (double)hits / (double)n : 0;
-    return best > 1 ? (share >= 0.9 ? 1 : share * 0.5) * 1e7 + (double)best : 0;
+    return best > 1 ? (share >= 0.9 && width[0] == best ? 1 : share * 0.5) * 1e7 + (double)best : 0;
 }
 
 static char find_delimiter(const struct data_options *o, const char *file, const char *sample, const char *end, bool whole)

@@ -556,9 +556,11 @@ asx_st frame_require(const struct asx_frame *f, const char *name, int *at, struc
     const char *nearest = names ? err_nearest(name, names, f->columns) : NULL;
     if (nearest)
         err_set(err, ASX_E_INVAL, "no column '%.100s'; did you mean '%.100s'?", name, nearest);
+    else if (f->columns > 1)
+        err_set(err, ASX_E_INVAL, "no column '%.100s'; the first columns are '%.40s', '%.40s'", name, f->column[0].name,
+                f->column[1].name);
     else
-        err_set(err, ASX_E_INVAL, "no column '%.100s'; the first columns are '%.40s', '%.40s'", name,
-                f->columns > 0 ? f->column[0].name : "", f->columns > 1 ? f->column[1].name : "");
+        err_set(err, ASX_E_INVAL, "no column '%.100s'; the only column is '%.100s'", name, f->columns ? f->column[0].name : "");
     mem_free(names);
     return ASX_E_INVAL;
 }

@@ -236,6 +236,9 @@ static asx_st build(struct svm *s, struct asx_frame **out, struct asx_err *err)
 asx_st libsvm_read(const struct data_options *o, struct source *source, struct mem *mem, const struct event_sink *sink,
                    struct asx_frame **out, struct data_read_facts *facts, struct asx_err *err)
 {
+    if (!o->lenient && (o->n_types || (o->ignore && *o->ignore)))
+        return err_at(err, ASX_E_UNSUPPORTED, source->name, 0, 0,
+                      "data.types and data.ignore do not apply to sparse features, which are numbers without names; remove them");
     struct svm s = {.o = o, .mem = mem, .least = INT32_MAX, .most = -1, .threshold = UINT64_MAX, .budget = o->byte_budget};
     uint64_t limit = mem_limit(mem);
     if (!s.budget && limit)

@@ -133,6 +133,11 @@ static void set_roles(struct run *r, int target)
     set_role(r, r->opt.group, ASX_ROLE_IGNORED);
     for (const char *const *s = r->opt.read.ignore; s && *s; s++)
         set_role(r, *s, ASX_ROLE_IGNORED);
+    for (size_t i = 0; i < r->opt.read.n_types; i++) { /* who gives a type wants the column */
+        int at = frame_find(r->file_frame, r->opt.read.types[i].name);
+        if (at >= 0 && r->profile->own[at].role == ASX_ROLE_ID)
+            r->profile->own[at].role = ASX_ROLE_FEATURE;
+    }
 }
 
 static void list_columns(const struct run *r, enum asx_role role, char *out, size_t size, int *n)

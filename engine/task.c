@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/task.h"
+#include "engine/ops/core.h"
 #include "engine/registry.h"
 
 #include "base/err.h"
@@ -144,6 +145,41 @@ static asx_st strategy_part(const struct task *t, struct run_options *o, struct 
     return ASX_OK;
 }
 
+/* Is it the name of a way or of a form's maker, whole or up to its slash? */
+static bool names_op(const struct asx_op *const *op, const char *name)
+{
+    for (size_t n = strlen(name); op && *op; op++)
+        if (strncmp((*op)->head.name, name, n) == 0 && ((*op)->head.name[n] == '\0' || (*op)->head.name[n] == '/'))
+            return true;
+    return false;
+}
+
+static bool names_way(const struct asx_registry *reg, const char *name)
+{
+    if (strcmp(name, "batching") == 0 || strcmp(name, "sharing") == 0 || names_op(asx_family_core.op, name))
+        return true;
+    for (int f = 0; reg->family[f]; f++) {
+        if (names_op(reg->family[f]->op, name))
+            return true;
+        for (int i = 0; reg->family[f]->learner[i]; i++)
+            if (names_op(reg->family[f]->learner[i]->fit, name))
+                return true;
+    }
+    return false;
+}
+
+/* A misspelt name would disable nothing, and a comparison would compare a plan with itself. */
+static asx_st disable_part(const struct task *t, struct asx_err *err)
+{
+    for (int i = 0; i < t->spec->optimizer.disable.n; i++)
+        if (!names_way(t->session->registry, t->spec->optimizer.disable.name[i]))
+            return err_set(
+                err, ASX_E_INVAL,
+                "optimizer.disable names '%s', which is no rule or way; write batching, sharing or a way that 'explain' shows",
+                t->spec->optimizer.disable.name[i]);
+    return ASX_OK;
+}
+
 static asx_st json_part(struct task *t, struct arena *a, struct run_options *o, struct asx_err *err)
 {
     json_t *json = spec_json(t->spec);
@@ -186,5 +222,7 @@ asx_st task_options(struct task *t, struct arena *a, struct run_options *o, stru
         st = learner_part(t, a, o, err);
     if (st == ASX_OK)
         st = strategy_part(t, o, err);
+    if (st == ASX_OK)
+        st = disable_part(t, err);
     return st == ASX_OK ? json_part(t, a, o, err) : st;
 }

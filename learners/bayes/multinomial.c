@@ -280,7 +280,7 @@ static void work(const struct asx_problem *p, const struct asx_batch *b, struct 
     w->output = (uint64_t)(b->n * (s->cols + 1) * k * 8);
 }
 
-/* Something to count: categories, text, or a sparse file without negative values. */
+/* Something to count: categories, text, or a sparse file; and nothing below 0. */
 static bool fits(const struct asx_problem *p)
 {
     const struct asx_frame *f = p->frame;
@@ -292,11 +292,16 @@ static bool fits(const struct asx_problem *p)
                 return false;
         return true;
     }
-    for (size_t j = 0; j < f->columns; j++)
-        if (p->profile && p->profile->column[j].role == ASX_ROLE_FEATURE && f->column[j].type != ASX_NUMERIC &&
-            f->column[j].type != ASX_DATETIME)
-            return true;
-    return false;
+    bool counts = false;
+    for (size_t j = 0; p->profile && j < f->columns; j++) {
+        const struct asx_column_facts *c = &p->profile->column[j];
+        if (c->role != ASX_ROLE_FEATURE)
+            continue;
+        if (f->column[j].type == ASX_NUMERIC && c->min < 0)
+            return false;
+        counts |= f->column[j].type != ASX_NUMERIC && f->column[j].type != ASX_DATETIME;
+    }
+    return counts;
 }
 
 static asx_st model_of(struct asx_exec *exec, const struct asx_member *b, int iterations, struct asx_model **out,

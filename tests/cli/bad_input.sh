@@ -120,6 +120,8 @@ r 'device absent' 2 "opencl:7" $c --devices opencl:7
 r 'positive' 2 "maybe" $c --positive maybe --trials 2
 r 'target unknown' 2 "'z'" classify "$in/good.csv" --target z --trials 2
 r 'seed' 2 "--seed" $c --seed x
+r 'ignored column' 2 "data.ignore names column 'aa'.*'a'" $c --trials 2 --set 'data.ignore=[aa]'
+r 'disabled way' 2 "optimizer.disable names 'gbdt.fitt'" $c --trials 2 --set 'optimizer.disable=[gbdt.fitt]'
 
 # ---- specifications --------------------------------------------------------------------------
 r 'spec missing' 2 "nowhere.yaml" run nowhere.yaml

@@ -116,6 +116,11 @@ START_TEST(delimiters)
 {
     ck_assert_int_eq(csv("a;b\n1,5;2\n3,5;4\n"), ASX_OK);
     ck_assert_int_eq(facts.delimiter, ';');
+    ck_assert_int_eq(csv("a;b;c\n1,5;p;2,5\n3,5;q;1,5\n1,5;q;2,5\n1,0;p;2,5\n1,5;p;2,5\n3,5;q;1,5\n1,5;q;2,5\n1,0;p;2,5\n"
+                         "1,5;p;2,5\n3,5;q;1,5\n1,5;q;2,5\n"),
+                     ASX_OK);
+    ck_assert_int_eq(facts.delimiter, ';');
+    ck_assert_str_eq(frame->column[2].name, "c");
     ck_assert_int_eq(csv("a\tb\n1\t2, three\n3\t4, five\n"), ASX_OK);
     ck_assert_int_eq(facts.delimiter, '\t');
     ck_assert_int_eq(csv("a|b\n1|2\n"), ASX_OK);
