@@ -56,33 +56,36 @@ static int by_score(const void *a, const void *b)
 }
 
 /* Fitting it again fits the time that may go to that; takes its share of it. */
-static bool may_refit(const struct config_run *c, double *left)
+static bool may_refit(const struct run *r, const struct config_run *c, double *left)
 {
-    if (!(c->fit_s < *left))
+    double s = c->fit_s / (r->ctx.threads > 1 ? r->ctx.threads * 0.8 : 1);
+    if (!(s < *left))
         return false;
-    *left -= c->fit_s;
+    *left -= s;
     return true;
 }
 
-asx_st final_candidates(struct run *r, bool need_models, struct asx_err *err)
+asx_st final_candidates(struct run *r, double refit_s, struct asx_err *err)
 {
     struct config_run **list = mem_array(r->mem, (size_t)r->configs + 1, sizeof *list);
     if (!list)
         return err_set(err, ASX_E_NOMEM, "no memory for the leaderboard; raise the memory limit");
-    int n = 0;
-    double left = need_models ? 0.3 * (r->deadline - clock_now()) : INFINITY;
+    int n = 0, kept = 0;
     for (int i = 0; i < r->configs; i++) {
         struct config_run *c = r->config[i];
-        if (c && c->scored && !c->failed && !c->pruned && (c->has_models || may_refit(c, &left)))
+        if (c && c->scored && !c->failed && !c->pruned)
             list[n++] = c;
     }
     pthread_mutex_lock(&sort_lock);
     sorting = r;
     qsort(list, (size_t)n, sizeof *list, by_score);
     pthread_mutex_unlock(&sort_lock);
+    for (int i = 0; i < n; i++)
+        if (list[i]->has_models || may_refit(r, list[i], &refit_s))
+            list[kept++] = list[i];
     mem_free(r->candidate);
     r->candidate = list;
-    r->candidates = n;
+    r->candidates = kept;
     return ASX_OK;
 }
 

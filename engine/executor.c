@@ -33,6 +33,7 @@ struct active_run {
     int *waiting_for; /* inputs not yet done, per node */
     int *order;       /* node ids by planned start */
     int left, running;
+    bool lonely; /* a step that did not fit beside others has the memory to itself */
     struct split_job *jobs;
     pthread_t main_thread;
     double next_tick;
@@ -118,9 +119,9 @@ static bool help(struct active_run *a)
 
 static int next_ready(const struct active_run *a)
 {
-    for (int i = 0; i < a->plan->nodes; i++) {
+    for (int i = 0; i < a->plan->nodes && !a->lonely; i++) {
         int id = a->order[i];
-        if (a->result[id].state == NODE_WAITING && a->waiting_for[id] == 0)
+        if (a->result[id].state == NODE_WAITING && a->waiting_for[id] == 0 && (!a->result[id].alone || a->running == 0))
             return id;
     }
     return -1;
@@ -185,7 +186,9 @@ static void take(struct active_run *a, int id)
 {
     const struct opt_node *n = a->plan->node[id];
     struct node_result *r = &a->result[id];
+    bool beside = a->ex->threads > 1 && n->kind != OPT_CORE;
     r->state = NODE_RUNNING;
+    a->lonely = r->alone;
     a->running++;
     bool failed = inputs_failed(a, n);
     int threads = a->ex->threads;
@@ -203,8 +206,14 @@ static void take(struct active_run *a, int id)
         r->seconds = clock_now() - t;
     }
     pthread_mutex_lock(&a->lock);
-    settle(a, n, st);
+    if (st == ASX_E_NOMEM && !failed && beside && !r->alone) { /* once more, when nobody else needs memory */
+        r->alone = true;
+        r->state = NODE_WAITING;
+    } else {
+        settle(a, n, st);
+    }
     a->running--;
+    a->lonely = false;
     pthread_cond_broadcast(&a->wake);
 }
 

@@ -91,12 +91,12 @@ static asx_st refit(struct run *r, struct asx_err *err)
     bool full = wants_full(r);
     int n = chosen(r, list, !full && !r->problem.repeatable);
     asx_st st = ASX_OK;
-    double left = r->deadline - clock_now();
+    double left = run_left(r, "refitting");
     bool must = false;
     for (int i = 0; i < n; i++)
         must |= !list[i]->has_models;
     if (n && (must || 2 * predicted_refit_s(r, list, n, full) < left)) {
-        r->phase = "refitting";
+        run_enter(r, "refitting");
         st = final_refit(r, list, n, full, err);
     }
     mem_free(list);
@@ -181,7 +181,7 @@ static asx_st record_models(struct run *r, struct asx_err *err)
 
 static asx_st save(struct run *r, struct asx_err *err)
 {
-    r->phase = "saving";
+    run_enter(r, "saving");
     char id[CAT_ID];
     asx_st st = record_models(r, err);
     if (st != ASX_OK)
@@ -263,7 +263,7 @@ static bool lacks_models(const struct run *r)
     return lacks;
 }
 
-/* The clock ended the refits: what is there must do. */
+/* The clock ended the refits, or memory did: what is there must do. */
 static asx_st choose_again(struct run *r, struct asx_err *err)
 {
     if (!lacks_models(r))
@@ -271,7 +271,7 @@ static asx_st choose_again(struct run *r, struct asx_err *err)
     for (int i = 0; i < r->configs; i++)
         if (r->config[i])
             r->config[i]->weight = 0;
-    asx_st st = final_candidates(r, true, err);
+    asx_st st = final_candidates(r, 0, err);
     if (st == ASX_OK && r->candidates == 0)
         st = err_set(err, ASX_E_LIMIT, "the limit ended before the chosen configs were fitted; raise the time limit");
     json_decref(r->summary);
@@ -281,16 +281,18 @@ static asx_st choose_again(struct run *r, struct asx_err *err)
 
 asx_st run_final(struct run *r, struct asx_err *err)
 {
-    r->phase = "ensembling";
-    r->search_end = r->deadline;
+    static const double patience = 0.8;
+    bool interrupted = r->stop_reason && strcmp(r->stop_reason, "interrupted") == 0;
+    if (interrupted && r->deadline > clock_now() + patience)
+        r->deadline = clock_now() + patience; /* who presses Ctrl-C waits no longer for the best so far */
+    run_enter(r, "ensembling");
     final_prune(r);
     /* With a clock, what has no models could only join by fitting again: choose among what is there. */
     bool have = false;
     for (int i = 0; i < r->configs; i++)
         have |= r->config[i] && r->config[i]->has_models;
-    bool cut =
-        r->opt.time_s > 0 && r->stop_reason && (strcmp(r->stop_reason, "time") == 0 || strcmp(r->stop_reason, "interrupted") == 0);
-    asx_st st = final_candidates(r, have && (cut || !r->problem.repeatable), err);
+    bool cut = interrupted || (r->stop_reason && strcmp(r->stop_reason, "time") == 0);
+    asx_st st = final_candidates(r, have && (cut || !r->problem.repeatable) ? 0.5 * run_left(r, "refitting") : INFINITY, err);
     if (st == ASX_OK && r->candidates == 0)
         st = err_set(err, ASX_E_LIMIT, "no model was ready when the limit ended; raise the time limit");
     if (st == ASX_OK) {
@@ -302,9 +304,9 @@ asx_st run_final(struct run *r, struct asx_err *err)
     if (st == ASX_STOPPED || (st == ASX_OK && lacks_models(r)))
         st = choose_again(r, err);
     if (st == ASX_OK)
-        st = final_candidates(r, false, err); /* the leaderboard ranks everything, models or not */
+        st = final_candidates(r, INFINITY, err); /* the leaderboard ranks everything, models or not */
     if (st == ASX_OK) {
-        r->phase = "testing";
+        run_enter(r, "testing");
         st = final_read_test(r, err);
     }
     if (st == ASX_OK)

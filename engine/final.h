@@ -7,8 +7,8 @@
 
 /** Marks configs that others of their learner went past as pruned. Counts them. */
 void final_prune(struct run *);
-/** Fills r->candidate: scored on all folds, not pruned, best first. With `need_models` only those whose models are there. */
-asx_st final_candidates(struct run *, bool need_models, struct asx_err *);
+/** Fills r->candidate: scored on all folds, not pruned, best first. Of those without models, as many as `refit_s` seconds fit again. */
+asx_st final_candidates(struct run *, double refit_s, struct asx_err *);
 /** Out-of-fold predictions of a config, from memory or the catalog; NULL when they are gone. Owned by the config. */
 const float *final_oof(struct run *, struct config_run *);
 

@@ -126,6 +126,18 @@ static asx_st run_form(struct asx_exec *e, struct node_result *r, struct artefac
     return ASX_OK;
 }
 
+/* A fit that ran out of memory begins anew at its second try: what it had may be half of something. */
+static void begin_anew(struct asx_member *m)
+{
+    if (m->state)
+        m->config->learner->free_state(m->state);
+    m->state = NULL;
+    m->from.iterations = 0;
+    if (m->curve)
+        m->curve->n = 0;
+    m->status = ASX_OK;
+}
+
 static asx_st run_fit(struct asx_exec *e, struct node_result *r)
 {
     struct exec_context *c = context(e);
@@ -138,7 +150,15 @@ static asx_st run_fit(struct asx_exec *e, struct node_result *r)
     if (st != ASX_OK)
         return st;
     struct asx_batch batch = {.member = r->member, .n = n->members, .shape = n->shape};
-    return n->op->run(e, &batch, &r->err);
+    st = n->op->run(e, &batch, &r->err);
+    struct asx_member *m = r->member;
+    if (n->members == 1 && (st == ASX_E_NOMEM || (st == ASX_OK && m->status == ASX_E_NOMEM))) {
+        if (st == ASX_OK)
+            r->err = m->err;
+        st = ASX_E_NOMEM;
+        begin_anew(m);
+    }
+    return st;
 }
 
 static asx_st run_core(struct asx_exec *e, struct node_result *r)

@@ -32,10 +32,12 @@ double run_elapsed(const struct run *r)
 bool run_should_stop(void *run)
 {
     struct run *r = run;
+    if (r->unstoppable)
+        return false;
     bool searching = strcmp(r->phase, "searching") == 0 || strcmp(r->phase, "reading") == 0;
     if (searching && __atomic_load_n(&r->session->cancelled, __ATOMIC_RELAXED))
         return true;
-    return clock_now() > (searching ? r->search_end : r->deadline);
+    return clock_now() > (searching ? r->search_end : r->phase_end);
 }
 
 void run_tick(void *run)
@@ -96,12 +98,66 @@ static double test_seconds(struct run *r)
     return r->test_read_guess + us * 1e-6 * r->test_rows_guess / (r->opt.threads > 1 ? 1.6 : 1);
 }
 
+/* How much longer ops take than machine and work say: other processes, or a machine not measured yet. */
+static double slowness(const struct run *r)
+{
+    static const double most = 2.5;
+    double times = r->raw_s > 0.01 ? r->real_s / r->raw_s : 1;
+    return times < 1 ? 1 : times > most ? most : times;
+}
+
+/* Model, report, leaderboard, and the end of the process. */
+static double saving_seconds(const struct run *r)
+{
+    return (0.08 + 0.012 * r->opt.time_s) * slowness(r);
+}
+
+/* Selection grows with the held-out cells; temperature and the first interval look at a bounded sample. */
+static double ensemble_seconds(const struct run *r)
+{
+    double rows = (double)r->problem.rows, cells = rows * r->problem.outputs;
+    return r->opt.ensemble ? (0.01 + 3e-6 * (rows < 20000 ? rows : 20000) + 1e-6 * cells) * slowness(r) : 0;
+}
+
+/* A best config whose models were not kept, or died with an earlier process, is worth fitting again. */
+static double best_refit_seconds(const struct run *r)
+{
+    const struct config_run *best = NULL;
+    for (int i = 0; i < r->configs; i++) {
+        const struct config_run *c = r->config[i];
+        if (c && c->scored && !c->failed && c->fidelity.folds >= r->splits->folds &&
+            (!best || asx_metric_better(r->opt.metric, c->validation, best->validation)))
+            best = c;
+    }
+    return best && !best->has_models ? 1.5 * best->fit_s / (r->ctx.threads > 1 ? r->ctx.threads * 0.8 : 1) : 0;
+}
+
+static double phase_end_of(struct run *r, const char *phase)
+{
+    if (isinf(r->deadline) || strcmp(phase, "saving") == 0)
+        return INFINITY;
+    double end = r->deadline - saving_seconds(r);
+    if (strcmp(phase, "testing") == 0)
+        return end;
+    end -= 1.2 * test_seconds(r);
+    return strcmp(phase, "refitting") == 0 ? end : end - 0.5 * ensemble_seconds(r);
+}
+
+void run_enter(struct run *r, const char *phase)
+{
+    r->phase_end = phase_end_of(r, phase);
+    r->phase = phase;
+}
+
+double run_left(struct run *r, const char *phase)
+{
+    return phase_end_of(r, phase) - clock_now();
+}
+
 /* Seconds kept back for ensemble, refit, test, model and report. */
 void run_set_search_end(struct run *r)
 {
-    double s = 0.1 + 0.03 * r->opt.time_s + 1.2 * test_seconds(r);
-    double cells = (double)r->problem.rows * r->problem.outputs;
-    s += r->opt.ensemble ? cells * 1e-6 : 0; /* selection and intervals grow with the held-out cells */
+    double s = saving_seconds(r) + 1.2 * test_seconds(r) + ensemble_seconds(r) + best_refit_seconds(r);
     double most = 0.4 * r->opt.time_s;
     r->search_end = r->deadline - (s < most ? s : most);
 }
@@ -121,7 +177,7 @@ static void set_clock(struct run *r)
     double now = clock_now();
     r->started = r->session->started > 0 ? r->session->started : now;
     r->session->started = 0; /* later tasks of the session start when they start */
-    r->deadline = r->search_end = INFINITY;
+    r->deadline = r->search_end = r->phase_end = INFINITY;
     if (r->opt.time_s > 0) {
         r->deadline = r->started + r->opt.time_s - r->active_before;
         guess_test(r);
@@ -369,6 +425,8 @@ static asx_st check_same_data(struct run *r, struct asx_err *err)
 static asx_st run_phases(struct run *r, struct asx_err *err)
 {
     asx_st st = run_prelude(r, err);
+    if (st == ASX_STOPPED && __atomic_load_n(&r->session->cancelled, __ATOMIC_RELAXED))
+        r->stop_reason = "interrupted";
     if (st == ASX_STOPPED || (st == ASX_OK && !r->problem_ptr))
         return __atomic_load_n(&r->session->cancelled, __ATOMIC_RELAXED)
                    ? ASX_STOPPED

@@ -59,30 +59,42 @@ asx_st trial_oof(const struct run *r, const struct config_run *c, int folds, flo
     return ASX_OK;
 }
 
-double trial_score_oof(const struct run *r, const float *oof, struct mem *mem)
+static double score_rows(const struct run *r, const float *pred, const uint32_t *row, size_t n)
+{
+    return r->opt.metric->score(&(struct asx_scored){.n = n,
+                                                     .outputs = r->problem.outputs,
+                                                     .y = r->problem.y,
+                                                     .pred = pred,
+                                                     .weight = r->problem.score_weight,
+                                                     .row = row,
+                                                     .positive = r->problem.positive});
+}
+
+asx_st trial_score_oof(const struct run *r, const float *oof, struct mem *mem, double *score, struct asx_err *err)
 {
     size_t k = (size_t)r->problem.outputs, n = 0;
-    uint32_t *row = mem_array(mem, r->problem.rows, sizeof *row);
-    float *pred = mem_array(mem, r->problem.rows * k, sizeof *pred);
-    double score = NAN;
+    *score = NAN;
+    for (size_t i = 0; i < r->problem.rows; i++)
+        n += oof[i * k] == oof[i * k];
+    if (n == r->problem.rows) {
+        *score = score_rows(r, oof, NULL, n);
+        return ASX_OK;
+    }
+    uint32_t *row = mem_array(mem, n + 1, sizeof *row);
+    float *pred = mem_array(mem, n + 1, k * sizeof *pred);
+    size_t at = 0;
     for (size_t i = 0; row && pred && i < r->problem.rows; i++) {
         if (oof[i * k] != oof[i * k])
             continue;
-        row[n] = (uint32_t)i;
-        memcpy(pred + n * k, oof + i * k, k * sizeof *pred);
-        n++;
+        row[at] = (uint32_t)i;
+        memcpy(pred + at++ * k, oof + i * k, k * sizeof *pred);
     }
-    if (n)
-        score = r->opt.metric->score(&(struct asx_scored){.n = n,
-                                                          .outputs = (int)k,
-                                                          .y = r->problem.y,
-                                                          .pred = pred,
-                                                          .weight = r->problem.score_weight,
-                                                          .row = row,
-                                                          .positive = r->problem.positive});
+    asx_st st = row && pred ? ASX_OK : err_set(err, ASX_E_NOMEM, "no memory to score a trial; raise the memory limit");
+    if (st == ASX_OK && n)
+        *score = score_rows(r, pred, row, n);
     mem_free(row);
     mem_free(pred);
-    return score;
+    return st;
 }
 
 /* ---- the step ---------------------------------------------------------------------- */
@@ -198,11 +210,10 @@ static asx_st score_folds(struct asx_exec *e, struct trial_run *t, struct asx_er
         mem_free(oof);
         return st;
     }
-    t->validation = trial_score_oof(r, oof, r->mem);
-    if (t->validation != t->validation) {
+    st = trial_score_oof(r, oof, r->mem, &t->validation, err);
+    if (st != ASX_OK || t->validation != t->validation) {
         mem_free(oof);
-        return err_set(err, ASX_E_NUMERIC, "the score of '%s' is not a number; its predictions are not finite",
-                       c->config.learner->head.name);
+        return st != ASX_OK ? st : err_set(err, ASX_E_NUMERIC, "the score of '%s' is not a number; its predictions are not finite", c->config.learner->head.name);
     }
     mem_free(c->oof);
     c->oof = oof;

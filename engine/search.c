@@ -342,7 +342,7 @@ int search_ask_wave(struct run *r, struct opt_pricer *pricer, struct trial_run *
  */
 static bool keeps_models(const struct run *r)
 {
-    return !r->problem.repeatable || r->opt.time_s > 0;
+    return !r->problem.repeatable || !r->opt.memory || r->opt.time_s > 0;
 }
 
 /* ---- the constant baseline: there is always a model ------------------------------------------- */
@@ -378,7 +378,9 @@ static asx_st run_baseline(struct run *r, struct asx_err *err)
         return ASX_E_NOMEM;
     struct trial_run trial = {.ask = {.config = config, .from = {1, 0, 0}, .to = {1, 0, r->splits->folds}}, .config = c};
     trial.recorded = baseline_recorded(r);
-    st = run_wave(r, &trial, 1, !trial.recorded, keeps_models(r), err);
+    r->unstoppable = true;
+    st = run_wave(r, &trial, 1, !trial.recorded, true, err);
+    r->unstoppable = false;
     if (st == ASX_OK && trial.status < 0) {
         if (err)
             *err = trial.err;
@@ -433,8 +435,11 @@ asx_st run_search(struct run *r, struct asx_err *err)
     struct opt_pricer *pricer = opt_pricer_create(&r->ctx);
     struct trial_run *trial = mem_calloc(r->mem, WAVE_TRIALS, sizeof *trial);
     asx_st st = pricer && trial ? run_baseline(r, err) : err_set(err, ASX_E_NOMEM, "no memory to search; raise the memory limit");
-    if (st == ASX_OK && r->resumed)
+    if (st == ASX_OK && r->resumed) {
+        double least = clock_now() + 0.3 + 0.02 * r->opt.time_s;
+        r->deadline = r->deadline < least ? least : r->deadline; /* killed at its very end: time to make the model */
         st = search_replay(r, err);
+    }
     while (st == ASX_OK) {
         run_tick(r);
         if (run_should_stop(r))

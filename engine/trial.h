@@ -18,6 +18,6 @@ int trial_best_iteration(const struct run *, const struct config_run *, int fold
 /** Out-of-fold predictions from fold predictions: [rows * outputs], NaN where not held out, averaged over repeats. */
 asx_st trial_oof(const struct run *, const struct config_run *, int folds, float *const *pred, float *oof, struct asx_err *);
 /** Metric over rows that have a prediction. */
-double trial_score_oof(const struct run *, const float *oof, struct mem *);
+asx_st trial_score_oof(const struct run *, const float *oof, struct mem *, double *score, struct asx_err *);
 
 #endif

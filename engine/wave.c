@@ -97,6 +97,10 @@ static void learn_ops(struct run *r, const struct opt_plan *plan, const struct n
         note_q_error(r, n->cost.total_s, result[i].seconds);
         r->memory_under += result[i].bytes >= COUNTED_BYTES && result[i].bytes > (double)n->cost.host_peak;
         note_op_row(r, n, result[i].seconds);
+        if (n->raw_s > 0) {
+            r->raw_s += n->raw_s;
+            r->real_s += result[i].seconds;
+        }
         if (n->raw_s > 0)
             opt_learn(&r->model, n->way, r->machine->device[n->device].id, n->raw_s, result[i].seconds);
     }
