@@ -127,7 +127,8 @@ asx_st final_refit(struct run *r, struct config_run *const *config, int n, bool 
     asx_st st = run_wave(r, trial, n, false, true, err);
     for (int i = 0; i < n && st == ASX_OK; i++)
         if (trial[i].status < 0) /* the ensemble does without it */
-            run_warn(r, "refit.failed", "a chosen '%s' could not be fitted again: %s", config[i]->config.learner->head.name, trial[i].err.text);
+            run_warn(r, "refit.failed", "a chosen '%s' could not be fitted again: %s", config[i]->config.learner->head.name,
+                     trial[i].err.text);
     run_wave_clear(trial, n);
     mem_free(trial);
     return st;

@@ -259,7 +259,6 @@ asx_st run_open(struct run *r, struct session *s, const struct run_options *opt,
     r->ensemble_predict_us = NAN;
     r->temperature = 1;
     pthread_mutex_init(&r->lock, NULL);
-    __atomic_store_n(&s->cancelled, 0, __ATOMIC_RELAXED);
     asx_st st = r->planning_only ? ASX_OK : session_catalog(s, false, err);
     if (st != ASX_OK)
         return st;
@@ -458,6 +457,7 @@ static asx_st run_all(struct run *r, struct session *s, const struct run_options
         *err = mine;
     *out = r->made;
     r->made = NULL;
+    __atomic_store_n(&s->cancelled, 0, __ATOMIC_RELAXED); /* the next task of the session is another */
     return st;
 }
 

@@ -132,11 +132,11 @@ struct run {
     struct cat *cat;
     int64_t id;
     double started, deadline, search_end; /**< clock_now() times; deadline INFINITY without a limit */
-    double phase_end;        /**< when the phase after the search must give way to the next */
-    bool unstoppable;        /**< the constant baseline is under way: there is always a model */
-    double raw_s, real_s;    /**< of ops so far: as machine and work say, and as measured */
-    double active_before;    /**< seconds of earlier processes of this run */
-    bool resumed, planning_only; /**< planning_only: explain; no row in the catalog, nothing is fitted */
+    double phase_end;                     /**< when the phase after the search must give way to the next */
+    bool unstoppable;                     /**< the constant baseline is under way: there is always a model */
+    double raw_s, real_s;                 /**< of ops so far: as machine and work say, and as measured */
+    double active_before;                 /**< seconds of earlier processes of this run */
+    bool resumed, planning_only;          /**< planning_only: explain; no row in the catalog, nothing is fitted */
     int threads_asked;
     pthread_mutex_t lock; /**< guards books written from workers: configs, timeline, warnings, catalog order */
     bool stop_asked;
@@ -225,7 +225,7 @@ void run_set_search_end(struct run *);
 void run_enter(struct run *, const char *phase);
 /** Seconds until `phase` must end; INFINITY without a limit. */
 double run_left(struct run *, const char *phase);
-void run_tick(void *run);                     /**< progress callback, on the calling thread */
+void run_tick(void *run);                                           /**< progress callback, on the calling thread */
 asx_st run_plan(struct run *, struct opt_plan *, struct asx_err *); /**< runs a plan of CORE steps */
 
 asx_st run_prelude(struct run *, struct asx_err *);

@@ -213,7 +213,9 @@ static asx_st score_folds(struct asx_exec *e, struct trial_run *t, struct asx_er
     st = trial_score_oof(r, oof, r->mem, &t->validation, err);
     if (st != ASX_OK || t->validation != t->validation) {
         mem_free(oof);
-        return st != ASX_OK ? st : err_set(err, ASX_E_NUMERIC, "the score of '%s' is not a number; its predictions are not finite", c->config.learner->head.name);
+        return st != ASX_OK ? st
+                            : err_set(err, ASX_E_NUMERIC, "the score of '%s' is not a number; its predictions are not finite",
+                                      c->config.learner->head.name);
     }
     mem_free(c->oof);
     c->oof = oof;
