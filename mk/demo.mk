@@ -2,7 +2,7 @@
 # make demo: the main job on real data: the plan, a search of 20 s, a leaderboard, an HTML report, a saved model, predictions.
 DEMO := $(B)/demo
 demo:
-	@$(MAKE) --no-print-directory $(B)/assay
+	@+$(MAKE) --no-print-directory -j$(shell nproc) $(B)/assay
 	@mkdir -p $(DEMO)
 	@printf '\n$$ assay explain examples/credit/task.yaml\n'
 	@$(B)/assay explain examples/credit/task.yaml --catalog $(DEMO)/catalog.db | sed -n 1,40p

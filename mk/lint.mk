@@ -6,7 +6,7 @@ LINT_FILES := $(shell find base data catalog backends tasks prep learners optimi
 LINT_PUBLIC := $(filter include/%,$(LINT_FILES))
 LINT_INTERNAL := $(filter %.h,$(filter-out include/% tests/% examples/% bench/%,$(LINT_FILES)))
 LINT_CPPCHECK := $(filter %.c,$(filter-out tests/% examples/% bench/%,$(LINT_FILES)))
-LINT_FLAGS := -Iinclude -I. $(PKG_CFLAGS) -Werror -fsyntax-only -Wall -Wextra
+LINT_FLAGS = -Iinclude -I. $(PKG_CFLAGS) -Werror -fsyntax-only -Wall -Wextra
 
 .PHONY: lint-all lint-layers lint-banned lint-headers lint-format lint-cppcheck format
 lint:
