@@ -18,6 +18,7 @@ static bool wanted(const char *name, int argc, char **argv)
 int main(int argc, char **argv)
 {
     SRunner *runner = NULL;
+    setenv("CK_DEFAULT_TIMEOUT", "60", 0); /* Check's 4 s are too few on a busy machine or under a sanitizer */
     for (const struct test_suite *t = test_suites; t->name; t++) {
         if (!wanted(t->name, argc, argv))
             continue;

@@ -186,21 +186,25 @@ void tree_shrink(struct tree *t)
     t->depth = tree_depth(t);
 }
 
-/* Children are made after their parents, so one pass over the nodes knows all depths. */
+/*
+ * Children come after their parents, so one pass over the nodes knows all depths. A damaged file may hold nodes with no
+ * parent or with two: none is left without a depth, and the longest way counts.
+ */
 int tree_depth(const struct tree *t)
 {
     int depth[512], deepest = t->n_nodes ? 1 : 0;
     int *d = t->n_nodes <= 512 ? depth : mem_array(NULL, (size_t)t->n_nodes, sizeof *d);
     if (!d)
         return t->n_nodes;
-    if (t->n_nodes)
-        d[0] = 1;
+    for (int i = 0; i < t->n_nodes; i++)
+        d[i] = 1;
     for (int i = 0; i < t->n_nodes; i++) {
         deepest = d[i] > deepest ? d[i] : deepest;
-        if (t->node[i].left >= 0)
-            d[t->node[i].left] = d[i] + 1;
-        if (t->node[i].right >= 0)
-            d[t->node[i].right] = d[i] + 1;
+        int32_t left = t->node[i].left, right = t->node[i].right;
+        if (left >= 0 && d[left] <= d[i])
+            d[left] = d[i] + 1;
+        if (right >= 0 && d[right] <= d[i])
+            d[right] = d[i] + 1;
     }
     if (d != depth)
         mem_free(d);
