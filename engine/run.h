@@ -163,7 +163,7 @@ struct run {
     struct opt_plan *prelude; /**< as planned, with what was measured */
     /* search */
     struct asx_strategy_state *strategy;
-    struct arena *warm;        /**< good configs of earlier runs, which the strategy reads as it goes */
+    struct arena *warm;         /**< good configs of earlier runs, which the strategy reads as it goes */
     struct config_run **config; /**< [configs], by id; [0] the baseline */
     int configs, config_capacity;
     struct trial_run *wave;     /**< trials of the plan under way, by index */
