@@ -53,9 +53,10 @@ static bool has_step_params(const struct builder *b, const char *step)
     return false;
 }
 
-static bool before(const struct asx_prep *a, const struct asx_prep *c)
+static bool before(const struct builder *b, const struct asx_prep *a, const struct asx_prep *c)
 {
-    return a->preference != c->preference ? a->preference > c->preference : strcmp(a->head.name, c->head.name) < 0;
+    int x = steps_preference(a, b->learner), y = steps_preference(c, b->learner);
+    return x != y ? x > y : strcmp(a->head.name, c->head.name) < 0;
 }
 
 /* Steps that serve a type, best first: all of them, or those that fit a column of the problem. */
@@ -71,7 +72,7 @@ static int candidates(const struct builder *b, enum asx_type type, bool all, con
         if (!fits)
             continue;
         int at = n++;
-        for (; at > 0 && before(p, out[at - 1]); at--)
+        for (; at > 0 && before(b, p, out[at - 1]); at--)
             out[at] = out[at - 1];
         out[at] = p;
     }

@@ -34,14 +34,19 @@ bool steps_candidate(const struct asx_prep *p, const struct asx_learner *learner
     return !p->fits || p->fits(problem, column);
 }
 
+int steps_preference(const struct asx_prep *p, const struct asx_learner *learner)
+{
+    return learner->prep_role == ASX_FOR_TREES && p->for_trees ? p->for_trees : p->preference;
+}
+
 const struct asx_prep *steps_default(const struct asx_registry *r, const struct asx_learner *learner,
                                      const struct asx_problem *problem, int column)
 {
     const struct asx_prep *best = NULL;
     for (int i = 0; r->prep[i]; i++) {
         const struct asx_prep *p = r->prep[i];
-        bool better = !best || p->preference > best->preference ||
-                      (p->preference == best->preference && strcmp(p->head.name, best->head.name) < 0);
+        int rank = steps_preference(p, learner), most = best ? steps_preference(best, learner) : 0;
+        bool better = !best || rank > most || (rank == most && strcmp(p->head.name, best->head.name) < 0);
         if (better && steps_candidate(p, learner, problem, column))
             best = p;
     }

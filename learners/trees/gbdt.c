@@ -664,6 +664,7 @@ static const struct asx_op *const ways[] = {&gbdt_fit_f64, &gbdt_fit_fixed, NULL
 /* Strong starts: the default; small trees for little data; a slow learner; random cuts; wide trees on samples. */
 static const char *const first[] = {
     "{}",
+    "{\"categorical\": \"tfidf\"}", /* levels that read like text; elsewhere the same as the first, hence skipped */
     "{\"learning_rate\": 0.05, \"num_leaves\": 31, \"min_data_in_leaf\": 10, \"feature_fraction\": 0.7, \"bagging_fraction\": 0.8, "
     "\"l2\": 1}",
     "{\"learning_rate\": 0.1, \"num_leaves\": 8, \"min_data_in_leaf\": 5, \"feature_fraction\": 0.6, \"bagging_fraction\": 0.9, "

@@ -272,6 +272,7 @@ const struct asx_prep asx_prep_tfidf = {
     .takes = ASX_TYPE_BIT(ASX_TEXT) | ASX_TYPE_BIT(ASX_CATEGORICAL),
     .roles = ASX_FOR_TREES | ASX_FOR_LINEAR | ASX_FOR_COUNTS,
     .preference = 70,
+    .for_trees = 30, /* thousands of columns, each a weak cut: codes and target means first */
     .scope = ASX_FOLD,
     .params = params,
     .n_params = sizeof params / sizeof *params,

@@ -58,6 +58,7 @@ struct asx_prep {
     unsigned takes; /**< ASX_TYPE_BITs of the columns it can take */
     unsigned roles; /**< ASX_FOR_* : which learners' matrices it serves */
     int preference; /**< rank as the default for its types; higher wins; ties by name */
+    int for_trees;  /**< the same for learners of role ASX_FOR_TREES; 0: as `preference` */
     enum asx_scope scope;
     const struct asx_param *params; /**< names without the "<step>." prefix */
     int n_params;
