@@ -12,7 +12,7 @@
 
 static double columns(const struct asx_shape *s)
 {
-    return s->dense > 0 ? s->dense : s->cols;
+    return s->dense > 0 || s->nnz > 0 ? s->dense : s->cols;
 }
 
 /* ---- packed.build/rows ---------------------------------------------------------- */

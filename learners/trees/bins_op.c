@@ -15,12 +15,16 @@ static void bins_work(const struct asx_problem *p, const struct asx_batch *b, st
     (void)p;
     const struct asx_shape *s = &b->shape;
     double cells = s->rows * s->dense + s->nnz, sample = s->rows < BINS_SAMPLE ? s->rows : (double)BINS_SAMPLE;
-    double cols = s->dense > 0 ? s->dense : s->cols;
+    double sparse = s->cols > s->dense ? s->cols - s->dense : 0;
     asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_BIN, .t = ASX_F32, .m = cells, .n = 255});
-    asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_SORT, .t = ASX_F32, .m = sample, .n = 1, .times = cols});
+    if (s->dense > 0)
+        asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_SORT, .t = ASX_F32, .m = sample, .n = 1, .times = s->dense});
+    if (sparse > 0) /* of a sparse column only the cells that are there */
+        asx_work_add(w->once, &w->n_once,
+                     (struct asx_use){.k = ASX_KC_SORT, .t = ASX_F32, .m = 1 + s->nnz / sparse, .n = 1, .times = sparse});
     w->serial = s->nnz > 0 ? 0.8 : 0.02;
     w->output = (uint64_t)(s->rows * s->dense * 2.1 + s->nnz * 5 + (s->nnz > 0 ? s->rows * 8 : 0) + s->cols * 1400);
-    w->scratch = (uint64_t)(sample * 20 * (cols < 2 ? 1 : 2) + s->nnz * 4);
+    w->scratch = (uint64_t)(sample * 20 * (s->cols < 2 ? 1 : 2) + s->nnz * 4);
 }
 
 static void bins_shape(const struct asx_problem *p, const struct asx_shape *in, struct asx_shape *out)
