@@ -11,6 +11,7 @@
 
 static const double most_of_rest = 0.5;     /* share of the seconds left that one trial may cost */
 static const double weak_share = 0.05;      /* the same for the first config of a learner that seldom wins */
+static const double caution = 4;            /* what a learner's price may prove to be before it has run once */
 static const double all_folds_share = 0.15; /* above: one fold first */
 static const double cheap_share = 0.03;     /* a promotion this cheap needs no good learner */
 static const double explore = 0.15;         /* share of picks that ignore results */
@@ -341,15 +342,23 @@ static bool affordable(const struct asx_prices *p, double seconds, double share)
     return !p || isnan(seconds) || isnan(p->seconds_left) || seconds <= share * p->seconds_left;
 }
 
+/* A weak learner's first config must be cheap; whoever has shown something may cost more. */
+static double reach(const struct family *f)
+{
+    return f->told == 0 && strength(f->learner) < 0.4 ? weak_share : most_of_rest;
+}
+
 /* Start of a config that the rest of the budget allows: all folds, else one. False: not even that. */
-static bool start_within(const struct asx_strategy_state *t, struct asx_prices *p, const struct asx_config *config, double share,
-                         struct asx_fidelity *to)
+static bool start_within(const struct asx_strategy_state *t, struct asx_prices *p, const struct asx_config *config,
+                         const struct family *f, struct asx_fidelity *to)
 {
     struct climber c = {.config = *config};
+    double share = reach(f) / (f->told == 0 ? caution : 1);
+    double whole = all_folds_share / (f->told == 0 ? caution : 1);
     struct asx_fidelity from = {.rows = 1};
     *to = ladder_start(&c, t->s.folds);
     double seconds = price(p, config, from, *to);
-    if (affordable(p, seconds, fmin(share, all_folds_share)))
+    if (affordable(p, seconds, fmin(share, whole)))
         return true;
     if (t->s.folds > 1) {
         struct asx_fidelity one = ladder_start(&c, 1);
@@ -360,12 +369,6 @@ static bool start_within(const struct asx_strategy_state *t, struct asx_prices *
         }
     }
     return affordable(p, seconds, share);
-}
-
-/* A weak learner's first config must be cheap; whoever has shown something may cost more. */
-static double reach(const struct family *f)
-{
-    return f->told == 0 && strength(f->learner) < 0.4 ? weak_share : most_of_rest;
 }
 
 /* ---- asking ---------------------------------------------------------------------------------------- */
@@ -404,7 +407,7 @@ static int next_start(const struct asx_strategy_state *t, struct asx_prices *p, 
         const struct family *family = &t->family[i];
         if (family->started || !alive(t, i) || !(next_warm(t, i, &c) || next_good(t, i, &c)))
             continue;
-        bool fits = start_within(t, p, &c, reach(family), &f);
+        bool fits = start_within(t, p, &c, family, &f);
         if (!fits && !force)
             continue;
         double seconds = price(p, &c, (struct asx_fidelity){.rows = 1}, f);
@@ -480,7 +483,7 @@ static asx_st ask_new(struct asx_strategy_state *t, struct asx_prices *p, struct
             break;
         struct asx_config config;
         struct asx_fidelity to;
-        if (next_config(t, i, &rng, &config) && start_within(t, p, &config, reach(&t->family[i]), &to))
+        if (next_config(t, i, &rng, &config) && start_within(t, p, &config, &t->family[i], &to))
             st = propose_new(t, i, &config, to, out);
         else
             out_of_reach[i] = true;
