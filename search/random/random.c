@@ -13,6 +13,7 @@ static const double most_of_rest = 0.5;     /* share of the seconds left that on
 static const double weak_share = 0.05;      /* the same for the first config of a learner that seldom wins */
 static const double caution = 4;            /* what a learner's price may prove to be before it has run once */
 static const double all_folds_share = 0.15; /* above: one fold first */
+static const double climb_share = 0.3;      /* a promotion of a good learner */
 static const double cheap_share = 0.03;     /* a promotion this cheap needs no good learner */
 static const double explore = 0.15;         /* share of picks that ignore results */
 static const double near_share = 0.6;       /* share of random configs drawn near a good one */
@@ -191,10 +192,10 @@ static int rank_of(const struct asx_strategy_state *t, int i)
     return rank;
 }
 
-/* How far behind the best learner, in units of the distance from the best to the median learner; at most 3. */
-static double gap_of(const struct asx_strategy_state *t, int i)
+/* How far a result is behind the best one, in units of the distance from the best to the median learner; at most 3. */
+static double gap_of(const struct asx_strategy_state *t, double mine)
 {
-    double mine = t->family[i].best, best = NAN, median = NAN;
+    double best = NAN, median = NAN;
     int n = 0;
     for (int j = 0; j < t->s.learners; j++) {
         best = fmax(best, t->family[j].best);
@@ -226,7 +227,7 @@ static int since_best(const struct asx_strategy_state *t, int i)
 static double weight_of(const struct asx_strategy_state *t, int i, double cheapest)
 {
     const struct family *f = &t->family[i];
-    double w = exp(-0.3 * rank_of(t, i) - 0.7 * gap_of(t, i));
+    double w = exp(-0.3 * rank_of(t, i) - 0.7 * gap_of(t, f->best));
     w *= (1 + f->dimensions) / (1 + f->dimensions + 0.5 * since_best(t, i)); /* few parameters are soon explored */
     if (f->seconds > 0 && cheapest > 0)
         w *= pow(fmin(cheapest / f->seconds, 1), 0.3); /* gain per second, damped: cheap is not good */
@@ -442,32 +443,60 @@ static bool good_learner(const struct asx_strategy_state *t, int i)
     return rank_of(t, i) < (usable > 4 ? (usable + 1) / 2 : 2);
 }
 
-/* The promotable config of the best learner, best potential first, that fits. */
+/* A price, or a second where there is none. */
+static double seconds_or_one(double seconds)
+{
+    return seconds > 1e-3 ? seconds : isnan(seconds) ? 1 : 1e-3;
+}
+
+/*
+ * The next rung as far as the rest of the budget allows: what is too dear as a whole goes on for fewer rounds. False:
+ * not even a third more.
+ */
+static bool next_within(const struct asx_strategy_state *t, struct asx_prices *p, const struct climber *c, double share,
+                        struct asx_fidelity *to, double *seconds)
+{
+    *to = ladder_next(c, t->s.folds);
+    *seconds = price(p, &c->config, c->at, *to);
+    if (affordable(p, *seconds, share))
+        return true;
+    if (to->folds != c->at.folds || to->iterations <= c->at.iterations)
+        return false;
+    int more = (int)((to->iterations - c->at.iterations) * share * p->seconds_left / *seconds);
+    to->iterations = c->at.iterations + more;
+    *seconds = price(p, &c->config, c->at, *to);
+    return more >= (c->at.iterations + 2) / 3 && affordable(p, *seconds, share);
+}
+
+/* Worth of a promotion: near the best, and cheap. The power is damped as in weight_of. */
+static double worth_of(const struct asx_strategy_state *t, const struct climber *c, double seconds)
+{
+    return exp(-gap_of(t, c->potential)) / sqrt(seconds_or_one(seconds));
+}
+
+/* The promotion of most worth that fits; ties by the order of the configs. */
 static asx_st ask_promotion(struct asx_strategy_state *t, struct asx_prices *p, struct asx_ask *out)
 {
-    bool *tried = mem_calloc(t->s.mem, (size_t)t->n + 1, sizeof *tried);
-    if (!tried)
-        return ASX_E_NOMEM;
-    asx_st st = ASX_NONE;
-    for (;;) {
-        int at = -1;
-        for (int k = 0; k < t->n; k++)
-            if (t->all[k]->promotable && !tried[k] && (at < 0 || t->all[k]->potential > t->all[at]->potential))
-                at = k;
-        if (at < 0)
-            break;
-        tried[at] = true;
-        struct climber *c = t->all[at];
-        struct asx_fidelity to = ladder_next(c, t->s.folds);
-        double seconds = price(p, &c->config, c->at, to);
-        bool good = good_learner(t, c->learner);
-        if (!affordable(p, seconds, good ? most_of_rest : cheap_share) || (!good && isnan(seconds)))
+    struct climber *best = NULL;
+    struct asx_fidelity best_to = {0};
+    double most = 0;
+    for (int k = 0; k < t->n; k++) {
+        struct climber *c = t->all[k];
+        if (!c->promotable)
             continue;
-        st = propose(t, c, c->at, to, out);
-        break;
+        struct asx_fidelity to;
+        double seconds;
+        bool good = good_learner(t, c->learner);
+        if (!next_within(t, p, c, good ? climb_share : cheap_share, &to, &seconds) || (!good && isnan(seconds)))
+            continue;
+        double worth = worth_of(t, c, seconds);
+        if (best && worth <= most)
+            continue;
+        best = c;
+        best_to = to;
+        most = worth;
     }
-    mem_free(tried);
-    return st;
+    return best ? propose(t, best, best->at, best_to, out) : ASX_NONE;
 }
 
 static asx_st ask_new(struct asx_strategy_state *t, struct asx_prices *p, struct asx_ask *out)
