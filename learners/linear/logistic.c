@@ -229,7 +229,13 @@ static const struct asx_param params[] = {
      .help = "done when no component of the mean gradient exceeds it"},
 };
 static const char *const first[] = {
-    "{}", "{\"tfidf.analyzer\":\"char_wb\"}", "{\"l2\":0.03}", "{\"l2\":10}", "{\"penalty\":\"elastic_net\",\"l1\":1,\"l2\":0.1}", "{\"l2\":0.003}", NULL,
+    "{}",
+    "{\"tfidf.analyzer\":\"char_wb\"}",
+    "{\"l2\":0.03}",
+    "{\"l2\":10}",
+    "{\"penalty\":\"elastic_net\",\"l1\":1,\"l2\":0.1}",
+    "{\"l2\":0.003}",
+    NULL,
 };
 
 /* f64, one fit at a time: what the batched way is compared with. */
