@@ -138,7 +138,8 @@ json_t *opt_config_json(const struct asx_config *c)
     json_t *o = json_object();
     for (int i = 0; o && i < c->space->n; i++) {
         const struct asx_param *p = &c->space->param[i];
-        bool single = p->n_values == 1 || (p->fixed && c->value[i] == p->def);
+        /* what a spec fixed is shown: a later run with another spec must be able to tell */
+        bool single = (p->kind == ASX_CHOICE && p->n_choices == 1) || (p->n_values != 1 && p->fixed && c->value[i] == p->def);
         if (single || !opt_param_active(c, i))
             continue;
         if (json_object_set_new(o, p->name, value_json(p, c->value[i]))) {

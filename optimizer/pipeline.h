@@ -35,7 +35,7 @@ void opt_config_default(const struct asx_learner *, const struct asx_space *, st
 /** From JSON text such as a learner's `first` entries; unknown or inactive keys are ignored, values clamped into the space. */
 asx_st opt_config_from_json(const char *json, const struct asx_learner *, const struct asx_space *, struct asx_config *,
                             struct asx_err *);
-/** Active parameters that are not at a single fixed value, as a JSON object (choices by name). Canonical text of it is hashed. */
+/** Active parameters, those left out that could not be otherwise (a spec's single value is told), as a JSON object (choices by name). Canonical text of it is hashed. */
 json_t *opt_config_json(const struct asx_config *);
 struct asx_key opt_config_key(const struct asx_config *);
 /** Is parameter i active under only_if? */

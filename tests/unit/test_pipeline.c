@@ -188,7 +188,7 @@ START_TEST(whole_space_and_restrictions_by_name)
     ck_assert_double_eq(asx_config_get(&config, "max_iter"), 20);
     ck_assert_str_eq(asx_config_choice(&config, "scale.kind"), "standard");
     json_t *j = opt_config_json(&config);
-    ck_assert_ptr_null(json_object_get(j, "categorical")); /* a single fixed value */
+    ck_assert_str_eq(json_string_value(json_object_get(j, "categorical")), "target"); /* fixed by the spec, so told */
     ck_assert_double_eq(json_number_value(json_object_get(j, "l2")), 0.1);
     ck_assert_int_eq((int)json_integer_value(json_object_get(j, "max_iter")), 20);
     ck_assert_str_eq(json_string_value(json_object_get(j, "scale.kind")), "standard");
