@@ -466,6 +466,16 @@ asx_st frame_take_rows(const struct asx_frame *from, const uint32_t *row, size_t
     return st;
 }
 
+static void borrow_sparse(struct frame *o, const struct asx_frame *from)
+{
+    if (!from->sparse)
+        return;
+    o->sparse = *from->sparse;
+    o->sparse_key = own_of(from)->sparse_key;
+    o->sparse_borrowed = true;
+    o->f.sparse = &o->sparse;
+}
+
 asx_st frame_select(const struct asx_frame *from, const int32_t *column, size_t n, struct mem *mem, struct asx_frame **out,
                     struct asx_err *err)
 {
@@ -490,46 +500,44 @@ asx_st frame_select(const struct asx_frame *from, const int32_t *column, size_t 
     }
     struct frame *o = own_of(f);
     o->parent = frame_get(from);
-    if (from->sparse) {
-        o->sparse = *from->sparse;
-        o->sparse_key = own_of(from)->sparse_key;
-        o->sparse_borrowed = true;
-        f->sparse = &o->sparse;
-    }
+    borrow_sparse(o, from);
     seal(o);
     *out = f;
     return ASX_OK;
 }
 
-asx_st frame_join(const struct asx_frame *left, const struct asx_frame *right, struct mem *mem, struct asx_frame **out,
-                  struct asx_err *err)
+/* One column of another frame by reference, under its own name or another. */
+static asx_st borrow_column(struct frame *f, const struct asx_frame *from, size_t at, const char *name, struct asx_err *err)
 {
-    if (left->rows != right->rows)
-        return err_set(err, ASX_E_INVAL, "tables of %zu and %zu rows cannot stand side by side; give equal numbers", left->rows,
-                       right->rows);
-    struct asx_frame *f = frame_create(mem, left->rows);
-    asx_st st = f ? ASX_OK : nomem(left, err);
-    for (size_t j = 0; !st && j < left->columns + right->columns; j++) {
-        const struct asx_frame *from = j < left->columns ? left : right;
-        size_t at = j < left->columns ? j : j - left->columns;
-        if (frame_find(f, from->column[at].name) >= 0) {
-            st = err_set(err, ASX_E_DATA, "column '%.100s' is in both tables; rename one", from->column[at].name);
-            break;
-        }
-        struct own own = own_of(from)->own[at];
-        own.borrowed = true;
-        own.levels = levels_get(own.levels);
-        st = append(own_of(f), &from->column[at], &own, err);
-        if (st)
-            levels_put(own.levels);
-    }
+    struct own own = own_of(from)->own[at];
+    struct asx_column c = from->column[at];
+    c.name = name ? name : c.name;
+    own.borrowed = true;
+    own.levels = levels_get(own.levels);
+    asx_st st = append(f, &c, &own, err);
+    if (st)
+        levels_put(own.levels);
+    return st;
+}
+
+asx_st frame_beside(const struct asx_frame *x, const struct asx_frame *y, const char *name, struct mem *mem, struct asx_frame **out,
+                    struct asx_err *err)
+{
+    struct asx_frame *f = frame_create(mem, x->rows);
+    asx_st st = f ? ASX_OK : nomem(x, err);
+    for (size_t j = 0; !st && j < x->columns; j++)
+        st = borrow_column(own_of(f), x, j, NULL, err);
+    if (!st)
+        st = borrow_column(own_of(f), y, 0, name, err);
     if (st) {
         frame_put(f);
         return st;
     }
-    own_of(f)->parent = frame_get(left);
-    own_of(f)->beside = frame_get(right);
-    seal(own_of(f));
+    struct frame *o = own_of(f);
+    o->parent = frame_get(x);
+    o->beside = frame_get(y);
+    borrow_sparse(o, x);
+    seal(o);
     *out = f;
     return ASX_OK;
 }

@@ -81,9 +81,12 @@ asx_st frame_take_rows(const struct asx_frame *from, const uint32_t *row, size_t
 asx_st frame_select(const struct asx_frame *from, const int32_t *column, size_t n, struct mem *, struct asx_frame **out,
                     struct asx_err *);
 
-/** A view of the columns of `left`, then `right`; it holds references to both. E_DATA for a name that both have. Dense tables only. */
-asx_st frame_join(const struct asx_frame *left, const struct asx_frame *right, struct mem *mem, struct asx_frame **out,
-                  struct asx_err *err);
+/**
+ * A view of the columns of `x` and, last, the first column of `y` under `name` (NULL: its own); the rows must agree. It holds
+ * references to both; x->sparse is kept. E_DATA when x has a column of that name.
+ */
+asx_st frame_beside(const struct asx_frame *x, const struct asx_frame *y, const char *name, struct mem *, struct asx_frame **out,
+                    struct asx_err *);
 
 /** Were the days of this datetime column written before the months (DD/MM/YYYY)? */
 bool frame_day_first(const struct asx_frame *, int column);

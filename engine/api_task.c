@@ -70,10 +70,14 @@ static asx_st join(struct task *t, const struct asx_frame *x, const struct asx_f
         return err_set(err, ASX_E_INVAL, "y has %zu columns; it must have one", y->columns);
     if (y->rows != x->rows)
         return err_set(err, ASX_E_INVAL, "X has %zu rows and y has %zu; they must agree", x->rows, y->rows);
+    char name[300];
+    snprintf(name, sizeof name, "%.280s", y->column[0].name);
+    for (int k = 2; frame_find(x, name) >= 0; k++) /* X and y without names both begin at f1 */
+        snprintf(name, sizeof name, k == 2 ? "target" : "target_%d", k);
     struct asx_frame *f = NULL;
-    asx_st st = frame_join(x, y, t->mem, &f, err);
+    asx_st st = frame_beside(x, y, name, t->mem, &f, err);
     t->frame = f;
-    return st == ASX_OK ? spec_set(t->spec, "data.target", y->column[0].name, "y", err) : st;
+    return st == ASX_OK ? spec_set(t->spec, "data.target", name, "y", err) : st;
 }
 
 assay_status assay_task_set_tables(assay_task *t, const assay_table *X, const assay_table *y)
