@@ -25,6 +25,9 @@ static asx_st fill_config(struct run *r, struct config_run *c, struct asx_err *e
     asx_st st = opt_recipe_make(r->session_registry, &r->problem, &c->config, r->mem, &c->recipe, err);
     if (st != ASX_OK)
         return st;
+    if (!c->bare && c->recipe->parts == 0)
+        return err_set(err, ASX_E_INVAL, "'%s' can use none of the columns of this data; leave it out of search.learners",
+                       c->config.learner->head.name);
     c->fitted = mem_calloc(r->mem, folds * (size_t)c->recipe->parts + 1, sizeof *c->fitted);
     return c->fitted ? ASX_OK : err_set(err, ASX_E_NOMEM, "no memory for another config; raise the memory limit");
 }

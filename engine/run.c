@@ -296,12 +296,13 @@ static bool cached(void *run, struct asx_key key)
     return cache_has(r->cache, key);
 }
 
+/* Who names a learner gets it where it is able; what is sensible (`fits`) only chooses among those that nobody named. */
 static bool wanted(const struct run *r, const struct asx_learner *l)
 {
-    if (!(l->tasks & ASX_TASK_BIT(r->problem.task)) || (l->fits && !l->fits(&r->problem)))
+    if (!(l->tasks & ASX_TASK_BIT(r->problem.task)))
         return false;
     if (!r->opt.learners)
-        return strcmp(l->head.name, "constant") != 0;
+        return strcmp(l->head.name, "constant") != 0 && (!l->fits || l->fits(&r->problem));
     for (int i = 0; i < r->opt.learners; i++)
         if (r->opt.learner[i] == l)
             return true;

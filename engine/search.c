@@ -446,7 +446,7 @@ asx_st run_search(struct run *r, struct asx_err *err)
             break;
         int n = search_ask_wave(r, pricer, trial, err);
         if (n < 0)
-            st = ASX_E_NOMEM;
+            st = err && err->code < 0 ? err->code : ASX_E_NOMEM;
         if (n <= 0) {
             r->stop_reason = why_nothing_asked(r);
             break;

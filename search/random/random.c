@@ -38,9 +38,10 @@ struct asx_strategy_state {
 
 /* ---- opening ----------------------------------------------------------------------- */
 
+/* What is sensible (`fits`) the engine has decided: a learner that the user names comes although it is not. */
 static bool suits(const struct asx_search *s, const struct asx_learner *l)
 {
-    return (l->tasks & ASX_TASK_BIT(s->problem->task)) && (!l->fits || l->fits(s->problem));
+    return (l->tasks & ASX_TASK_BIT(s->problem->task)) != 0;
 }
 
 static void random_close(struct asx_strategy_state *t)

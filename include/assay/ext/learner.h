@@ -45,7 +45,7 @@ struct asx_learner {
     int first_rung;      /**< rounds of the first rung of an iterative learner */
     bool resumable;      /**< continuing a state equals an uninterrupted fit (law 6) */
     double nominal_cost; /**< order of cheapness for a cold start, gbdt = 1 (PEERS) */
-    /** Is it sensible for this problem? NULL = tasks decide. */
+    /** Is it sensible for this problem? NULL = tasks decide. A learner that the user names is tried all the same. */
     bool (*fits)(const struct asx_problem *);
     const struct asx_op *const *fit; /**< ways, reference first, NULL-terminated; each gives "fit" */
     void (*free_state)(struct asx_state *);
