@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One tree of a forest: draws rows, then splits nodes depth first. */
 #include "learners/trees/forest_grow.h"
+#include "learners/trees/forest_rows.h"
 
+#include "backends/cpu/cpu.h"
 #include "base/mem.h"
 
 #include <math.h>
 #include <string.h>
 
-/* A row of a node: matrix row, class (regression: position of its target) and weight, moved together. */
-struct item {
-    uint32_t row, label, weight;
+/* Rows of the tree: matrix row, class or target, weight (NULL: all 1); a node is a range of them. */
+struct rows {
+    uint32_t *row;
+    uint16_t *label;
+    int64_t *target;
+    uint32_t *weight;
 };
 
 /* Sums of a set of rows; classes have counts beside it. */
@@ -32,7 +37,8 @@ struct pending {
 };
 
 struct forest_work {
-    struct item *item, *spare;
+    const struct forest_rows *fast;
+    struct rows at, spare;
     uint16_t *drawn;
     uint8_t *key; /* codes of a node's rows for one feature, as ranks */
     uint32_t *order;
@@ -47,16 +53,46 @@ struct forest_work {
     size_t table;
 };
 
+static bool rows_create(struct rows *r, const struct forest_data *d, struct mem *m)
+{
+    size_t n = d->n + 80; /* loops read whole vectors */
+    bool weighted = d->weight || d->params.bootstrap;
+    r->row = mem_array(m, n, sizeof *r->row);
+    r->label = d->classes ? mem_array(m, n, sizeof *r->label) : NULL;
+    r->target = d->classes ? NULL : mem_array(m, n, sizeof *r->target);
+    r->weight = weighted ? mem_array(m, n, sizeof *r->weight) : NULL;
+    return r->row && (r->label || r->target) && (r->weight || !weighted);
+}
+
+static void rows_clear(struct rows *r)
+{
+    mem_free(r->row);
+    mem_free(r->label);
+    mem_free(r->target);
+    mem_free(r->weight);
+}
+
+const struct forest_rows *forest_rows_best(void)
+{
+    enum cpu_simd level = cpu_simd_level();
+    return level == CPU_AVX512 ? &forest_rows_avx512 : level == CPU_AVX2 ? &forest_rows_avx2 : &forest_rows_base;
+}
+
+static inline uint32_t weight_of(const struct rows *r, size_t i)
+{
+    return r->weight ? r->weight[i] : 1;
+}
+
 struct forest_work *forest_work_create(const struct forest_data *d, struct mem *m)
 {
     struct forest_work *w = mem_calloc(m, 1, sizeof *w);
     if (!w)
         return NULL;
     size_t n = d->n, k = d->classes ? (size_t)d->classes : 1;
-    w->item = mem_array(m, n + 1, sizeof *w->item);
-    w->spare = mem_array(m, n + 1, sizeof *w->spare);
+    bool ok = rows_create(&w->at, d, m) && rows_create(&w->spare, d, m);
+    w->fast = forest_rows_best();
     w->drawn = mem_array(m, n + 1, sizeof *w->drawn);
-    w->key = mem_array(m, n + 16, 1);
+    w->key = mem_array(m, n + 80, 1);
     w->order = mem_array(m, n + 1, sizeof *w->order);
     w->feature = mem_array(m, (size_t)d->view->features + 1, sizeof *w->feature);
     w->stack_room = 256;
@@ -67,8 +103,8 @@ struct forest_work *forest_work_create(const struct forest_data *d, struct mem *
     w->value = mem_array(m, k, sizeof *w->value);
     w->table = d->params.entropy && d->classes ? 1 << 14 : 1;
     w->xlogx = mem_array(m, w->table, sizeof *w->xlogx);
-    if (!w->item || !w->spare || !w->drawn || !w->key || !w->order || !w->feature || !w->stack || !w->count || !w->hist ||
-        !w->hist_w || !w->value || !w->xlogx) {
+    if (!ok || !w->drawn || !w->key || !w->order || !w->feature || !w->stack || !w->count || !w->hist || !w->hist_w ||
+        !w->value || !w->xlogx) {
         forest_work_free(w);
         return NULL;
     }
@@ -85,8 +121,8 @@ void forest_work_free(struct forest_work *w)
 {
     if (!w)
         return;
-    mem_free(w->item);
-    mem_free(w->spare);
+    rows_clear(&w->at);
+    rows_clear(&w->spare);
     mem_free(w->drawn);
     mem_free(w->key);
     mem_free(w->order);
@@ -115,7 +151,13 @@ static size_t draw_rows(const struct forest_data *d, struct forest_work *w, stru
         }
     for (size_t i = 0; i < n; i++) {
         uint32_t weight = (uint32_t)w->drawn[i] * (d->weight ? d->weight[i] : 1u);
-        w->item[out] = (struct item){d->row[i], d->classes ? (uint32_t)d->label[d->row[i]] : (uint32_t)i, weight};
+        w->at.row[out] = d->row[i];
+        if (d->classes)
+            w->at.label[out] = (uint16_t)d->label[d->row[i]];
+        else
+            w->at.target[out] = d->target[i];
+        if (w->at.weight)
+            w->at.weight[out] = weight;
         out += weight != 0;
     }
     if (in_bag)
@@ -198,30 +240,39 @@ static void sweep_start(struct sweep *s, const struct forest_data *d, struct for
 struct view_node {
     const struct forest_data *d;
     struct forest_work *w;
-    size_t from, n;
-    int feature, ranks;
+    struct rows at;       /* of the node */
+    size_t n;
+    int feature, ranks, least;
     const struct sums *sums;
     double min_weight;
     uint8_t code_of[257]; /* categories: code of each rank */
     bool missing_low;     /* missing cells rank below all numbers */
 };
 
+/* The node's part of the rows. */
+static struct rows rows_of(const struct forest_work *w, size_t from)
+{
+    struct rows r = w->at;
+    r.row += from;
+    r.label = r.label ? r.label + from : NULL;
+    r.target = r.target ? r.target + from : NULL;
+    r.weight = r.weight ? r.weight + from : NULL;
+    return r;
+}
+
 static int read_codes(struct view_node *v)
 {
     const struct view_feature *f = &v->d->view->feature[v->feature];
-    const uint8_t *code = f->code;
-    const struct item *it = v->w->item + v->from;
     uint8_t *key = v->w->key;
-    int lo = 255, hi = 0;
-    bool plain = f->pre == f->shift;
-    for (size_t i = 0; plain && code && i < v->n; i++)
-        key[i] = code[it[i].row];
-    for (size_t i = 0; !(plain && code) && i < v->n; i++)
-        key[i] = (uint8_t)view_bin(f, it[i].row);
-    for (size_t i = 0; i < v->n; i++) {
-        lo = key[i] < lo ? key[i] : lo;
-        hi = key[i] > hi ? key[i] : hi;
+    int lo, hi;
+    if (f->code && f->pre == f->shift) {
+        v->w->fast->keys(f->code, v->at.row, v->n, key, &lo, &hi);
+    } else {
+        for (size_t i = 0; i < v->n; i++)
+            key[i] = (uint8_t)view_bin(f, v->at.row[i]);
+        v->w->fast->range(key, v->n, &lo, &hi);
     }
+    v->least = lo;
     v->ranks = hi + 1;
     return hi - lo;
 }
@@ -230,18 +281,18 @@ static int read_codes(struct view_node *v)
 static void fill_hist(struct view_node *v)
 {
     struct forest_work *w = v->w;
-    const struct item *it = w->item + v->from;
+    const struct rows *r = &v->at;
     if (v->d->classes) {
         size_t k = (size_t)v->d->classes;
         memset(w->hist, 0, (size_t)v->ranks * k * sizeof *w->hist);
         for (size_t i = 0; i < v->n; i++)
-            w->hist[w->key[i] * k + it[i].label] += it[i].weight;
+            w->hist[w->key[i] * k + r->label[i]] += weight_of(r, i);
         return;
     }
     memset(w->hist_w, 0, 2 * 257 * sizeof *w->hist_w);
     for (size_t i = 0; i < v->n; i++) {
-        w->hist_w[w->key[i]] += it[i].weight;
-        w->hist_t[w->key[i]] += (int64_t)it[i].weight * v->d->target[it[i].label];
+        w->hist_w[w->key[i]] += weight_of(r, i);
+        w->hist_t[w->key[i]] += (int64_t)weight_of(r, i) * r->target[i];
     }
 }
 
@@ -340,7 +391,7 @@ static void sweep_sorted(struct view_node *v, struct cut *best)
 {
     struct sweep s;
     struct forest_work *w = v->w;
-    const struct item *it = w->item + v->from;
+    const struct rows *it = &v->at;
     sort_keys(v);
     sweep_start(&s, v->d, w, v->sums);
     for (size_t i = 0; i < v->n; i++) {
@@ -351,11 +402,11 @@ static void sweep_sorted(struct view_node *v, struct cut *best)
                 keep(best, v, sweep_score(&s), last, r);
         }
         if (v->d->classes) {
-            move_class(&s, it[at].label, it[at].weight);
+            move_class(&s, it->label[at], weight_of(it, at));
         } else {
-            int64_t t = (int64_t)it[at].weight * v->d->target[it[at].label];
-            s.left_w += it[at].weight;
-            s.right_w -= it[at].weight;
+            int64_t t = (int64_t)weight_of(it, at) * it->target[at];
+            s.left_w += weight_of(it, at);
+            s.right_w -= weight_of(it, at);
             s.left_t += t;
             s.right_t -= t;
         }
@@ -431,6 +482,19 @@ static double middle(const struct view_feature *f, int bin)
     return 0.5 * (low + (double)view_edge(f, bin));
 }
 
+/* The last rank in [lo, hi) whose bin's middle is at most u. */
+static int rank_of(const struct view_feature *f, int lo, int hi, int base, double u)
+{
+    while (hi - lo > 1) {
+        int mid = (lo + hi) / 2;
+        if (middle(f, mid - base) <= u)
+            lo = mid;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
 /*
  * A cut drawn uniformly between the least and the greatest number of the node (Geurts et al. 2006), as a rank.
  * Where cells are missing, one draw in eight parts them from the numbers.
@@ -438,39 +502,39 @@ static double middle(const struct view_feature *f, int bin)
 static int random_cut(const struct view_node *v, struct rng *r)
 {
     const struct view_feature *f = &v->d->view->feature[v->feature];
-    int base = v->missing_low ? 1 : 0, top = f->f->categorical ? 256 : f->n_bins + base, lo = 256, hi = -1, all_hi = -1;
-    for (size_t i = 0; i < v->n; i++) {
-        int key = v->w->key[i];
-        all_hi = key > all_hi ? key : all_hi;
-        if (f->f->categorical || (key >= base && key < top)) {
-            lo = key < lo ? key : lo;
-            hi = key > hi ? key : hi;
-        }
-    }
+    int base = v->missing_low ? 1 : 0, top = f->f->categorical ? 256 : f->n_bins + base, lo = v->least, hi = v->ranks - 1;
     if (f->f->categorical)
-        return lo + (int)rng_below(r, (uint64_t)(hi - lo));
-    bool missing = v->missing_low || all_hi >= top;
-    if (missing && (lo >= hi || rng_below(r, 8) == 0))
-        return v->missing_low ? 0 : hi;
-    double a = middle(f, lo - base), b = middle(f, hi - base), u = a + (b - a) * rng_unit(r);
-    int at = lo;
-    while (at + 1 < hi && middle(f, at + 1 - base) <= u)
-        at++;
-    return at;
+        return (int)rng_below(r, (uint64_t)hi); /* ranks 0 .. hi are all there */
+    if (v->missing_low || hi >= top) {
+        lo = 256, hi = -1;
+        for (size_t i = 0; i < v->n; i++) {
+            int key = v->w->key[i];
+            lo = key >= base && key < top && key < lo ? key : lo;
+            hi = key >= base && key < top && key > hi ? key : hi;
+        }
+        if (lo >= hi || rng_below(r, 8) == 0)
+            return v->missing_low ? 0 : hi;
+    }
+    double a = middle(f, lo - base), b = middle(f, hi - base);
+    return rank_of(f, lo, hi, base, a + (b - a) * rng_unit(r));
 }
 
 /* One cut, counted directly: what lies at or below the rank goes left. */
 static void try_cut(struct view_node *v, struct cut *best, int only)
 {
     struct sweep s = {.d = v->d, .w = v->w, .right_w = v->sums->weight, .right_t = v->sums->target};
-    const struct item *it = v->w->item + v->from;
+    const struct rows *it = &v->at;
     const uint8_t *key = v->w->key;
     uint32_t *left = v->w->left;
     int k = v->d->classes;
-    if (k) {
+    if (k && !it->weight)
+        v->w->fast->left(key, it->label, v->n, only, k, left);
+    else if (k) {
         memset(left, 0, (size_t)k * sizeof *left);
         for (size_t i = 0; i < v->n; i++)
-            left[it[i].label] += key[i] <= only ? it[i].weight : 0;
+            left[it->label[i]] += key[i] <= only ? it->weight[i] : 0;
+    }
+    if (k) {
         for (int c = 0; c < k; c++) {
             uint32_t a = left[c], b = v->w->count[c] - a;
             s.left_w += a;
@@ -478,11 +542,11 @@ static void try_cut(struct view_node *v, struct cut *best, int only)
             s.right_s += v->d->params.entropy ? x_log_x(v->w, b) : (double)b * (double)b;
         }
     } else {
-        for (size_t i = 0; i < v->n; i++)
-            if (key[i] <= only) {
-                s.left_w += it[i].weight;
-                s.left_t += (int64_t)it[i].weight * v->d->target[it[i].label];
-            }
+        for (size_t i = 0; i < v->n; i++) {
+            int64_t weight = key[i] <= only ? (int64_t)weight_of(it, i) : 0;
+            s.left_w += weight;
+            s.left_t += weight * it->target[i];
+        }
         s.right_t -= s.left_t;
     }
     s.right_w -= s.left_w;
@@ -543,12 +607,15 @@ static void node_sums(const struct forest_data *d, struct forest_work *w, const 
     *s = (struct sums){0};
     if (d->classes)
         memset(w->count, 0, (size_t)d->classes * sizeof *w->count);
-    for (size_t i = p->from; i < p->to; i++) {
-        s->weight += w->item[i].weight;
-        if (d->classes)
-            w->count[w->item[i].label] += w->item[i].weight;
-        else
-            s->target += (int64_t)w->item[i].weight * d->target[w->item[i].label];
+    struct rows r = rows_of(w, p->from);
+    size_t n = p->to - p->from;
+    for (size_t i = 0; i < n && d->classes; i++)
+        w->count[r.label[i]] += weight_of(&r, i);
+    for (int k = 0; k < d->classes; k++)
+        s->weight += w->count[k];
+    for (size_t i = 0; i < n && !d->classes; i++) {
+        s->weight += weight_of(&r, i);
+        s->target += (int64_t)weight_of(&r, i) * r.target[i];
     }
     s->score = d->classes ? purity(d, w, w->count) : mean_score(s->target, s->weight);
 }
@@ -561,10 +628,10 @@ static int pure_class(const struct forest_data *d, const struct forest_work *w, 
     return -1;
 }
 
-static bool same_targets(const struct forest_data *d, const struct forest_work *w, const struct pending *p)
+static bool same_targets(const struct forest_work *w, const struct pending *p)
 {
     for (size_t i = p->from + 1; i < p->to; i++)
-        if (d->target[w->item[i].label] != d->target[w->item[p->from].label])
+        if (w->at.target[i] != w->at.target[p->from])
             return false;
     return true;
 }
@@ -590,11 +657,7 @@ static void find_cut(const struct forest_data *d, struct forest_work *w, const s
                      struct rng *r, struct cut *best)
 {
     int n = d->view->features, looked = 0;
-    struct view_node v = {.d = d,
-                          .w = w,
-                          .from = p->from,
-                          .n = p->to - p->from,
-                          .sums = s,
+    struct view_node v = {.d = d, .w = w, .at = rows_of(w, p->from), .n = p->to - p->from, .sums = s,
                           .min_weight = d->params.min_samples_leaf / d->weight_unit};
     *best = (struct cut){.gain = -HUGE_VAL, .feature = -1}; /* splits that gain nothing yet may lead to purity */
     for (int i = 0; i < n && (i < d->max_features || looked == 0 || best->feature < 0); i++) {
@@ -607,6 +670,26 @@ static void find_cut(const struct forest_data *d, struct forest_work *w, const s
     best->gain -= s->score;
 }
 
+/* Stable: those with a side of 1 first. */
+#define DIVIDE(bits, type)                                                                  \
+    static size_t divide_##bits(type *v, type *spare, const uint8_t *side, size_t n)         \
+    {                                                                                       \
+        size_t nl = 0, nr = 0;                                                              \
+        for (size_t i = 0; i < n; i++) {                                                    \
+            type x = v[i];                                                                  \
+            v[nl] = x;                                                                      \
+            spare[nr] = x;                                                                  \
+            nl += side[i];                                                                  \
+            nr += 1u - side[i];                                                             \
+        }                                                                                   \
+        memcpy(v + nl, spare, nr * sizeof *v);                                              \
+        return nl;                                                                          \
+    }
+DIVIDE(16, uint16_t)
+DIVIDE(32, uint32_t)
+DIVIDE(64, int64_t)
+#undef DIVIDE
+
 static size_t divide(const struct forest_data *d, struct forest_work *w, const struct pending *p, const struct cut *c)
 {
     const struct view_feature *f = &d->view->feature[c->feature];
@@ -616,16 +699,18 @@ static size_t divide(const struct forest_data *d, struct forest_work *w, const s
         int b = code ? view_shift(f, at) & 255 : at;
         left[at] = b == f->missing ? c->missing_left : c->categorical ? c->bins[b / 32] >> (b % 32) & 1 : b <= c->bin;
     }
-    size_t nl = 0, nr = 0;
-    for (size_t i = p->from; i < p->to; i++) {
-        struct item x = w->item[i];
-        size_t go = left[code ? code[x.row] : view_bin(f, x.row)];
-        w->item[p->from + nl] = x;
-        w->spare[nr] = x;
-        nl += go;
-        nr += 1 - go;
-    }
-    memcpy(w->item + p->from + nl, w->spare, nr * sizeof *w->item);
+    struct rows r = rows_of(w, p->from);
+    size_t n = p->to - p->from;
+    uint8_t *side = w->key; /* the codes of the last feature looked at are done with */
+    for (size_t i = 0; i < n; i++)
+        side[i] = left[code ? code[r.row[i]] : view_bin(f, r.row[i])];
+    size_t nl = divide_32(r.row, w->spare.row, side, n);
+    if (r.label)
+        divide_16(r.label, w->spare.label, side, n);
+    else
+        divide_64(r.target, w->spare.target, side, n);
+    if (r.weight)
+        divide_32(r.weight, w->spare.weight, side, n);
     return nl;
 }
 
@@ -651,7 +736,7 @@ static asx_st visit(const struct forest_data *d, struct forest_work *w, struct p
     node_sums(d, w, &p, &s);
     bool stop = p.to - p.from < 2 || (double)s.weight * d->weight_unit < 2 * d->params.min_samples_leaf ||
                 (d->params.max_depth > 0 && p.depth >= d->params.max_depth);
-    stop = stop || (d->classes ? pure_class(d, w, &s) >= 0 : same_targets(d, w, &p));
+    stop = stop || (d->classes ? pure_class(d, w, &s) >= 0 : same_targets(w, &p));
     if (stop)
         return make_leaf(d, w, &p, &s, t);
     find_cut(d, w, &p, &s, r, &best);

@@ -141,9 +141,3 @@ int view_bin(const struct view_feature *v, size_t row)
     }
     return lo < s->indptr[row + 1] && s->index[lo] == v->sparse_index ? view_shift(v, s->code[lo]) : v->zero;
 }
-
-float view_edge(const struct view_feature *v, int bin)
-{
-    int at = (((bin + 1) << v->shift) - 1) >> v->pre;
-    return v->f->edge[at < v->f->n_bins ? at : v->f->n_bins - 1];
-}

@@ -63,6 +63,10 @@ static inline int view_shift(const struct view_feature *v, int code)
 int view_bin(const struct view_feature *, size_t row);
 
 /** Largest raw value of bin b: the threshold "v <= value" that cuts after it. */
-float view_edge(const struct view_feature *, int bin);
+static inline float view_edge(const struct view_feature *v, int bin)
+{
+    int at = (((bin + 1) << v->shift) - 1) >> v->pre;
+    return v->f->edge[at < v->f->n_bins ? at : v->f->n_bins - 1];
+}
 
 #endif
