@@ -277,7 +277,8 @@ static asx_st fit_member(struct asx_exec *exec, struct asx_member *m, const stru
     if (f.fold->n_train == 0)
         return err_set(err, ASX_E_DATA, "fold %d has no training rows; use fewer folds", m->fold);
     if (f.problem->classes > 65535)
-        return err_set(err, ASX_E_UNSUPPORTED, "forests take at most 65535 classes, the target has %d; use 'gbdt'", f.problem->classes);
+        return err_set(err, ASX_E_UNSUPPORTED, "forests take at most 65535 classes, the target has %d; use 'gbdt'",
+                       f.problem->classes);
     int to = which == 2 ? 1 : m->to.iterations > 0 ? m->to.iterations : f.data.params.n_estimators;
     bool fresh = !m->state;
     asx_st st = share(&f, bins, err);

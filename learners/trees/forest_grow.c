@@ -103,8 +103,8 @@ struct forest_work *forest_work_create(const struct forest_data *d, struct mem *
     w->value = mem_array(m, k, sizeof *w->value);
     w->table = d->params.entropy && d->classes ? 1 << 14 : 1;
     w->xlogx = mem_array(m, w->table, sizeof *w->xlogx);
-    if (!ok || !w->drawn || !w->key || !w->order || !w->feature || !w->stack || !w->count || !w->hist || !w->hist_w ||
-        !w->value || !w->xlogx) {
+    if (!ok || !w->drawn || !w->key || !w->order || !w->feature || !w->stack || !w->count || !w->hist || !w->hist_w || !w->value ||
+        !w->xlogx) {
         forest_work_free(w);
         return NULL;
     }
@@ -240,7 +240,7 @@ static void sweep_start(struct sweep *s, const struct forest_data *d, struct for
 struct view_node {
     const struct forest_data *d;
     struct forest_work *w;
-    struct rows at;       /* of the node */
+    struct rows at; /* of the node */
     size_t n;
     int feature, ranks, least;
     const struct sums *sums;
@@ -657,7 +657,11 @@ static void find_cut(const struct forest_data *d, struct forest_work *w, const s
                      struct rng *r, struct cut *best)
 {
     int n = d->view->features, looked = 0;
-    struct view_node v = {.d = d, .w = w, .at = rows_of(w, p->from), .n = p->to - p->from, .sums = s,
+    struct view_node v = {.d = d,
+                          .w = w,
+                          .at = rows_of(w, p->from),
+                          .n = p->to - p->from,
+                          .sums = s,
                           .min_weight = d->params.min_samples_leaf / d->weight_unit};
     *best = (struct cut){.gain = -HUGE_VAL, .feature = -1}; /* splits that gain nothing yet may lead to purity */
     for (int i = 0; i < n && (i < d->max_features || looked == 0 || best->feature < 0); i++) {
@@ -671,19 +675,19 @@ static void find_cut(const struct forest_data *d, struct forest_work *w, const s
 }
 
 /* Stable: those with a side of 1 first. */
-#define DIVIDE(bits, type)                                                                  \
-    static size_t divide_##bits(type *v, type *spare, const uint8_t *side, size_t n)         \
-    {                                                                                       \
-        size_t nl = 0, nr = 0;                                                              \
-        for (size_t i = 0; i < n; i++) {                                                    \
-            type x = v[i];                                                                  \
-            v[nl] = x;                                                                      \
-            spare[nr] = x;                                                                  \
-            nl += side[i];                                                                  \
-            nr += 1u - side[i];                                                             \
-        }                                                                                   \
-        memcpy(v + nl, spare, nr * sizeof *v);                                              \
-        return nl;                                                                          \
+#define DIVIDE(bits, type)                                                                                                         \
+    static size_t divide_##bits(type *v, type *spare, const uint8_t *side, size_t n)                                               \
+    {                                                                                                                              \
+        size_t nl = 0, nr = 0;                                                                                                     \
+        for (size_t i = 0; i < n; i++) {                                                                                           \
+            type x = v[i];                                                                                                         \
+            v[nl] = x;                                                                                                             \
+            spare[nr] = x;                                                                                                         \
+            nl += side[i];                                                                                                         \
+            nr += 1u - side[i];                                                                                                    \
+        }                                                                                                                          \
+        memcpy(v + nl, spare, nr * sizeof *v);                                                                                     \
+        return nl;                                                                                                                 \
     }
 DIVIDE(16, uint16_t)
 DIVIDE(32, uint32_t)

@@ -107,6 +107,24 @@ static bool child_ok(int32_t child, int parent, int n_nodes, int n_leaves)
     return child >= 0 ? child > parent && child < n_nodes : ~child < n_leaves;
 }
 
+/* Every node but the root, and every leaf, hangs on one node: else walks of all paths would not end in time. */
+static asx_st one_parent_each(const struct tree *t, bool *ok)
+{
+    size_t nodes = (size_t)t->n_nodes;
+    uint8_t *seen = mem_calloc(NULL, nodes + (size_t)t->n_leaves, 1);
+    if (!seen)
+        return ASX_E_NOMEM;
+    *ok = true;
+    for (size_t i = 0; i < 2 * nodes; i++) {
+        int32_t c = i % 2 ? t->node[i / 2].right : t->node[i / 2].left;
+        uint8_t *s = &seen[c >= 0 ? (size_t)c : nodes + (size_t)~c];
+        *ok = *ok && !*s;
+        *s = 1;
+    }
+    mem_free(seen);
+    return ASX_OK;
+}
+
 static bool tree_ok(const struct tree *t, size_t columns)
 {
     for (int i = 0; i < t->n_nodes; i++) {
@@ -118,7 +136,7 @@ static bool tree_ok(const struct tree *t, size_t columns)
             return false;
     }
     for (int l = 0; l < t->n_leaves; l++)
-        if (t->at[l] < 0 ? ~t->at[l] >= t->dims : (size_t)t->at[l] + (size_t)t->dims > t->n_values)
+        if (t->at[l] < 0 ? t->dims == 1 || ~t->at[l] >= t->dims : (size_t)t->at[l] + (size_t)t->dims > t->n_values)
             return false;
     return true;
 }
@@ -161,7 +179,10 @@ asx_st tree_load(struct tree *t, struct asx_reader *r, struct mem *mem, size_t c
         return ASX_E_DATA;
     if (!t->leaf_cover || !t->at || (n && (!t->gain || !t->cover)))
         return ASX_E_NOMEM;
-    if (!tree_ok(t, columns)) {
+    bool single = false;
+    if (tree_ok(t, columns) && one_parent_each(t, &single))
+        return ASX_E_NOMEM;
+    if (!single) {
         asx_reader_fail(r, "a tree refers to something that is not there");
         return ASX_E_DATA;
     }
