@@ -48,8 +48,35 @@ static asx_st restate(struct task *t, const struct cat_run *run, const struct as
     return st;
 }
 
+/* Do the limits asked for leave a finished run something to do? It ended by one of those it had. */
+static bool extends(const struct cat_run *run, const struct assay_resume_options *o, const struct task_spec *spec)
+{
+    double spent = run->active_s > run->time_limit_s ? run->active_s : run->time_limit_s;
+    bool more_trials =
+        o->trials && run->trial_limit > 0 && spec->search.trials > run->trial_limit && spec->search.trials > run->trials;
+    bool more_time = o->time && run->time_limit_s > 0 && spec->objective.time_s > spent;
+    return more_trials || more_time;
+}
+
+/* The model and the report of a finished run, where they are wanted now. */
+static asx_st write_again(struct session *s, const assay_model *m, const struct assay_resume_options *o, struct asx_err *err)
+{
+    char *text = NULL;
+    assay_session *session = (assay_session *)s;
+    assay_status st = o->model ? assay_model_save(m, o->model) : ASSAY_OK;
+    if (st != ASSAY_OK)
+        return err_set(err, ASX_E_IO, "cannot write the model '%s'; check the path and its permissions", o->model);
+    if (o->report)
+        st = assay_report(session, assay_model_board_json(m), "html", &text);
+    if (st == ASSAY_OK && o->report)
+        st = assay_write(session, o->report, text);
+    assay_text_free(text);
+    return st == ASSAY_OK ? ASX_OK : err_set(err, ASX_E_IO, "%s", assay_session_error(session));
+}
+
 /* A finished run that nothing extends: its model as it is. */
-static asx_st finished(struct session *s, const struct cat_run *run, assay_model **out, struct asx_err *err)
+static asx_st finished(struct session *s, const struct cat_run *run, const struct assay_resume_options *o, assay_model **out,
+                       struct asx_err *err)
 {
     char id[CAT_ID];
     if (run->model <= 0)
@@ -61,7 +88,7 @@ static asx_st finished(struct session *s, const struct cat_run *run, assay_model
         mem_free(m->board);
         m->board = mem_strdup(m->mem, run->report_json);
     }
-    return ASX_OK;
+    return write_again(s, *out, o, err);
 }
 
 static asx_st go_on(struct session *s, const struct cat_run *run, const struct assay_resume_options *o, assay_model **out,
@@ -74,14 +101,17 @@ static asx_st go_on(struct session *s, const struct cat_run *run, const struct a
     struct arena *a = st == ASX_OK ? arena_create(t->mem) : NULL;
     if (st == ASX_OK)
         st = a ? restate(t, run, o, err) : ASX_E_NOMEM;
-    if (st == ASX_OK)
+    bool as_is = st == ASX_OK && strcmp(run->state, CAT_FINISHED) == 0 && !extends(run, o, t->spec);
+    if (as_is)
+        st = finished(s, run, o, out, err);
+    else if (st == ASX_OK)
         st = task_ready(t, a, &opt, err);
-    if (st == ASX_OK) {
+    if (st == ASX_OK && !as_is) {
         opt.expect_data = run->data_key;
         opt.expect_problem = run->problem_key;
         st = cat_run_take(s->cat, run->id, err);
     }
-    if (st == ASX_OK)
+    if (st == ASX_OK && !as_is)
         st = run_resume(s, &opt, run->id, run->active_s == run->active_s ? run->active_s : 0, &m, err);
     if (m) {
         asx_st wrapped = api_wrap_model(m, out, err);
@@ -113,7 +143,7 @@ assay_status assay_resume(assay_session *session, const char *what, const struct
         st = err_set(&err, ASX_E_BUSY, "run '%s' is still running; wait for it, or stop it first", cat_id_format('r', run.id, id));
     bool done = st == ASX_OK && strcmp(run.state, CAT_FINISHED) == 0;
     if (st == ASX_OK && done && !o.time && !o.trials)
-        st = finished(s, &run, out, &err);
+        st = finished(s, &run, &o, out, &err);
     else if (st == ASX_OK)
         st = go_on(s, &run, &o, out, &err);
     if (a)

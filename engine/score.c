@@ -213,9 +213,11 @@ static asx_st score_folds(struct asx_exec *e, struct trial_run *t, struct asx_er
     st = trial_score_oof(r, oof, r->mem, &t->validation, err);
     if (st != ASX_OK || t->validation != t->validation) {
         mem_free(oof);
-        return st != ASX_OK ? st
-                            : err_set(err, ASX_E_NUMERIC, "the score of '%s' is not a number; its predictions are not finite",
-                                      c->config.learner->head.name);
+        return st != ASX_OK
+                   ? st
+                   : err_set(err, ASX_E_NUMERIC,
+                             "the score of '%s' is not a number; its predictions, or targets that '%s' cannot score, are to blame",
+                             c->config.learner->head.name, r->opt.metric->head.name);
     }
     mem_free(c->oof);
     c->oof = oof;
