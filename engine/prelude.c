@@ -272,14 +272,42 @@ static asx_st fit_weights(struct run *r, struct asx_err *err)
     return st;
 }
 
+/* A class without weight is not there for metrics. */
+static asx_st check_weighted_classes(const struct run *r, const double *weight, const char *what, struct asx_err *err)
+{
+    int first = -1;
+    for (size_t i = 0; i < r->target.rows; i++) {
+        int c = r->target.label[i];
+        if (weight[i] > 0 && first >= 0 && c != first)
+            return ASX_OK;
+        first = weight[i] > 0 ? c : first;
+    }
+    return err_set(err, ASX_E_DATA, "%s leaves %s class with a positive weight; at least two are needed", what,
+                   first < 0 ? "no" : "one");
+}
+
 static asx_st weights(struct run *r, struct asx_err *err)
 {
     asx_st st = r->opt.weights ? read_weights(r, err) : ASX_OK;
+    if (st == ASX_OK && r->opt.weights && r->target.task != ASX_REGRESSION)
+        st = check_weighted_classes(r, r->score_weight, "data.weights", err);
     if (st != ASX_OK || !r->opt.class_weight_mode)
         return st;
     if (r->target.task == ASX_REGRESSION)
         return err_set(err, ASX_E_INVAL, "data.class_weights needs classes, but the task is regression; remove it");
-    return fit_weights(r, err);
+    st = fit_weights(r, err);
+    return st == ASX_OK ? check_weighted_classes(r, r->fit_weight, "data.class_weights", err) : st;
+}
+
+/* Squares of such values, which every method and most metrics need, are not finite. */
+static asx_st check_target_size(const struct run *r, struct asx_err *err)
+{
+    static const double most = 1e100;
+    for (size_t i = 0; r->target.task == ASX_REGRESSION && i < r->target.rows; i++)
+        if (fabs(r->target.y[i]) > most)
+            return err_at(err, ASX_E_DATA, r->opt.train, 0, 0,
+                          "the target has the value %g, too large to compute with; give it in another unit", r->target.y[i]);
+    return ASX_OK;
 }
 
 static asx_st monotone(struct run *r, struct asx_err *err)
@@ -302,6 +330,15 @@ static asx_st monotone(struct run *r, struct asx_err *err)
     return ASX_OK;
 }
 
+/* No more folds than groups, or than distinct times allow, unless the task says how many. */
+static void bound_folds(const struct run *r, const char *column, int beside, struct split_options *o)
+{
+    int at = column && !r->opt.folds ? frame_find(r->file_frame, column) : -1;
+    size_t distinct = at >= 0 ? r->profile->own[at].distinct : 0;
+    if (at >= 0 && distinct < (size_t)o->folds + (size_t)beside && distinct >= 2 + (size_t)beside)
+        o->folds = (int)distinct - beside;
+}
+
 static asx_st make_splits(struct run *r, struct asx_err *err)
 {
     struct split_options o = {.folds = r->opt.folds, .repeats = r->opt.repeats, .holdout = r->opt.holdout, .seed = r->opt.seed};
@@ -314,6 +351,8 @@ static asx_st make_splits(struct run *r, struct asx_err *err)
             o.repeats = 1;
             if (!o.folds)
                 o.folds = 5, o.holdout = 0;
+            bound_folds(r, r->opt.group, 0, &o);
+            bound_folds(r, r->opt.time, 1, &o);
         }
     }
     if (r->opt.kind->stratified && r->target.task != ASX_REGRESSION) {
@@ -400,7 +439,9 @@ static asx_st split_run(struct asx_exec *e, const struct asx_batch *b, struct as
     if (!any_feature(r))
         return err_at(err, ASX_E_DATA, r->opt.train, 0, 0,
                       "no usable feature column is left beside the target; add columns or look at 'assay profile'");
-    st = weights(r, err);
+    st = check_target_size(r, err);
+    if (st == ASX_OK)
+        st = weights(r, err);
     if (st == ASX_OK)
         st = monotone(r, err);
     if (st == ASX_OK)
