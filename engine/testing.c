@@ -293,6 +293,7 @@ static asx_st test_run(struct asx_exec *e, const struct asx_batch *b, struct asx
             "the time limit ended before the test data was predicted; the model is whole, 'assay leaderboard --test' scores it");
     }
     mem_free(blend);
+    run_enter(r, "testing others");
     return predict_others(r, err);
 }
 
