@@ -216,6 +216,16 @@ static asx_st add_scores(struct run *r, struct opt_plan *plan, struct trial_run 
     return st;
 }
 
+/* Where a trial really starts: folds whose predictions are gone (the run was resumed since) are done again. */
+static struct asx_fidelity starts_from(const struct trial_run *t)
+{
+    struct asx_fidelity from = t->ask.from;
+    for (int f = 0; f < t->ask.from.folds; f++)
+        if (!t->config->fold[f].pred)
+            from.folds = from.iterations = 0;
+    return from;
+}
+
 asx_st run_plan_wave(struct run *r, struct trial_run *trial, int n, struct opt_plan **plan, struct asx_err *err)
 {
     struct opt_trial *t = mem_calloc(r->mem, (size_t)n + 1, sizeof *t);
@@ -225,7 +235,7 @@ asx_st run_plan_wave(struct run *r, struct trial_run *trial, int n, struct opt_p
         t[i] = (struct opt_trial){.id = trial[i].ask.trial,
                                   .config_id = trial[i].ask.config_id,
                                   .config = &trial[i].config->config,
-                                  .from = trial[i].ask.from,
+                                  .from = starts_from(&trial[i]),
                                   .to = trial[i].ask.to,
                                   .full = trial[i].full};
     asx_st st = opt_plan_wave(&r->ctx, t, n, plan, err);
