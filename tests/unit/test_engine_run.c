@@ -447,8 +447,10 @@ START_TEST(explain_is_the_golden_text)
     static const char golden[] = "tests/machines/tumor_duo.explain";
     struct run_make r;
     run_make_open_file(&r, "examples/tumor/train.csv");
-    char *text = explain(&r, SET("data.target", "diagnosis", "search.trials", "40", "resources.threads", "2"), "text",
-                         "tests/machines/duo.json", NULL, 2);
+    char *text = explain(&r,
+                         SET("data.target", "diagnosis", "search.trials", "40", "resources.threads", "2", "search.learners",
+                             "[logistic, gbdt, tree]", "search.validation", "{folds: 3}"),
+                         "text", "tests/machines/duo.json", NULL, 2);
     const char *mode = getenv("ASSAY_GOLDEN");
     if (mode && strcmp(mode, "write") == 0)
         ck_assert_int_eq(assay_write(r.session, golden, text), ASSAY_OK);
