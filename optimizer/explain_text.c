@@ -86,7 +86,7 @@ static struct widths measure(const struct opt_explained *e)
             const struct opt_node *n = e->plan[i]->node[k];
             char id[16];
             int len = snprintf(id, sizeof id, "%d", n->id + explain_base(e, i));
-            int step = (int)strlen(n->step) + (n->fold >= 0 ? 8 : 0), way = (int)strlen(n->way);
+            int step = (int)strlen(n->step) + (n->fold < 0 ? 0 : n->fold < 9 ? 8 : 9), way = (int)strlen(n->way);
             w.id = len > w.id ? len : w.id;
             w.step = step > w.step ? at_most(step, MAX_STEP) : w.step;
             w.way = way > w.way ? at_most(way, MAX_WAY) : w.way;
