@@ -4,3 +4,6 @@
 .PHONY: bench-quality
 bench-quality: $(B)/assay
 	bench/quality.sh $(B)/assay
+# Everything; parts that lack data or peers say so.
+.PHONY: bench
+bench: bench-csv bench-linear bench-trees bench-quality
