@@ -47,6 +47,7 @@ void run_tick(void *run)
     if (!o->progress)
         return;
     double elapsed = run_elapsed(r);
+    pthread_mutex_lock(&r->lock); /* workers note the best */
     struct assay_progress p = {.size = sizeof p,
                                .elapsed_s = elapsed,
                                .budget_s = r->opt.time_s > 0 ? r->opt.time_s : NAN,
@@ -56,6 +57,7 @@ void run_tick(void *run)
                                .phase = r->phase,
                                .trials = r->trials_finished,
                                .trials_max = r->opt.trials};
+    pthread_mutex_unlock(&r->lock);
     p.rest_s = r->opt.time_s > 0                     ? r->opt.time_s - elapsed
                : r->opt.trials && r->trials_finished ? elapsed / r->trials_finished * (r->opt.trials - r->trials_finished)
                                                      : NAN;
