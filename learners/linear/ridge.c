@@ -157,7 +157,8 @@ static const struct asx_param params[] = {
      .def = 1,
      .help = "weight of |w|^2 beside the summed squared error: alpha of scikit-learn's Ridge"},
 };
-static const char *const first[] = {"{}", "{\"tfidf.analyzer\":\"char_wb\"}", "{\"l2\":30}", "{\"l2\":0.03}", "{\"l2\":1000}", NULL};
+static const char *const first[] = {"{}", "{\"tfidf.analyzer\":\"char_wb\"}", "{\"l2\":30}", "{\"l2\":0.03}", "{\"l2\":1000}",
+                                    NULL};
 
 static const struct asx_op fit_direct = {
     .head = {"ridge.fit/direct", "normal equations from the fold's rows; L-BFGS over the rows when very wide"},
