@@ -65,10 +65,14 @@ done
 [ $? = 3 ] && good || bad "10 ms" "the target cannot have been read: status 3 is expected"
 
 # ---- memory --------------------------------------------------------------------------------------
-for limit in 64 96; do
+# The sanitizers' shadow memory counts as resident, so neither limit nor reserve mean anything in their builds.
+limits="64 96"
+grep -q __asan_init "$assay" && limits= && echo "limits: sanitized build, memory limits are not judged"
+for limit in $limits; do
     "$assay" classify large.csv --target y --time 5s --memory ${limit}MiB --threads 2 --progress none --json >out 2>err
     status=$?
-    rss=$(($(number peak_rss_bytes) / 1000000))
+    rss=$(number peak_rss_bytes)
+    rss=$((${rss:-0} / 1000000))
     if [ $status != 0 ]; then
         bad "$limit MiB" "status $status"
     elif [ $rss -gt $((limit * 11534 / 10000 + 64)) ]; then
