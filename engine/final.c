@@ -183,14 +183,17 @@ static asx_st save(struct run *r, struct asx_err *err)
 {
     run_enter(r, "saving");
     char id[CAT_ID];
-    asx_st st = record_models(r, err);
+    asx_st st = r->made_id ? ASX_OK : record_models(r, err);
     if (st != ASX_OK)
         return st;
+    mem_free(r->made->id);
     r->made->id = mem_strdup(r->made->mem, cat_id_format('m', r->made_id, id));
+    json_decref(r->importance);
     r->importance = final_importance(r, r->made);
     json_t *board = run_board(r);
     char *text = board ? json_text(board) : NULL;
     json_decref(board);
+    mem_free(r->made->board);
     r->made->board = text ? mem_strdup(r->made->mem, text) : NULL;
     json_text_free(text);
     struct cat_model row = {.id = r->made_id,
@@ -223,7 +226,7 @@ static asx_st save_op_run(struct asx_exec *e, const struct asx_batch *b, struct 
 {
     (void)b;
     struct run *r = ((struct exec_context *)e->engine)->node->core;
-    asx_st st = assemble(r, err);
+    asx_st st = r->made ? ASX_OK : assemble(r, err); /* tried once more after memory ran out: the members are in it already */
     return st == ASX_OK ? save(r, err) : st;
 }
 
