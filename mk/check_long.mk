@@ -14,5 +14,7 @@ tsan:
 	CK_TIMEOUT_MULTIPLIER=10 build/tsan/unit_tests $(SUITE)
 check-long: check fuzz tsan
 	ASSAY_FAULT_RUNS=2000 LSAN_OPTIONS=suppressions=tests/lsan.supp build/asan/unit_tests faults
-	$(MAKE) B=build/o3 OPT="-O3 -g" build/o3/unit_tests
+	$(MAKE) B=build/o3 OPT="-O3 -g" build/o3/unit_tests build/o3/assay
 	build/o3/unit_tests
+	tests/cli/limits.sh build/o3 60
+	tests/cli/kill.sh build/o3 30
