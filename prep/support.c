@@ -3,6 +3,7 @@
 #include "prep/support.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- parameters ---------------------------------------------------------- */
@@ -82,6 +83,60 @@ asx_st prep_nomem(const struct asx_prep *step, struct asx_err *err)
     return err_set(err, ASX_E_NOMEM, "not enough memory for preparation step '%s'; raise the memory limit", step->head.name);
 }
 
+/* ---- the frame of fit, transform and load ------------------------------------ */
+
+asx_st prep_state_end(const struct asx_prep *step, void *state, asx_st st, struct asx_prep_state **out, struct asx_err *err)
+{
+    if (st == ASX_E_NOMEM)
+        st = prep_nomem(step, err);
+    if (st == ASX_OK)
+        *out = state;
+    else
+        prep_state_free(state);
+    return st;
+}
+
+asx_st prep_fit_state(const struct asx_prep *step, struct asx_exec *x, const struct asx_prep_input *in, size_t size, prep_fit_fn fn,
+                      struct asx_prep_state **out, struct asx_err *err)
+{
+    void *s = prep_state_create(x->mem, size);
+    return prep_state_end(step, s, s ? fn(x, in, s, err) : ASX_E_NOMEM, out, err);
+}
+
+asx_st prep_load_state(const struct asx_prep *step, struct asx_reader *r, struct mem *mem, size_t size, prep_load_fn fn,
+                       struct asx_prep_state **out, struct asx_err *err)
+{
+    void *s = prep_state_create(mem, size);
+    asx_st st = s ? fn(r, s) : ASX_E_NOMEM;
+    if (st == ASX_OK && asx_reader_bad(r))
+        st = asx_reader_error(r, err);
+    return prep_state_end(step, s, st, out, err);
+}
+
+/* Refuses a number of columns that differs from the one fitted. */
+static asx_st need_columns(const struct asx_prep *step, int fitted, int given, struct asx_err *err)
+{
+    if (fitted == given)
+        return ASX_OK;
+    return err_set(err, ASX_E_INVAL, "preparation step '%s' was made for %d columns and got %d; give the columns of training",
+                   step->head.name, fitted, given);
+}
+
+asx_st prep_transform_state(const struct asx_prep *step, struct asx_exec *x, const void *state, int fitted,
+                            const struct asx_frame *f, const int32_t *column, int columns, prep_fill_fn fn, struct asx_block *out,
+                            struct asx_err *err)
+{
+    *out = (struct asx_block){.rows = 0};
+    asx_st st = need_columns(step, fitted, columns, err);
+    if (st == ASX_OK)
+        st = fn(x, state, f, column, out, err);
+    if (st == ASX_E_NOMEM)
+        st = prep_nomem(step, err);
+    if (st != ASX_OK)
+        prep_block_free(out);
+    return st;
+}
+
 /* ---- splitting ------------------------------------------------------------ */
 
 struct run {
@@ -133,12 +188,27 @@ asx_st prep_need_store(const struct asx_prep *step, const struct asx_column *c, 
                    c->name, step->head.name);
 }
 
-asx_st prep_need_columns(const struct asx_prep *step, int fitted, int given, struct asx_err *err)
+asx_st prep_need_stores(const struct asx_prep *step, const struct asx_frame *f, const int32_t *column, int columns, unsigned stores,
+                        struct asx_err *err)
 {
-    if (fitted == given)
-        return ASX_OK;
-    return err_set(err, ASX_E_INVAL, "preparation step '%s' was made for %d columns and got %d; give the columns of training",
-                   step->head.name, fitted, given);
+    asx_st st = ASX_OK;
+    for (int j = 0; j < columns && st == ASX_OK; j++)
+        st = prep_need_store(step, &f->column[column[j]], stores, err);
+    return st;
+}
+
+asx_st prep_fit_columns(const struct asx_prep *step, struct asx_exec *x, const struct asx_prep_input *in, unsigned stores,
+                        prep_column_fn fn, void *state, struct asx_err *err)
+{
+    asx_st st = ASX_OK;
+    for (int j = 0; j < in->columns && st == ASX_OK; j++) {
+        st = prep_need_store(step, &in->frame->column[in->column[j]], stores, err);
+        if (st == ASX_OK && x->stop(x))
+            st = ASX_STOPPED;
+        if (st == ASX_OK)
+            st = fn(x, in, j, state);
+    }
+    return st;
 }
 
 /* ---- levels ------------------------------------------------------------------- */
@@ -150,18 +220,52 @@ void prep_level_counts(const struct asx_column *c, const uint32_t *rows, size_t 
         count[1 + c->code[rows ? rows[i] : i]]++;
 }
 
-asx_st prep_levels_init(struct prep_levels *l, void *state, size_t n)
+static asx_st levels_init(struct prep_levels *l, void *state, size_t n)
 {
     *l = (struct prep_levels){
         .n = n, .name = prep_state_alloc(state, n + 1, sizeof *l->name), .to = prep_state_alloc(state, n + 1, sizeof *l->to)};
     return l->name && l->to ? ASX_OK : ASX_E_NOMEM;
 }
 
-asx_st prep_levels_set(struct prep_levels *l, void *state, size_t i, const char *name, int32_t to)
+static int by_count(const void *a, const void *b)
 {
-    l->name[i] = arena_strdup(((struct prep_head *)state)->arena, name);
-    l->to[i] = to;
-    return l->name[i] ? ASX_OK : ASX_E_NOMEM;
+    const struct prep_rank *x = a, *y = b;
+    if (x->count != y->count)
+        return x->count > y->count ? -1 : 1;
+    return (x->level > y->level) - (x->level < y->level);
+}
+
+asx_st prep_levels_rank(struct asx_exec *x, const struct asx_prep_input *in, const struct asx_column *c, struct prep_rank **rank,
+                        size_t *n, uint64_t *missing)
+{
+    uint64_t *count = arena_calloc(x->scratch, c->levels + 1, sizeof *count);
+    *rank = arena_calloc(x->scratch, c->levels + 1, sizeof **rank);
+    if (!count || !*rank)
+        return ASX_E_NOMEM;
+    prep_level_counts(c, in->rows, in->rows ? in->n_rows : in->frame->rows, count);
+    *n = 0;
+    for (size_t i = 0; i < c->levels; i++)
+        if (count[1 + i])
+            (*rank)[(*n)++] = (struct prep_rank){count[1 + i], i};
+    qsort(*rank, *n, sizeof **rank, by_count);
+    *missing = count[0];
+    return ASX_OK;
+}
+
+asx_st prep_levels_make(struct prep_levels *l, void *state, const struct asx_column *c, const int32_t *to)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < c->levels; i++)
+        n += to[i] != PREP_ABSENT;
+    asx_st st = levels_init(l, state, n);
+    for (size_t i = 0, at = 0; i < c->levels && st == ASX_OK; i++) {
+        if (to[i] == PREP_ABSENT)
+            continue;
+        l->to[at] = to[i];
+        if (!(l->name[at++] = arena_strdup(((struct prep_head *)state)->arena, c->level[i])))
+            st = ASX_E_NOMEM;
+    }
+    return st;
 }
 
 int32_t prep_levels_find(const struct prep_levels *l, const char *name, int32_t unseen)
@@ -204,7 +308,7 @@ void prep_levels_save(const struct prep_levels *l, struct asx_writer *w)
 asx_st prep_levels_load(struct prep_levels *l, void *state, struct asx_reader *r, int32_t low, int32_t high)
 {
     struct arena *arena = ((struct prep_head *)state)->arena;
-    asx_st st = prep_levels_init(l, state, asx_get_count(r, 9));
+    asx_st st = levels_init(l, state, asx_get_count(r, 9));
     if (st != ASX_OK)
         return st;
     for (size_t i = 0; i < l->n && !asx_reader_bad(r); i++) {

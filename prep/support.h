@@ -46,6 +46,30 @@ void prep_block_free(struct asx_block *);
 /** E_NOMEM with a message that names the step. */
 asx_st prep_nomem(const struct asx_prep *, struct asx_err *);
 
+/* ---- the frame of fit, transform and load ------------------------------------ */
+
+/** The end of a fit or load: hands the state on when st is OK, else frees it; words E_NOMEM. Returns st. */
+asx_st prep_state_end(const struct asx_prep *, void *state, asx_st st, struct asx_prep_state **out, struct asx_err *);
+
+/** Fills a zeroed state (its first member a struct prep_head). E_NOMEM needs no message. */
+typedef asx_st (*prep_fit_fn)(struct asx_exec *, const struct asx_prep_input *, void *state, struct asx_err *);
+/** asx_prep.fit: a state of `size` bytes filled by fn; nothing is left behind when it fails. */
+asx_st prep_fit_state(const struct asx_prep *, struct asx_exec *, const struct asx_prep_input *, size_t size, prep_fit_fn,
+                      struct asx_prep_state **out, struct asx_err *);
+
+/** Reads a zeroed state. A bad reader or E_NOMEM needs no message. */
+typedef asx_st (*prep_load_fn)(struct asx_reader *, void *state);
+/** asx_prep.load: a state of `size` bytes read by fn; nothing is left behind when it fails. */
+asx_st prep_load_state(const struct asx_prep *, struct asx_reader *, struct mem *, size_t size, prep_load_fn,
+                       struct asx_prep_state **out, struct asx_err *);
+
+/** Makes a block of a frame's columns. E_NOMEM needs no message. */
+typedef asx_st (*prep_fill_fn)(struct asx_exec *, const void *state, const struct asx_frame *, const int32_t *column,
+                               struct asx_block *out, struct asx_err *);
+/** asx_prep.transform for a state of `fitted` columns; an empty block when it fails. */
+asx_st prep_transform_state(const struct asx_prep *, struct asx_exec *, const void *state, int fitted, const struct asx_frame *,
+                            const int32_t *column, int columns, prep_fill_fn, struct asx_block *out, struct asx_err *);
+
 /* ---- splitting ------------------------------------------------------------ */
 
 static inline size_t prep_chunks(size_t rows)
@@ -73,11 +97,17 @@ asx_st prep_run(struct asx_exec *, size_t n, prep_piece_fn fn, void *arg);
 
 /** Refuses a column that is not of a store the step reads (a frame read with other types than at fitting). */
 asx_st prep_need_store(const struct asx_prep *, const struct asx_column *, unsigned stores, struct asx_err *);
+/** The same for several columns of a frame. */
+asx_st prep_need_stores(const struct asx_prep *, const struct asx_frame *, const int32_t *column, int columns, unsigned stores,
+                        struct asx_err *);
 /** Bit of a store for prep_need_store. */
 #define PREP_STORE_BIT(store) (1u << (store))
 
-/** Refuses a number of columns that differs from the one fitted. */
-asx_st prep_need_columns(const struct asx_prep *, int fitted, int given, struct asx_err *);
+/** Learns from input column j. E_NOMEM needs no message. */
+typedef asx_st (*prep_column_fn)(struct asx_exec *, const struct asx_prep_input *, int j, void *state);
+/** Calls fn for every input column whose store is one of `stores`, refusing others; asks exec->stop before each. */
+asx_st prep_fit_columns(const struct asx_prep *, struct asx_exec *, const struct asx_prep_input *, unsigned stores, prep_column_fn,
+                        void *state, struct asx_err *);
 
 /* ---- levels ------------------------------------------------------------------- */
 
@@ -97,10 +127,24 @@ struct prep_levels {
  */
 void prep_level_counts(const struct asx_column *, const uint32_t *rows, size_t n_rows, uint64_t *count);
 
-/** Allocates a table for n levels in the state's arena. */
-asx_st prep_levels_init(struct prep_levels *, void *state, size_t n);
-/** Copies a name into entry i. */
-asx_st prep_levels_set(struct prep_levels *, void *state, size_t i, const char *name, int32_t to);
+/** A level that occurs: its place in the column's dictionary, and its cells. */
+struct prep_rank {
+    uint64_t count;
+    size_t level;
+};
+
+/**
+ * Levels that occur in the training rows, the most frequent first; equal counts in the dictionary's (bytewise)
+ * order, so that nothing hangs on the order of rows. `rank` comes from exec->scratch.
+ */
+asx_st prep_levels_rank(struct asx_exec *, const struct asx_prep_input *, const struct asx_column *, struct prep_rank **rank,
+                        size_t *n, uint64_t *missing);
+
+/** What prep_levels_make leaves out. */
+enum { PREP_ABSENT = INT32_MIN };
+
+/** The table of a column's dictionary: level i gets number to[i]. Names are copied into the state's arena. @shape to [c->levels] */
+asx_st prep_levels_make(struct prep_levels *, void *state, const struct asx_column *c, const int32_t *to);
 /** Number of a level, or `unseen`. */
 int32_t prep_levels_find(const struct prep_levels *, const char *name, int32_t unseen);
 /**

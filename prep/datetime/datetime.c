@@ -148,35 +148,26 @@ static uint32_t varying(const struct asx_column *c, const uint32_t *rows, size_t
     return kept;
 }
 
-static asx_st fit(struct asx_exec *x, const struct asx_prep_input *in, struct state *s, struct asx_err *err)
+static asx_st fit_column(struct asx_exec *x, const struct asx_prep_input *in, int j, void *state)
 {
+    struct state *s = state;
+    (void)x;
+    const struct asx_column *c = &in->frame->column[in->column[j]];
+    s->kept[j] = varying(c, in->rows, in->rows ? in->n_rows : in->frame->rows) & ((1u << wanted(in)) - 1);
+    return ASX_OK;
+}
+
+static asx_st fit(struct asx_exec *x, const struct asx_prep_input *in, void *state, struct asx_err *err)
+{
+    struct state *s = state;
     s->columns = in->columns;
     s->kept = prep_state_alloc(s, (size_t)in->columns + 1, sizeof *s->kept);
-    if (!s->kept)
-        return ASX_E_NOMEM;
-    for (int j = 0; j < in->columns; j++) {
-        const struct asx_column *c = &in->frame->column[in->column[j]];
-        asx_st st = prep_need_store(&asx_prep_datetime, c, PREP_STORE_BIT(ASX_STORE_F64), err);
-        if (st != ASX_OK)
-            return st;
-        if (x->stop(x))
-            return ASX_STOPPED;
-        s->kept[j] = varying(c, in->rows, in->rows ? in->n_rows : in->frame->rows) & ((1u << wanted(in)) - 1);
-    }
-    return ASX_OK;
+    return s->kept ? prep_fit_columns(&asx_prep_datetime, x, in, PREP_STORE_BIT(ASX_STORE_F64), fit_column, s, err) : ASX_E_NOMEM;
 }
 
 static asx_st datetime_fit(struct asx_exec *x, const struct asx_prep_input *in, struct asx_prep_state **out, struct asx_err *err)
 {
-    struct state *s = prep_state_create(x->mem, sizeof *s);
-    asx_st st = s ? fit(x, in, s, err) : ASX_E_NOMEM;
-    if (st == ASX_E_NOMEM)
-        st = prep_nomem(&asx_prep_datetime, err);
-    if (st == ASX_OK)
-        *out = (struct asx_prep_state *)s;
-    else
-        prep_state_free((struct asx_prep_state *)s);
-    return st;
+    return prep_fit_state(&asx_prep_datetime, x, in, sizeof(struct state), fit, out, err);
 }
 
 /* ---- transform -------------------------------------------------------------- */
@@ -218,9 +209,10 @@ static asx_st fill_piece(void *arg, size_t piece, int worker)
     return ASX_OK;
 }
 
-static asx_st transform(struct asx_exec *x, const struct state *s, const struct asx_frame *f, const int32_t *column,
+static asx_st transform(struct asx_exec *x, const void *state, const struct asx_frame *f, const int32_t *column,
                         struct asx_block *out, struct asx_err *err)
 {
+    const struct state *s = state;
     size_t cols = 0, at = 0;
     for (int j = 0; j < s->columns; j++)
         cols += (size_t)__builtin_popcount(s->kept[j]);
@@ -255,16 +247,8 @@ static asx_st transform(struct asx_exec *x, const struct state *s, const struct 
 static asx_st datetime_transform(struct asx_exec *x, const struct asx_prep_state *state, const struct asx_frame *f,
                                  const int32_t *column, int columns, struct asx_block *out, struct asx_err *err)
 {
-    const struct state *s = (const void *)state;
-    *out = (struct asx_block){.rows = 0};
-    asx_st st = prep_need_columns(&asx_prep_datetime, s->columns, columns, err);
-    if (st == ASX_OK)
-        st = transform(x, s, f, column, out, err);
-    if (st == ASX_E_NOMEM)
-        st = prep_nomem(&asx_prep_datetime, err);
-    if (st != ASX_OK)
-        prep_block_free(out);
-    return st;
+    int fitted = ((const struct state *)(const void *)state)->columns;
+    return prep_transform_state(&asx_prep_datetime, x, state, fitted, f, column, columns, transform, out, err);
 }
 
 /* ---- save, load ---------------------------------------------------------------- */
@@ -278,16 +262,13 @@ static asx_st datetime_save(const struct asx_prep_state *state, struct asx_write
     return ASX_OK;
 }
 
-static asx_st datetime_load(struct asx_reader *r, struct mem *mem, struct asx_prep_state **out, struct asx_err *err)
+static asx_st load(struct asx_reader *r, void *state)
 {
-    struct state *s = prep_state_create(mem, sizeof *s);
-    size_t columns = s ? asx_get_count(r, 9) : 0;
-    if (s)
-        s->kept = prep_state_alloc(s, columns + 1, sizeof *s->kept);
-    if (!s || !s->kept) {
-        prep_state_free((struct asx_prep_state *)s);
-        return prep_nomem(&asx_prep_datetime, err);
-    }
+    struct state *s = state;
+    size_t columns = asx_get_count(r, 9);
+    s->kept = prep_state_alloc(s, columns + 1, sizeof *s->kept);
+    if (!s->kept)
+        return ASX_E_NOMEM;
     s->columns = (int)columns;
     for (size_t j = 0; j < columns && !asx_reader_bad(r); j++) {
         uint64_t kept = asx_get_u64(r);
@@ -295,12 +276,12 @@ static asx_st datetime_load(struct asx_reader *r, struct mem *mem, struct asx_pr
             asx_reader_fail(r, "a list of date parts is damaged");
         s->kept[j] = (uint32_t)kept;
     }
-    if (asx_reader_bad(r)) {
-        prep_state_free((struct asx_prep_state *)s);
-        return asx_reader_error(r, err);
-    }
-    *out = (struct asx_prep_state *)s;
     return ASX_OK;
+}
+
+static asx_st datetime_load(struct asx_reader *r, struct mem *mem, struct asx_prep_state **out, struct asx_err *err)
+{
+    return prep_load_state(&asx_prep_datetime, r, mem, sizeof(struct state), load, out, err);
 }
 
 const struct asx_prep asx_prep_datetime = {

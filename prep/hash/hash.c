@@ -59,15 +59,18 @@ static void hash_work(const struct asx_prep_input *in, struct asx_work *w)
     asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_STREAM, .t = ASX_F64, .m = shape.nnz + shape.rows, .times = 1});
 }
 
-static asx_st hash_fit(struct asx_exec *x, const struct asx_prep_input *in, struct asx_prep_state **out, struct asx_err *err)
+static asx_st fit(struct asx_exec *x, const struct asx_prep_input *in, void *state, struct asx_err *err)
 {
-    struct state *s = prep_state_create(x->mem, sizeof *s);
-    if (!s)
-        return prep_nomem(&asx_prep_hash, err);
+    struct state *s = state;
+    (void)x, (void)err;
     s->columns = in->columns;
     s->bits = bits_of(in);
-    *out = (struct asx_prep_state *)s;
     return ASX_OK;
+}
+
+static asx_st hash_fit(struct asx_exec *x, const struct asx_prep_input *in, struct asx_prep_state **out, struct asx_err *err)
+{
+    return prep_fit_state(&asx_prep_hash, x, in, sizeof(struct state), fit, out, err);
 }
 
 struct rows {
@@ -137,9 +140,10 @@ static int32_t *slots(struct asx_exec *x, const struct asx_column *c, int bits)
     return slot;
 }
 
-static asx_st transform(struct asx_exec *x, const struct state *s, const struct asx_frame *f, const int32_t *column,
+static asx_st transform(struct asx_exec *x, const void *state, const struct asx_frame *f, const int32_t *column,
                         struct asx_block *out, struct asx_err *err)
 {
+    const struct state *s = state;
     const char **name;
     uint8_t *kind;
     int32_t *source;
@@ -177,16 +181,8 @@ static asx_st transform(struct asx_exec *x, const struct state *s, const struct 
 static asx_st hash_transform(struct asx_exec *x, const struct asx_prep_state *state, const struct asx_frame *f,
                              const int32_t *column, int columns, struct asx_block *out, struct asx_err *err)
 {
-    const struct state *s = (const void *)state;
-    *out = (struct asx_block){.rows = 0};
-    asx_st st = prep_need_columns(&asx_prep_hash, s->columns, columns, err);
-    if (st == ASX_OK)
-        st = transform(x, s, f, column, out, err);
-    if (st == ASX_E_NOMEM)
-        st = prep_nomem(&asx_prep_hash, err);
-    if (st != ASX_OK)
-        prep_block_free(out);
-    return st;
+    int fitted = ((const struct state *)(const void *)state)->columns;
+    return prep_transform_state(&asx_prep_hash, x, state, fitted, f, column, columns, transform, out, err);
 }
 
 static asx_st hash_save(const struct asx_prep_state *state, struct asx_writer *w)
@@ -197,22 +193,20 @@ static asx_st hash_save(const struct asx_prep_state *state, struct asx_writer *w
     return ASX_OK;
 }
 
-static asx_st hash_load(struct asx_reader *r, struct mem *mem, struct asx_prep_state **out, struct asx_err *err)
+static asx_st load(struct asx_reader *r, void *state)
 {
-    struct state *s = prep_state_create(mem, sizeof *s);
-    if (!s)
-        return prep_nomem(&asx_prep_hash, err);
+    struct state *s = state;
     uint64_t columns = asx_get_u64(r), bits = asx_get_u64(r);
     if (columns > INT32_MAX || bits < 2 || bits > 20)
         asx_reader_fail(r, "the size of a hash table is impossible");
-    if (asx_reader_bad(r)) {
-        prep_state_free((struct asx_prep_state *)s);
-        return asx_reader_error(r, err);
-    }
     s->columns = (int)columns;
     s->bits = (int)bits;
-    *out = (struct asx_prep_state *)s;
     return ASX_OK;
+}
+
+static asx_st hash_load(struct asx_reader *r, struct mem *mem, struct asx_prep_state **out, struct asx_err *err)
+{
+    return prep_load_state(&asx_prep_hash, r, mem, sizeof(struct state), load, out, err);
 }
 
 const struct asx_prep asx_prep_hash = {

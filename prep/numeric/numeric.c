@@ -23,14 +23,16 @@ static void numeric_work(const struct asx_prep_input *in, struct asx_work *w)
     w->output = (uint64_t)in->columns * (sizeof(struct asx_colref) + 16);
 }
 
+static asx_st fit(struct asx_exec *x, const struct asx_prep_input *in, void *state, struct asx_err *err)
+{
+    (void)x, (void)err;
+    ((struct state *)state)->columns = in->columns;
+    return ASX_OK;
+}
+
 static asx_st numeric_fit(struct asx_exec *x, const struct asx_prep_input *in, struct asx_prep_state **out, struct asx_err *err)
 {
-    struct state *s = prep_state_create(x->mem, sizeof *s);
-    if (!s)
-        return prep_nomem(&asx_prep_numeric, err);
-    s->columns = in->columns;
-    *out = (struct asx_prep_state *)s;
-    return ASX_OK;
+    return prep_fit_state(&asx_prep_numeric, x, in, sizeof(struct state), fit, out, err);
 }
 
 /* A number column that came as codes (an override of the type) is copied as f32. */
@@ -53,17 +55,20 @@ static asx_st refer(struct asx_exec *x, const struct asx_column *c, size_t rows,
     return ASX_OK;
 }
 
-static asx_st fill(struct asx_exec *x, const struct asx_frame *f, const int32_t *column, struct asx_block *out, struct asx_err *err)
+static asx_st transform(struct asx_exec *x, const void *state, const struct asx_frame *f, const int32_t *column,
+                        struct asx_block *out, struct asx_err *err)
 {
+    const struct state *s = state;
     const char **name;
     uint8_t *kind;
     int32_t *source;
-    if (prep_block_describe(x, out, &name, &kind, &source) != ASX_OK)
-        return prep_nomem(&asx_prep_numeric, err);
+    if (prep_block_init(x, out, ASX_LAYOUT_COLUMNS, f->rows, (size_t)s->columns) != ASX_OK ||
+        prep_block_describe(x, out, &name, &kind, &source) != ASX_OK)
+        return ASX_E_NOMEM;
     const int8_t *monotone = x->problem ? x->problem->monotone : NULL;
     int8_t *sign = monotone ? prep_block_alloc(x, out, out->cols, 1) : NULL;
     if (monotone && !sign)
-        return prep_nomem(&asx_prep_numeric, err);
+        return ASX_E_NOMEM;
     unsigned stores = PREP_STORE_BIT(ASX_STORE_F64) | PREP_STORE_BIT(ASX_STORE_F32) | PREP_STORE_BIT(ASX_STORE_CODE);
     struct asx_colref *col = (struct asx_colref *)(uintptr_t)out->col;
     for (size_t j = 0; j < out->cols; j++) {
@@ -72,7 +77,7 @@ static asx_st fill(struct asx_exec *x, const struct asx_frame *f, const int32_t 
         if (st != ASX_OK)
             return st;
         if (refer(x, c, f->rows, out, &col[j]) != ASX_OK)
-            return prep_nomem(&asx_prep_numeric, err);
+            return ASX_E_NOMEM;
         name[j] = c->name;
         kind[j] = ASX_COL_NUMBER;
         source[j] = column[j];
@@ -86,18 +91,8 @@ static asx_st fill(struct asx_exec *x, const struct asx_frame *f, const int32_t 
 static asx_st numeric_transform(struct asx_exec *x, const struct asx_prep_state *state, const struct asx_frame *f,
                                 const int32_t *column, int columns, struct asx_block *out, struct asx_err *err)
 {
-    const struct state *s = (const void *)state;
-    *out = (struct asx_block){.rows = 0};
-    asx_st st = prep_need_columns(&asx_prep_numeric, s->columns, columns, err);
-    if (st != ASX_OK)
-        return st;
-    if (prep_block_init(x, out, ASX_LAYOUT_COLUMNS, f->rows, (size_t)columns) != ASX_OK)
-        st = prep_nomem(&asx_prep_numeric, err);
-    if (st == ASX_OK)
-        st = fill(x, f, column, out, err);
-    if (st != ASX_OK)
-        prep_block_free(out);
-    return st;
+    int fitted = ((const struct state *)(const void *)state)->columns;
+    return prep_transform_state(&asx_prep_numeric, x, state, fitted, f, column, columns, transform, out, err);
 }
 
 static asx_st numeric_save(const struct asx_prep_state *state, struct asx_writer *w)
@@ -107,21 +102,18 @@ static asx_st numeric_save(const struct asx_prep_state *state, struct asx_writer
     return ASX_OK;
 }
 
-static asx_st numeric_load(struct asx_reader *r, struct mem *mem, struct asx_prep_state **out, struct asx_err *err)
+static asx_st load(struct asx_reader *r, void *state)
 {
-    struct state *s = prep_state_create(mem, sizeof *s);
-    if (!s)
-        return prep_nomem(&asx_prep_numeric, err);
     uint64_t columns = asx_get_u64(r);
     if (columns > INT32_MAX)
         asx_reader_fail(r, "the number of columns is impossible");
-    if (asx_reader_bad(r)) {
-        prep_state_free((struct asx_prep_state *)s);
-        return asx_reader_error(r, err);
-    }
-    s->columns = (int)columns;
-    *out = (struct asx_prep_state *)s;
+    ((struct state *)state)->columns = (int)columns;
     return ASX_OK;
+}
+
+static asx_st numeric_load(struct asx_reader *r, struct mem *mem, struct asx_prep_state **out, struct asx_err *err)
+{
+    return prep_load_state(&asx_prep_numeric, r, mem, sizeof(struct state), load, out, err);
 }
 
 const struct asx_prep asx_prep_numeric = {

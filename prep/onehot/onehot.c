@@ -2,8 +2,6 @@
 /* Categories as one 0/1 column a level, stored sparse. See README.md. */
 #include "prep/support.h"
 
-#include <stdlib.h>
-
 extern const struct asx_prep asx_prep_onehot;
 
 static const struct asx_param params[] = {
@@ -76,28 +74,13 @@ static void onehot_work(const struct asx_prep_input *in, struct asx_work *w)
 
 /* ---- fit ------------------------------------------------------------------ */
 
-struct rank {
-    uint64_t count;
-    size_t level;
-};
-
-/* Most frequent first; equal counts in the dictionary's (bytewise) order. */
-static int by_count(const void *a, const void *b)
-{
-    const struct rank *x = a, *y = b;
-    if (x->count != y->count)
-        return x->count > y->count ? -1 : 1;
-    return (x->level > y->level) - (x->level < y->level);
-}
-
 /*
  * Levels that keep a column of their own. As in scikit-learn's OneHotEncoder: first those
  * below min_frequency go, then, when levels (with the shared column) exceed max_levels, the
  * rarest; equal counts: the later name goes.
  */
-static size_t choose(struct rank *rank, size_t n, size_t min_frequency, size_t max_levels)
+static size_t choose(const struct prep_rank *rank, size_t n, size_t min_frequency, size_t max_levels)
 {
-    qsort(rank, n, sizeof *rank, by_count);
     size_t keep = n;
     while (keep && rank[keep - 1].count < min_frequency)
         keep--;
@@ -106,63 +89,49 @@ static size_t choose(struct rank *rank, size_t n, size_t min_frequency, size_t m
     return keep;
 }
 
-static asx_st fit_column(struct asx_exec *x, const struct asx_prep_input *in, const struct asx_column *c, struct state *s,
-                         struct column *out)
+static asx_st fit_column(struct asx_exec *x, const struct asx_prep_input *in, int j, void *state)
 {
+    struct state *s = state;
+    const struct asx_column *c = &in->frame->column[in->column[j]];
+    struct column *out = &s->column[j];
     double min_frequency, max_levels;
     limits(in, &min_frequency, &max_levels);
-    uint64_t *count = arena_calloc(x->scratch, c->levels + 1, sizeof *count);
-    struct rank *rank = arena_calloc(x->scratch, c->levels + 1, sizeof *rank);
-    char *kept = arena_calloc(x->scratch, c->levels + 1, 1);
-    if (!count || !rank || !kept)
+    struct prep_rank *rank;
+    size_t n;
+    uint64_t missing;
+    int32_t *to = arena_alloc(x->scratch, (c->levels + 1) * sizeof *to);
+    if (!to || prep_levels_rank(x, in, c, &rank, &n, &missing) != ASX_OK)
         return ASX_E_NOMEM;
-    prep_level_counts(c, in->rows, in->rows ? in->n_rows : in->frame->rows, count);
-    size_t n = 0;
-    for (size_t i = 0; i < c->levels; i++)
-        if (count[1 + i])
-            rank[n++] = (struct rank){count[1 + i], i};
     size_t keep = choose(rank, n, (size_t)min_frequency, (size_t)max_levels);
-    for (size_t i = 0; i < keep; i++)
-        kept[rank[i].level] = 1;
     /* Two levels tell the same: only the second gets a column. */
     bool pair = n == 2 && keep == 2;
-    int32_t cols = pair ? 1 : (int32_t)keep;
+    int32_t cols = pair ? 1 : (int32_t)keep, next = pair ? -1 : 0;
     out->rare = keep < n ? cols++ : -1;
-    out->missing = count[0] ? cols++ : -1;
+    out->missing = missing ? cols++ : -1;
     out->cols = cols;
-    asx_st st = prep_levels_init(&out->levels, s, n);
-    size_t at = 0;
-    int32_t next = pair ? -1 : 0;
-    for (size_t i = 0; i < c->levels && st == ASX_OK; i++)
-        if (count[1 + i])
-            st = prep_levels_set(&out->levels, s, at++, c->level[i], kept[i] ? next++ : out->rare);
-    return st;
+    /* columns are in the dictionary's order, whatever the counts */
+    enum { KEPT = PREP_ABSENT + 1 };
+    for (size_t i = 0; i < c->levels; i++)
+        to[i] = PREP_ABSENT;
+    for (size_t i = 0; i < n; i++)
+        to[rank[i].level] = i < keep ? KEPT : out->rare;
+    for (size_t i = 0; i < c->levels; i++)
+        if (to[i] == KEPT)
+            to[i] = next++;
+    return prep_levels_make(&out->levels, s, c, to);
+}
+
+static asx_st fit(struct asx_exec *x, const struct asx_prep_input *in, void *state, struct asx_err *err)
+{
+    struct state *s = state;
+    s->columns = in->columns;
+    s->column = prep_state_alloc(s, (size_t)in->columns + 1, sizeof *s->column);
+    return s->column ? prep_fit_columns(&asx_prep_onehot, x, in, PREP_STORE_BIT(ASX_STORE_CODE), fit_column, s, err) : ASX_E_NOMEM;
 }
 
 static asx_st onehot_fit(struct asx_exec *x, const struct asx_prep_input *in, struct asx_prep_state **out, struct asx_err *err)
 {
-    struct state *s = prep_state_create(x->mem, sizeof *s);
-    asx_st st = s ? ASX_OK : ASX_E_NOMEM;
-    if (s) {
-        s->columns = in->columns;
-        s->column = prep_state_alloc(s, (size_t)in->columns + 1, sizeof *s->column);
-        st = s->column ? ASX_OK : ASX_E_NOMEM;
-    }
-    for (int j = 0; j < in->columns && st == ASX_OK; j++) {
-        const struct asx_column *c = &in->frame->column[in->column[j]];
-        st = prep_need_store(&asx_prep_onehot, c, PREP_STORE_BIT(ASX_STORE_CODE), err);
-        if (st == ASX_OK && x->stop(x))
-            st = ASX_STOPPED;
-        if (st == ASX_OK)
-            st = fit_column(x, in, c, s, &s->column[j]);
-    }
-    if (st == ASX_E_NOMEM)
-        st = prep_nomem(&asx_prep_onehot, err);
-    if (st == ASX_OK)
-        *out = (struct asx_prep_state *)s;
-    else
-        prep_state_free((struct asx_prep_state *)s);
-    return st;
+    return prep_fit_state(&asx_prep_onehot, x, in, sizeof(struct state), fit, out, err);
 }
 
 /* ---- transform -------------------------------------------------------------- */
@@ -208,9 +177,10 @@ static asx_st describe(struct asx_exec *x, const struct column *fitted, const ch
     return ASX_OK;
 }
 
-static asx_st transform(struct asx_exec *x, const struct state *s, const struct asx_frame *f, const int32_t *column,
+static asx_st transform(struct asx_exec *x, const void *state, const struct asx_frame *f, const int32_t *column,
                         struct asx_block *out, struct asx_err *err)
 {
+    const struct state *s = state;
     size_t cols = 0;
     for (int j = 0; j < s->columns; j++)
         cols += (size_t)s->column[j].cols;
@@ -250,16 +220,8 @@ static asx_st transform(struct asx_exec *x, const struct state *s, const struct 
 static asx_st onehot_transform(struct asx_exec *x, const struct asx_prep_state *state, const struct asx_frame *f,
                                const int32_t *column, int columns, struct asx_block *out, struct asx_err *err)
 {
-    const struct state *s = (const void *)state;
-    *out = (struct asx_block){.rows = 0};
-    asx_st st = prep_need_columns(&asx_prep_onehot, s->columns, columns, err);
-    if (st == ASX_OK)
-        st = transform(x, s, f, column, out, err);
-    if (st == ASX_E_NOMEM)
-        st = prep_nomem(&asx_prep_onehot, err);
-    if (st != ASX_OK)
-        prep_block_free(out);
-    return st;
+    int fitted = ((const struct state *)(const void *)state)->columns;
+    return prep_transform_state(&asx_prep_onehot, x, state, fitted, f, column, columns, transform, out, err);
 }
 
 /* ---- save, load ---------------------------------------------------------------- */
@@ -297,8 +259,9 @@ static asx_st load_column(struct asx_reader *r, struct state *s, struct column *
     return ASX_OK;
 }
 
-static asx_st load(struct asx_reader *r, struct state *s)
+static asx_st load(struct asx_reader *r, void *state)
 {
+    struct state *s = state;
     size_t columns = asx_get_count(r, 32);
     s->column = prep_state_alloc(s, columns + 1, sizeof *s->column);
     if (!s->column)
@@ -312,17 +275,7 @@ static asx_st load(struct asx_reader *r, struct state *s)
 
 static asx_st onehot_load(struct asx_reader *r, struct mem *mem, struct asx_prep_state **out, struct asx_err *err)
 {
-    struct state *s = prep_state_create(mem, sizeof *s);
-    asx_st st = s ? load(r, s) : ASX_E_NOMEM;
-    if (st == ASX_E_NOMEM)
-        st = prep_nomem(&asx_prep_onehot, err);
-    else if (asx_reader_bad(r))
-        st = asx_reader_error(r, err);
-    if (st == ASX_OK)
-        *out = (struct asx_prep_state *)s;
-    else
-        prep_state_free((struct asx_prep_state *)s);
-    return st;
+    return prep_load_state(&asx_prep_onehot, r, mem, sizeof(struct state), load, out, err);
 }
 
 const struct asx_prep asx_prep_onehot = {

@@ -2,8 +2,6 @@
 /* Categories as integer codes, for learners that cut columns. See README.md. */
 #include "prep/support.h"
 
-#include <stdlib.h>
-
 extern const struct asx_prep asx_prep_ordinal;
 
 enum { DEFAULT_LEVELS = 254, MOST_LEVELS = 65534 };
@@ -58,75 +56,35 @@ static void ordinal_work(const struct asx_prep_input *in, struct asx_work *w)
 
 /* ---- fit ------------------------------------------------------------------ */
 
-struct rank {
-    uint64_t count;
-    size_t level;
-    const char *name;
-};
-
-/* Most frequent first; equal counts by name, so that nothing hangs on the order of rows. */
-static int by_count(const void *a, const void *b)
+static asx_st fit_column(struct asx_exec *x, const struct asx_prep_input *in, int j, void *state)
 {
-    const struct rank *x = a, *y = b;
-    if (x->count != y->count)
-        return x->count > y->count ? -1 : 1;
-    return strcmp(x->name, y->name);
-}
-
-static int by_name(const void *a, const void *b)
-{
-    const struct rank *x = a, *y = b;
-    return strcmp(x->name, y->name);
-}
-
-static asx_st fit_column(struct asx_exec *x, const struct asx_prep_input *in, const struct asx_column *c, size_t max_levels,
-                         struct state *s, struct column *out)
-{
-    uint64_t *count = arena_calloc(x->scratch, c->levels + 1, sizeof *count);
-    struct rank *rank = arena_calloc(x->scratch, c->levels + 1, sizeof *rank);
-    if (!count || !rank)
+    struct state *s = state;
+    const struct asx_column *c = &in->frame->column[in->column[j]];
+    size_t max_levels = (size_t)prep_param(&asx_prep_ordinal, in->config, "max_levels"), n;
+    struct prep_rank *rank;
+    uint64_t missing;
+    int32_t *code = arena_alloc(x->scratch, (c->levels + 1) * sizeof *code);
+    if (!code || prep_levels_rank(x, in, c, &rank, &n, &missing) != ASX_OK)
         return ASX_E_NOMEM;
-    prep_level_counts(c, in->rows, in->rows ? in->n_rows : in->frame->rows, count);
-    size_t n = 0;
+    s->column[j].codes = (int32_t)(n < max_levels ? n : max_levels);
     for (size_t i = 0; i < c->levels; i++)
-        if (count[1 + i])
-            rank[n++] = (struct rank){count[1 + i], i, c->level[i]};
-    qsort(rank, n, sizeof *rank, by_count);
-    out->codes = (int32_t)(n < max_levels ? n : max_levels);
+        code[i] = PREP_ABSENT;
     for (size_t i = 0; i < n; i++)
-        rank[i].count = i < max_levels ? i : max_levels - 1; /* from here on the code */
-    qsort(rank, n, sizeof *rank, by_name);
-    asx_st st = prep_levels_init(&out->levels, s, n);
-    for (size_t i = 0; i < n && st == ASX_OK; i++)
-        st = prep_levels_set(&out->levels, s, i, rank[i].name, (int32_t)rank[i].count);
-    return st;
+        code[rank[i].level] = (int32_t)(i < max_levels ? i : max_levels - 1);
+    return prep_levels_make(&s->column[j].levels, s, c, code);
+}
+
+static asx_st fit(struct asx_exec *x, const struct asx_prep_input *in, void *state, struct asx_err *err)
+{
+    struct state *s = state;
+    s->columns = in->columns;
+    s->column = prep_state_alloc(s, (size_t)in->columns + 1, sizeof *s->column);
+    return s->column ? prep_fit_columns(&asx_prep_ordinal, x, in, PREP_STORE_BIT(ASX_STORE_CODE), fit_column, s, err) : ASX_E_NOMEM;
 }
 
 static asx_st ordinal_fit(struct asx_exec *x, const struct asx_prep_input *in, struct asx_prep_state **out, struct asx_err *err)
 {
-    size_t max_levels = (size_t)prep_param(&asx_prep_ordinal, in->config, "max_levels");
-    struct state *s = prep_state_create(x->mem, sizeof *s);
-    asx_st st = s ? ASX_OK : ASX_E_NOMEM;
-    if (s) {
-        s->columns = in->columns;
-        s->column = prep_state_alloc(s, (size_t)in->columns + 1, sizeof *s->column);
-        st = s->column ? ASX_OK : ASX_E_NOMEM;
-    }
-    for (int j = 0; j < in->columns && st == ASX_OK; j++) {
-        const struct asx_column *c = &in->frame->column[in->column[j]];
-        st = prep_need_store(&asx_prep_ordinal, c, PREP_STORE_BIT(ASX_STORE_CODE), err);
-        if (st == ASX_OK && x->stop(x))
-            st = ASX_STOPPED;
-        if (st == ASX_OK)
-            st = fit_column(x, in, c, max_levels, s, &s->column[j]);
-    }
-    if (st == ASX_E_NOMEM)
-        st = prep_nomem(&asx_prep_ordinal, err);
-    if (st == ASX_OK)
-        *out = (struct asx_prep_state *)s;
-    else
-        prep_state_free((struct asx_prep_state *)s);
-    return st;
+    return prep_fit_state(&asx_prep_ordinal, x, in, sizeof(struct state), fit, out, err);
 }
 
 /* ---- transform -------------------------------------------------------------- */
@@ -158,9 +116,10 @@ static asx_st fill_piece(void *arg, size_t piece, int worker)
     return ASX_OK;
 }
 
-static asx_st transform(struct asx_exec *x, const struct state *s, const struct asx_frame *f, const int32_t *column,
+static asx_st transform(struct asx_exec *x, const void *state, const struct asx_frame *f, const int32_t *column,
                         struct asx_block *out, struct asx_err *err)
 {
+    const struct state *s = state;
     const char **name;
     uint8_t *kind;
     int32_t *source, **map = arena_calloc(x->scratch, (size_t)s->columns + 1, sizeof *map);
@@ -191,16 +150,8 @@ static asx_st transform(struct asx_exec *x, const struct state *s, const struct 
 static asx_st ordinal_transform(struct asx_exec *x, const struct asx_prep_state *state, const struct asx_frame *f,
                                 const int32_t *column, int columns, struct asx_block *out, struct asx_err *err)
 {
-    const struct state *s = (const void *)state;
-    *out = (struct asx_block){.rows = 0};
-    asx_st st = prep_need_columns(&asx_prep_ordinal, s->columns, columns, err);
-    if (st == ASX_OK)
-        st = transform(x, s, f, column, out, err);
-    if (st == ASX_E_NOMEM)
-        st = prep_nomem(&asx_prep_ordinal, err);
-    if (st != ASX_OK)
-        prep_block_free(out);
-    return st;
+    int fitted = ((const struct state *)(const void *)state)->columns;
+    return prep_transform_state(&asx_prep_ordinal, x, state, fitted, f, column, columns, transform, out, err);
 }
 
 /* ---- save, load ---------------------------------------------------------------- */
@@ -216,8 +167,9 @@ static asx_st ordinal_save(const struct asx_prep_state *state, struct asx_writer
     return ASX_OK;
 }
 
-static asx_st load(struct asx_reader *r, struct state *s)
+static asx_st load(struct asx_reader *r, void *state)
 {
+    struct state *s = state;
     size_t columns = asx_get_count(r, 16);
     s->column = prep_state_alloc(s, columns + 1, sizeof *s->column);
     if (!s->column)
@@ -239,17 +191,7 @@ static asx_st load(struct asx_reader *r, struct state *s)
 
 static asx_st ordinal_load(struct asx_reader *r, struct mem *mem, struct asx_prep_state **out, struct asx_err *err)
 {
-    struct state *s = prep_state_create(mem, sizeof *s);
-    asx_st st = s ? load(r, s) : ASX_E_NOMEM;
-    if (st == ASX_E_NOMEM)
-        st = prep_nomem(&asx_prep_ordinal, err);
-    else if (asx_reader_bad(r))
-        st = asx_reader_error(r, err);
-    if (st == ASX_OK)
-        *out = (struct asx_prep_state *)s;
-    else
-        prep_state_free((struct asx_prep_state *)s);
-    return st;
+    return prep_load_state(&asx_prep_ordinal, r, mem, sizeof(struct state), load, out, err);
 }
 
 const struct asx_prep asx_prep_ordinal = {

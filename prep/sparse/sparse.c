@@ -42,26 +42,27 @@ static asx_st need_sparse(const struct asx_frame *f, struct asx_err *err)
         "the data has no sparse part, which preparation step 'sparse' was made for; give a file of the kind used in training");
 }
 
-static asx_st sparse_fit(struct asx_exec *x, const struct asx_prep_input *in, struct asx_prep_state **out, struct asx_err *err)
+static asx_st fit(struct asx_exec *x, const struct asx_prep_input *in, void *state, struct asx_err *err)
 {
-    asx_st st = need_sparse(in->frame, err);
-    if (st != ASX_OK)
-        return st;
+    struct state *s = state;
     const struct asx_csr *m = in->frame->sparse;
-    struct state *s = prep_state_create(x->mem, sizeof *s);
-    if (s)
-        s->kind = prep_state_alloc(s, m->cols + 1, 1);
-    if (!s || !s->kind) {
-        prep_state_free((struct asx_prep_state *)s);
-        return prep_nomem(&asx_prep_sparse, err);
-    }
+    (void)x;
+    if (!m)
+        return need_sparse(in->frame, err);
+    s->kind = prep_state_alloc(s, m->cols + 1, 1);
+    if (!s->kind)
+        return ASX_E_NOMEM;
     s->cols = m->cols;
     memset(s->kind, ASX_COL_INDICATOR, m->cols);
     for (int64_t i = 0; i < m->indptr[m->rows]; i++)
         if (m->values[i] != 1 && m->values[i] != 0)
             s->kind[m->indices[i]] = ASX_COL_WEIGHT;
-    *out = (struct asx_prep_state *)s;
     return ASX_OK;
+}
+
+static asx_st sparse_fit(struct asx_exec *x, const struct asx_prep_input *in, struct asx_prep_state **out, struct asx_err *err)
+{
+    return prep_fit_state(&asx_prep_sparse, x, in, sizeof(struct state), fit, out, err);
 }
 
 /* Row by row without the columns that were unknown at fitting. */
@@ -84,10 +85,16 @@ static size_t cut_row(const void *arg, size_t row, int32_t *index, float *value)
     return n;
 }
 
-static asx_st transform(struct asx_exec *x, const struct state *s, const struct asx_csr *m, struct asx_block *out)
+static asx_st transform(struct asx_exec *x, const void *state, const struct asx_frame *f, const int32_t *column,
+                        struct asx_block *out, struct asx_err *err)
 {
+    const struct state *s = state;
+    const struct asx_csr *m = f->sparse;
     uint8_t *kind;
     int32_t *source;
+    (void)column;
+    if (!m)
+        return need_sparse(f, err);
     if (prep_block_init(x, out, ASX_LAYOUT_CSR, m->rows, s->cols) != ASX_OK ||
         prep_block_describe(x, out, NULL, &kind, &source) != ASX_OK)
         return ASX_E_NOMEM;
@@ -100,21 +107,11 @@ static asx_st transform(struct asx_exec *x, const struct state *s, const struct 
     return ASX_OK;
 }
 
+/* Whatever columns are named: the block is the frame's sparse part. */
 static asx_st sparse_transform(struct asx_exec *x, const struct asx_prep_state *state, const struct asx_frame *f,
                                const int32_t *column, int columns, struct asx_block *out, struct asx_err *err)
 {
-    const struct state *s = (const void *)state;
-    (void)column;
-    (void)columns;
-    *out = (struct asx_block){.rows = 0};
-    asx_st st = need_sparse(f, err);
-    if (st == ASX_OK)
-        st = transform(x, s, f->sparse, out);
-    if (st == ASX_E_NOMEM)
-        st = prep_nomem(&asx_prep_sparse, err);
-    if (st != ASX_OK)
-        prep_block_free(out);
-    return st;
+    return prep_transform_state(&asx_prep_sparse, x, state, columns, f, column, columns, transform, out, err);
 }
 
 static asx_st sparse_save(const struct asx_prep_state *state, struct asx_writer *w)
@@ -125,27 +122,24 @@ static asx_st sparse_save(const struct asx_prep_state *state, struct asx_writer 
     return ASX_OK;
 }
 
-static asx_st sparse_load(struct asx_reader *r, struct mem *mem, struct asx_prep_state **out, struct asx_err *err)
+static asx_st load(struct asx_reader *r, void *state)
 {
-    struct state *s = prep_state_create(mem, sizeof *s);
-    size_t cols = s ? asx_get_count(r, 1) : 0;
-    if (s)
-        s->kind = prep_state_alloc(s, cols + 1, 1);
-    if (!s || !s->kind) {
-        prep_state_free((struct asx_prep_state *)s);
-        return prep_nomem(&asx_prep_sparse, err);
-    }
+    struct state *s = state;
+    size_t cols = asx_get_count(r, 1);
+    s->kind = prep_state_alloc(s, cols + 1, 1);
+    if (!s->kind)
+        return ASX_E_NOMEM;
     s->cols = cols;
     asx_get_bytes(r, s->kind, cols);
     for (size_t j = 0; j < cols; j++)
         if (s->kind[j] != ASX_COL_INDICATOR && s->kind[j] != ASX_COL_WEIGHT)
             asx_reader_fail(r, "the kind of a column is impossible");
-    if (asx_reader_bad(r)) {
-        prep_state_free((struct asx_prep_state *)s);
-        return asx_reader_error(r, err);
-    }
-    *out = (struct asx_prep_state *)s;
     return ASX_OK;
+}
+
+static asx_st sparse_load(struct asx_reader *r, struct mem *mem, struct asx_prep_state **out, struct asx_err *err)
+{
+    return prep_load_state(&asx_prep_sparse, r, mem, sizeof(struct state), load, out, err);
 }
 
 const struct asx_prep asx_prep_sparse = {

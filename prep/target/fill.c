@@ -182,8 +182,9 @@ static asx_st load_column(struct asx_reader *r, struct target_state *s, struct t
     return c->value ? ASX_OK : ASX_E_NOMEM;
 }
 
-static asx_st load(struct asx_reader *r, struct target_state *s)
+static asx_st load(struct asx_reader *r, void *state)
 {
+    struct target_state *s = state;
     asx_st st = load_outputs(r, s);
     if (st != ASX_OK || asx_reader_bad(r))
         return st;
@@ -199,15 +200,5 @@ static asx_st load(struct asx_reader *r, struct target_state *s)
 
 asx_st target_load(struct asx_reader *r, struct mem *mem, struct asx_prep_state **out, struct asx_err *err)
 {
-    struct target_state *s = prep_state_create(mem, sizeof *s);
-    asx_st st = s ? load(r, s) : ASX_E_NOMEM;
-    if (st == ASX_E_NOMEM)
-        st = prep_nomem(&asx_prep_target, err);
-    else if (asx_reader_bad(r))
-        st = asx_reader_error(r, err);
-    if (st == ASX_OK)
-        *out = (struct asx_prep_state *)s;
-    else
-        prep_state_free((struct asx_prep_state *)s);
-    return st;
+    return prep_load_state(&asx_prep_target, r, mem, sizeof(struct target_state), load, out, err);
 }

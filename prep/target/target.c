@@ -157,35 +157,23 @@ static asx_st prepare(struct asx_exec *x, const struct asx_prep_input *in, struc
 }
 
 /* Copies the names and means of the levels seen into the state. Serial: arenas are. */
-static asx_st keep_column(struct target_state *s, const struct asx_column *c, const struct target_sums *sums,
+static asx_st keep_column(struct asx_exec *x, struct target_state *s, const struct asx_column *c, const struct target_sums *sums,
                           struct target_column *out)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < c->levels; i++)
-        n += sums->rows[1 + i] > 0;
-    out->missing_seen = sums->rows[0] > 0;
-    asx_st st = prep_levels_init(&out->levels, s, n);
-    out->value = prep_state_alloc(s, n * (size_t)s->outputs + 1, sizeof *out->value);
-    if (st != ASX_OK || !out->value)
+    size_t outputs = (size_t)s->outputs;
+    int32_t n = 0, *to = arena_alloc(x->scratch, (c->levels + 1) * sizeof *to);
+    if (!to)
         return ASX_E_NOMEM;
-    size_t at = 0;
-    for (size_t i = 0; i < c->levels && st == ASX_OK; i++) {
-        if (!sums->rows[1 + i])
-            continue;
-        memcpy(out->value + at * (size_t)s->outputs, sums->value + (1 + i) * (size_t)s->outputs,
-               (size_t)s->outputs * sizeof *out->value);
-        st = prep_levels_set(&out->levels, s, at, c->level[i], (int32_t)at);
-        at++;
-    }
-    return st;
-}
-
-static asx_st check_columns(const struct asx_prep_input *in, struct asx_err *err)
-{
-    asx_st st = ASX_OK;
-    for (int j = 0; j < in->columns && st == ASX_OK; j++)
-        st = prep_need_store(&asx_prep_target, &in->frame->column[in->column[j]], PREP_STORE_BIT(ASX_STORE_CODE), err);
-    return st;
+    for (size_t i = 0; i < c->levels; i++)
+        to[i] = sums->rows[1 + i] ? n++ : PREP_ABSENT;
+    out->missing_seen = sums->rows[0] > 0;
+    out->value = prep_state_alloc(s, (size_t)n * outputs + 1, sizeof *out->value);
+    if (!out->value)
+        return ASX_E_NOMEM;
+    for (size_t i = 0; i < c->levels; i++)
+        if (to[i] != PREP_ABSENT)
+            memcpy(out->value + (size_t)to[i] * outputs, sums->value + (1 + i) * outputs, outputs * sizeof *out->value);
+    return prep_levels_make(&out->levels, s, c, to);
 }
 
 /* `out` NULL: fit only. Else also the block, training rows cross-fitted. */
@@ -193,7 +181,7 @@ static asx_st fit(struct asx_exec *x, const struct asx_prep_input *in, struct ta
                   struct asx_err *err)
 {
     struct target_work_set t;
-    asx_st st = check_columns(in, err);
+    asx_st st = prep_need_stores(&asx_prep_target, in->frame, in->column, in->columns, PREP_STORE_BIT(ASX_STORE_CODE), err);
     if (st == ASX_OK)
         st = prepare(x, in, &t, s);
     if (st == ASX_OK && out)
@@ -208,7 +196,7 @@ static asx_st fit(struct asx_exec *x, const struct asx_prep_input *in, struct ta
         struct target_sums sums = {.memory = NULL};
         st = x->stop(x) ? ASX_STOPPED : target_sums_make(x, &t, s, c, out != NULL, &sums);
         if (st == ASX_OK)
-            st = keep_column(s, c, &sums, &s->column[j]);
+            st = keep_column(x, s, c, &sums, &s->column[j]);
         if (st == ASX_OK && out)
             st = target_fill_training(x, &t, s, j, in->frame, in->column[j], &sums, out);
         target_sums_clear(&sums);
@@ -216,25 +204,14 @@ static asx_st fit(struct asx_exec *x, const struct asx_prep_input *in, struct ta
     return st;
 }
 
-static asx_st finish(struct target_state *s, asx_st st, struct asx_block *block, struct asx_prep_state **out, struct asx_err *err)
+static asx_st fit_alone(struct asx_exec *x, const struct asx_prep_input *in, void *state, struct asx_err *err)
 {
-    if (st == ASX_E_NOMEM)
-        st = prep_nomem(&asx_prep_target, err);
-    if (st == ASX_OK) {
-        *out = (struct asx_prep_state *)s;
-        return ASX_OK;
-    }
-    prep_state_free((struct asx_prep_state *)s);
-    if (block)
-        prep_block_free(block);
-    return st;
+    return fit(x, in, state, NULL, err);
 }
 
 static asx_st target_fit(struct asx_exec *x, const struct asx_prep_input *in, struct asx_prep_state **out, struct asx_err *err)
 {
-    struct target_state *s = prep_state_create(x->mem, sizeof *s);
-    asx_st st = s ? fit(x, in, s, NULL, err) : ASX_E_NOMEM;
-    return finish(s, st, NULL, out, err);
+    return prep_fit_state(&asx_prep_target, x, in, sizeof(struct target_state), fit_alone, out, err);
 }
 
 static asx_st target_fit_transform(struct asx_exec *x, const struct asx_prep_input *in, struct asx_prep_state **out,
@@ -243,26 +220,27 @@ static asx_st target_fit_transform(struct asx_exec *x, const struct asx_prep_inp
     *block = (struct asx_block){.rows = 0};
     struct target_state *s = prep_state_create(x->mem, sizeof *s);
     asx_st st = s ? fit(x, in, s, block, err) : ASX_E_NOMEM;
-    return finish(s, st, block, out, err);
+    st = prep_state_end(&asx_prep_target, s, st, out, err);
+    if (st != ASX_OK)
+        prep_block_free(block);
+    return st;
+}
+
+static asx_st transform(struct asx_exec *x, const void *state, const struct asx_frame *f, const int32_t *column,
+                        struct asx_block *out, struct asx_err *err)
+{
+    const struct target_state *s = state;
+    asx_st st = prep_need_stores(&asx_prep_target, f, column, s->columns, PREP_STORE_BIT(ASX_STORE_CODE), err);
+    if (st == ASX_OK)
+        st = target_block(x, s, f, column, out);
+    return st == ASX_OK ? target_fill(x, s, f, column, out) : st;
 }
 
 static asx_st target_transform(struct asx_exec *x, const struct asx_prep_state *state, const struct asx_frame *f,
                                const int32_t *column, int columns, struct asx_block *out, struct asx_err *err)
 {
-    const struct target_state *s = (const void *)state;
-    *out = (struct asx_block){.rows = 0};
-    asx_st st = prep_need_columns(&asx_prep_target, s->columns, columns, err);
-    for (int j = 0; j < columns && st == ASX_OK; j++)
-        st = prep_need_store(&asx_prep_target, &f->column[column[j]], PREP_STORE_BIT(ASX_STORE_CODE), err);
-    if (st == ASX_OK)
-        st = target_block(x, s, f, column, out);
-    if (st == ASX_OK)
-        st = target_fill(x, s, f, column, out);
-    if (st == ASX_E_NOMEM)
-        st = prep_nomem(&asx_prep_target, err);
-    if (st != ASX_OK)
-        prep_block_free(out);
-    return st;
+    int fitted = ((const struct target_state *)(const void *)state)->columns;
+    return prep_transform_state(&asx_prep_target, x, state, fitted, f, column, columns, transform, out, err);
 }
 
 const struct asx_prep asx_prep_target = {

@@ -156,33 +156,25 @@ static void tfidf_work(const struct asx_prep_input *in, struct asx_work *w)
 
 /* ---- fit ------------------------------------------------------------------------ */
 
-static asx_st fit(struct asx_exec *x, const struct asx_prep_input *in, struct tfidf_state *s, struct asx_err *err)
+static asx_st fit_column(struct asx_exec *x, const struct asx_prep_input *in, int j, void *state)
 {
-    unsigned stores = PREP_STORE_BIT(ASX_STORE_STRING) | PREP_STORE_BIT(ASX_STORE_CODE);
+    struct tfidf_state *s = state;
+    return tfidf_vocabulary_fit(x, in, j, s, &s->vocabulary[j]);
+}
+
+static asx_st fit(struct asx_exec *x, const struct asx_prep_input *in, void *state, struct asx_err *err)
+{
+    struct tfidf_state *s = state;
     s->columns = in->columns;
     s->analyzer = analyzer_of(in->config);
     s->sublinear = prep_param(&asx_prep_tfidf, in->config, "sublinear_tf") != 0;
     s->vocabulary = prep_state_alloc(s, (size_t)in->columns + 1, sizeof *s->vocabulary);
-    asx_st st = s->vocabulary ? ASX_OK : ASX_E_NOMEM;
-    for (int j = 0; j < in->columns && st == ASX_OK; j++) {
-        st = prep_need_store(&asx_prep_tfidf, &in->frame->column[in->column[j]], stores, err);
-        if (st == ASX_OK)
-            st = tfidf_vocabulary_fit(x, in, j, s, &s->vocabulary[j]);
-    }
-    return st;
+    return s->vocabulary ? prep_fit_columns(&asx_prep_tfidf, x, in, TFIDF_STORES, fit_column, s, err) : ASX_E_NOMEM;
 }
 
 static asx_st tfidf_fit(struct asx_exec *x, const struct asx_prep_input *in, struct asx_prep_state **out, struct asx_err *err)
 {
-    struct tfidf_state *s = prep_state_create(x->mem, sizeof *s);
-    asx_st st = s ? fit(x, in, s, err) : ASX_E_NOMEM;
-    if (st == ASX_E_NOMEM)
-        st = prep_nomem(&asx_prep_tfidf, err);
-    if (st == ASX_OK)
-        *out = (struct asx_prep_state *)s;
-    else
-        prep_state_free((struct asx_prep_state *)s);
-    return st;
+    return prep_fit_state(&asx_prep_tfidf, x, in, sizeof(struct tfidf_state), fit, out, err);
 }
 
 /* ---- save, load -------------------------------------------------------------------- */
@@ -233,8 +225,9 @@ static asx_st load_vocabulary(struct asx_reader *r, struct tfidf_state *s, struc
     return tfidf_vocabulary_index(s, v);
 }
 
-static asx_st load(struct asx_reader *r, struct tfidf_state *s)
+static asx_st load(struct asx_reader *r, void *state)
 {
+    struct tfidf_state *s = state;
     int64_t kind = asx_get_i64(r), shortest = asx_get_i64(r), longest = asx_get_i64(r), sublinear = asx_get_i64(r);
     if (kind < TFIDF_WORD || kind > TFIDF_CHAR_WB || shortest < 1 || longest < shortest || longest > 64)
         asx_reader_fail(r, "an analyzer of text is impossible");
@@ -253,17 +246,7 @@ static asx_st load(struct asx_reader *r, struct tfidf_state *s)
 
 static asx_st tfidf_load(struct asx_reader *r, struct mem *mem, struct asx_prep_state **out, struct asx_err *err)
 {
-    struct tfidf_state *s = prep_state_create(mem, sizeof *s);
-    asx_st st = s ? load(r, s) : ASX_E_NOMEM;
-    if (st == ASX_E_NOMEM)
-        st = prep_nomem(&asx_prep_tfidf, err);
-    else if (asx_reader_bad(r))
-        st = asx_reader_error(r, err);
-    if (st == ASX_OK)
-        *out = (struct asx_prep_state *)s;
-    else
-        prep_state_free((struct asx_prep_state *)s);
-    return st;
+    return prep_load_state(&asx_prep_tfidf, r, mem, sizeof(struct tfidf_state), load, out, err);
 }
 
 const struct asx_prep asx_prep_tfidf = {

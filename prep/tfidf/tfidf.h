@@ -59,6 +59,9 @@ struct tfidf_vocabulary {
     size_t mask;    /**< slots - 1 */
 };
 
+/** Stores of columns whose cells are read as text. */
+enum { TFIDF_STORES = PREP_STORE_BIT(ASX_STORE_STRING) | PREP_STORE_BIT(ASX_STORE_CODE) };
+
 struct tfidf_state {
     struct prep_head head;
     int columns;

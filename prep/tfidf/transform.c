@@ -217,15 +217,18 @@ static void clear_job(struct job *job, int workers)
             tfidf_terms_clear(&job->scratch[w].terms);
 }
 
-static asx_st transform(struct asx_exec *x, const struct tfidf_state *s, const struct asx_frame *f, const int32_t *column,
-                        struct asx_block *out)
+static asx_st transform(struct asx_exec *x, const void *state, const struct asx_frame *f, const int32_t *column,
+                        struct asx_block *out, struct asx_err *err)
 {
+    const struct tfidf_state *s = state;
     int workers = x->threads > 1 ? x->threads : 1;
     struct job job = {.s = s, .mem = x->mem};
     size_t cols = 0;
     for (int j = 0; j < s->columns; j++)
         cols += s->vocabulary[j].n;
-    asx_st st = prep_block_init(x, out, ASX_LAYOUT_CSR, f->rows, cols);
+    asx_st st = prep_need_stores(&asx_prep_tfidf, f, column, s->columns, TFIDF_STORES, err);
+    if (st == ASX_OK)
+        st = prep_block_init(x, out, ASX_LAYOUT_CSR, f->rows, cols);
     if (st == ASX_OK)
         st = describe(x, s, f, column, out);
     if (st == ASX_OK)
@@ -241,17 +244,6 @@ static asx_st transform(struct asx_exec *x, const struct tfidf_state *s, const s
 asx_st tfidf_transform(struct asx_exec *x, const struct asx_prep_state *state, const struct asx_frame *f, const int32_t *column,
                        int columns, struct asx_block *out, struct asx_err *err)
 {
-    const struct tfidf_state *s = (const void *)state;
-    *out = (struct asx_block){.rows = 0};
-    unsigned stores = PREP_STORE_BIT(ASX_STORE_STRING) | PREP_STORE_BIT(ASX_STORE_CODE);
-    asx_st st = prep_need_columns(&asx_prep_tfidf, s->columns, columns, err);
-    for (int j = 0; j < columns && st == ASX_OK; j++)
-        st = prep_need_store(&asx_prep_tfidf, &f->column[column[j]], stores, err);
-    if (st == ASX_OK)
-        st = transform(x, s, f, column, out);
-    if (st == ASX_E_NOMEM)
-        st = prep_nomem(&asx_prep_tfidf, err);
-    if (st != ASX_OK)
-        prep_block_free(out);
-    return st;
+    int fitted = ((const struct tfidf_state *)(const void *)state)->columns;
+    return prep_transform_state(&asx_prep_tfidf, x, state, fitted, f, column, columns, transform, out, err);
 }

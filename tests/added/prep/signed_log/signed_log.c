@@ -24,29 +24,35 @@ static void signed_log_work(const struct asx_prep_input *in, struct asx_work *w)
     asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_STREAM, .t = ASX_F32, .m = 4 * cells});
 }
 
-static asx_st signed_log_fit(struct asx_exec *x, const struct asx_prep_input *in, struct asx_prep_state **out, struct asx_err *err)
+static asx_st fit(struct asx_exec *x, const struct asx_prep_input *in, void *state, struct asx_err *err)
 {
-    struct state *s = prep_state_create(x->mem, sizeof *s);
-    if (!s)
-        return prep_nomem(&asx_prep_signed_log, err);
-    s->columns = in->columns;
-    *out = (struct asx_prep_state *)s;
+    (void)x, (void)err;
+    ((struct state *)state)->columns = in->columns;
     return ASX_OK;
 }
 
-static asx_st fill(struct asx_exec *x, const struct asx_frame *f, const int32_t *column, struct asx_block *out, struct asx_err *err)
+static asx_st signed_log_fit(struct asx_exec *x, const struct asx_prep_input *in, struct asx_prep_state **out, struct asx_err *err)
 {
+    return prep_fit_state(&asx_prep_signed_log, x, in, sizeof(struct state), fit, out, err);
+}
+
+static asx_st transform(struct asx_exec *x, const void *state, const struct asx_frame *f, const int32_t *column,
+                        struct asx_block *out, struct asx_err *err)
+{
+    const struct state *s = state;
     const char **name;
     uint8_t *kind;
     int32_t *source;
-    if (prep_block_describe(x, out, &name, &kind, &source) != ASX_OK)
-        return prep_nomem(&asx_prep_signed_log, err);
+    (void)err;
+    if (prep_block_init(x, out, ASX_LAYOUT_COLUMNS, f->rows, (size_t)s->columns) != ASX_OK ||
+        prep_block_describe(x, out, &name, &kind, &source) != ASX_OK)
+        return ASX_E_NOMEM;
     struct asx_colref *col = (struct asx_colref *)(uintptr_t)out->col;
     for (size_t j = 0; j < out->cols; j++) {
         const struct asx_column *c = &f->column[column[j]];
         float *v = prep_block_alloc(x, out, f->rows, sizeof *v);
         if (!v)
-            return prep_nomem(&asx_prep_signed_log, err);
+            return ASX_E_NOMEM;
         for (size_t i = 0; i < f->rows; i++) {
             double cell = asx_column_number(c, i);
             v[i] = (float)copysign(log1p(fabs(cell)), cell);
@@ -62,18 +68,8 @@ static asx_st fill(struct asx_exec *x, const struct asx_frame *f, const int32_t 
 static asx_st signed_log_transform(struct asx_exec *x, const struct asx_prep_state *state, const struct asx_frame *f,
                                    const int32_t *column, int columns, struct asx_block *out, struct asx_err *err)
 {
-    const struct state *s = (const void *)state;
-    *out = (struct asx_block){.rows = 0};
-    asx_st st = prep_need_columns(&asx_prep_signed_log, s->columns, columns, err);
-    if (st != ASX_OK)
-        return st;
-    if (prep_block_init(x, out, ASX_LAYOUT_COLUMNS, f->rows, (size_t)columns) != ASX_OK)
-        st = prep_nomem(&asx_prep_signed_log, err);
-    if (st == ASX_OK)
-        st = fill(x, f, column, out, err);
-    if (st != ASX_OK)
-        prep_block_free(out);
-    return st;
+    int fitted = ((const struct state *)(const void *)state)->columns;
+    return prep_transform_state(&asx_prep_signed_log, x, state, fitted, f, column, columns, transform, out, err);
 }
 
 static asx_st signed_log_save(const struct asx_prep_state *state, struct asx_writer *w)
@@ -82,19 +78,18 @@ static asx_st signed_log_save(const struct asx_prep_state *state, struct asx_wri
     return ASX_OK;
 }
 
-static asx_st signed_log_load(struct asx_reader *r, struct mem *mem, struct asx_prep_state **out, struct asx_err *err)
+static asx_st load(struct asx_reader *r, void *state)
 {
     uint64_t columns = asx_get_u64(r);
     if (columns > INT32_MAX)
         asx_reader_fail(r, "the number of columns is impossible");
-    if (asx_reader_bad(r))
-        return asx_reader_error(r, err);
-    struct state *s = prep_state_create(mem, sizeof *s);
-    if (!s)
-        return prep_nomem(&asx_prep_signed_log, err);
-    s->columns = (int)columns;
-    *out = (struct asx_prep_state *)s;
+    ((struct state *)state)->columns = (int)columns;
     return ASX_OK;
+}
+
+static asx_st signed_log_load(struct asx_reader *r, struct mem *mem, struct asx_prep_state **out, struct asx_err *err)
+{
+    return prep_load_state(&asx_prep_signed_log, r, mem, sizeof(struct state), load, out, err);
 }
 
 const struct asx_prep asx_prep_signed_log = {
