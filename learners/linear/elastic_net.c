@@ -190,51 +190,32 @@ static asx_st run_direct(struct asx_exec *exec, const struct asx_batch *b, struc
     return lin_groups_run(exec, b, 0, solve_cd, set_wide, err);
 }
 
-static bool can_gram(const struct asx_problem *p, const struct asx_batch *b)
-{
-    (void)p;
-    return b->shape.cols <= LIN_GRAM_COLUMNS;
-}
-
 /* Sweeps to convergence: a prior, corrected by measured seconds. */
-static void common_work(const struct asx_batch *b, struct asx_work *w)
+static void work_sweeps(const struct asx_batch *b, struct asx_work *w)
 {
-    const struct asx_shape *s = &b->shape;
-    double p = s->cols, folds = lin_batch_folds(b);
+    double p = b->shape.cols;
     asx_work_add(w->once, &w->n_once,
                  (struct asx_use){.k = ASX_KC_COORD, .t = ASX_F64, .m = 60 * p, .n = p, .times = b->n, .footprint = p * p * 8});
-    asx_work_add(
-        w->once, &w->n_once,
-        (struct asx_use){.k = ASX_KC_GEMM, .t = ASX_F64, .m = s->test_rows, .n = b->n / folds, .p = s->dense, .times = folds});
-    w->serial = 0.8;
-    w->scratch = (uint64_t)((2 * p * p + 512 * p) * 8);
-    w->output = (uint64_t)(b->n * (p + 1) * 24);
+    lin_work_finish(b, 0.8, w);
 }
 
 static void work_gram(const struct asx_problem *pb, const struct asx_batch *b, struct asx_work *w)
 {
     (void)pb;
-    double p = b->shape.cols, folds = lin_batch_folds(b);
-    asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_STREAM, .t = ASX_F64, .m = p * p, .times = folds * 12});
-    common_work(b, w);
+    lin_work_from_gram(b, w);
+    work_sweeps(b, w);
 }
 
 static void work_direct(const struct asx_problem *pb, const struct asx_batch *b, struct asx_work *w)
 {
     (void)pb;
-    const struct asx_shape *s = &b->shape;
-    double p = s->cols, folds = lin_batch_folds(b);
-    if (p > LIN_GRAM_COLUMNS) {
-        asx_work_add(
-            w->once, &w->n_once,
-            (struct asx_use){
-                .k = ASX_KC_GEMV, .t = ASX_F64, .m = (s->rows * s->dense + s->nnz) / 1000, .n = 1000, .times = 400.0 * b->n});
-        w->output = (uint64_t)(b->n * (p + 1) * 24);
+    if (b->shape.cols > LIN_GRAM_COLUMNS) {
+        lin_work_passes(b, 400, w);
+        lin_work_finish(b, 0.8, w);
         return;
     }
-    asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_STREAM, .t = ASX_F64, .m = s->rows * p, .times = 2 * folds});
-    asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_SYRK, .t = ASX_F64, .m = s->rows, .n = p + 1, .times = folds});
-    common_work(b, w);
+    lin_work_from_rows(b, w);
+    work_sweeps(b, w);
 }
 
 static const struct asx_param params[] = {
@@ -291,13 +272,9 @@ static const struct asx_op fit_direct = {
 static const struct asx_op fit_gram = {
     .head = {"elastic_net.fit/gram_cd", "coordinate descent on the shared Gram, strong rules, warm starts along alpha"},
     .version = 1,
-    .equiv = ASX_CLOSE,
+    LIN_GRAM_WAY,
     .tolerance = 1e-5,
-    .needs = {"gram", "affine"},
-    .gives = "fit",
-    .max_batch = 256,
-    .batch_on = 0,
-    .can = can_gram,
+    .can = lin_can_gram,
     .work = work_gram,
     .run = run_gram,
 };
@@ -305,22 +282,7 @@ static const struct asx_op *const ways[] = {&fit_direct, &fit_gram, NULL};
 
 const struct asx_learner lin_elastic_net = {
     .head = {"elastic_net", "least squares with l1 and l2 penalties"},
-    .version = 1,
+    LIN_LEARNER,
     .tasks = ASX_REGRESS,
-    .prep_role = ASX_FOR_LINEAR,
-    .affine = lin_affine,
-    .params = params,
-    .n_params = sizeof params / sizeof *params,
-    .first = first,
     .nominal_cost = 0.1,
-    .fit = ways,
-    .free_state = lin_free_state,
-    .state_bytes = lin_state_bytes,
-    .model = lin_model_of,
-    .predict = lin_predict,
-    .importance = lin_importance,
-    .explain = lin_explain,
-    .save = lin_save,
-    .load = lin_load,
-    .free_model = lin_free_model,
 };

@@ -120,3 +120,48 @@ asx_st lin_groups_run(struct asx_exec *exec, const struct asx_batch *batch, int 
     }
     return st;
 }
+
+/* ---- work ------------------------------------------------------------------------ */
+
+bool lin_can_gram(const struct asx_problem *p, const struct asx_batch *b)
+{
+    (void)p;
+    return b->shape.cols <= LIN_GRAM_COLUMNS;
+}
+
+static void use(struct asx_work *w, struct asx_use u)
+{
+    asx_work_add(w->once, &w->n_once, u);
+}
+
+void lin_work_from_gram(const struct asx_batch *b, struct asx_work *w)
+{
+    double p = b->shape.cols;
+    use(w, (struct asx_use){.k = ASX_KC_STREAM, .t = ASX_F64, .m = p * p, .times = 12.0 * lin_batch_folds(b)});
+}
+
+void lin_work_from_rows(const struct asx_batch *b, struct asx_work *w)
+{
+    const struct asx_shape *s = &b->shape;
+    double folds = lin_batch_folds(b);
+    use(w, (struct asx_use){.k = ASX_KC_STREAM, .t = ASX_F64, .m = s->rows * s->cols, .times = 2 * folds});
+    use(w, (struct asx_use){.k = ASX_KC_SYRK, .t = ASX_F64, .m = s->rows, .n = s->cols + 1, .times = folds});
+}
+
+void lin_work_passes(const struct asx_batch *b, double passes, struct asx_work *w)
+{
+    double stored = b->shape.rows * b->shape.dense + b->shape.nnz;
+    use(w, (struct asx_use){.k = ASX_KC_GEMV, .t = ASX_F64, .m = stored / 1000, .n = 1000, .times = passes * b->n});
+    w->scratch = (uint64_t)((b->shape.cols + 1) * b->n * 8 * (6 + 2 * LBFGS_HISTORY));
+}
+
+void lin_work_finish(const struct asx_batch *b, double serial, struct asx_work *w)
+{
+    const struct asx_shape *s = &b->shape;
+    double p = s->cols, folds = lin_batch_folds(b);
+    use(w, (struct asx_use){.k = ASX_KC_GEMM, .t = ASX_F64, .m = s->test_rows, .n = b->n / folds, .p = s->dense, .times = folds});
+    w->serial = serial;
+    if (p <= LIN_GRAM_COLUMNS)
+        w->scratch = (uint64_t)((2 * p * p + 512 * p) * 8);
+    w->output = (uint64_t)(b->n * (p + 1) * 24);
+}

@@ -30,4 +30,21 @@ typedef void (*lin_set_fn)(const struct asx_member *, struct glm_fit *, double w
 asx_st lin_groups_run(struct asx_exec *, const struct asx_batch *, int affine_at, lin_solve_fn solve, lin_set_fn wide,
                       struct asx_err *);
 
+/** struct asx_op members of every way that solves a fold's members from the shared Gram. */
+#define LIN_GRAM_WAY .equiv = ASX_CLOSE, .needs = {"gram", "affine"}, .gives = "fit", .max_batch = 256, .batch_on = 0
+
+/** Ways over the Gram: few enough columns? */
+bool lin_can_gram(const struct asx_problem *, const struct asx_batch *);
+
+/* Parts of a way's work. */
+
+/** A fold's normal equations from the shared Gram. */
+void lin_work_from_gram(const struct asx_batch *, struct asx_work *);
+/** A fold's normal equations from its rows. */
+void lin_work_from_rows(const struct asx_batch *, struct asx_work *);
+/** Passes over the rows, for matrices too wide for normal equations. */
+void lin_work_passes(const struct asx_batch *, double passes, struct asx_work *);
+/** Predicting what was held out, and what members keep; the scratch of normal equations where those are made. */
+void lin_work_finish(const struct asx_batch *, double serial, struct asx_work *);
+
 #endif

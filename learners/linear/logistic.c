@@ -268,22 +268,7 @@ static const struct asx_op *const ways[] = {&fit_rows, &fit_batch, NULL};
 
 const struct asx_learner lin_logistic = {
     .head = {"logistic", "logistic or softmax regression with l2 and l1 penalties"},
-    .version = 1,
+    LIN_LEARNER,
     .tasks = ASX_CLASSIFY,
-    .prep_role = ASX_FOR_LINEAR,
-    .affine = lin_affine,
-    .params = params,
-    .n_params = sizeof params / sizeof *params,
-    .first = first,
     .nominal_cost = 0.6,
-    .fit = ways,
-    .free_state = lin_free_state,
-    .state_bytes = lin_state_bytes,
-    .model = lin_model_of,
-    .predict = lin_predict,
-    .importance = lin_importance,
-    .explain = lin_explain,
-    .save = lin_save,
-    .load = lin_load,
-    .free_model = lin_free_model,
 };

@@ -46,7 +46,13 @@ asx_st lin_member_set(struct asx_member *, const struct lin_map *, const double 
 /** Scores to outputs, in place widening: scores [sets] to [outputs] probabilities or a value. */
 void lin_link_apply(enum lin_link, const double *score, size_t sets, double *out);
 
-/* struct asx_learner members shared by all linear learners */
+/** struct asx_learner members shared by all linear learners. */
+#define LIN_LEARNER                                                                                                                \
+    .version = 1, .prep_role = ASX_FOR_LINEAR, .affine = lin_affine, .params = params, .n_params = sizeof params / sizeof *params, \
+    .first = first, .fit = ways, .free_state = lin_free_state, .state_bytes = lin_state_bytes, .model = lin_model_of,              \
+    .predict = lin_predict, .importance = lin_importance, .explain = lin_explain, .save = lin_save, .load = lin_load,              \
+    .free_model = lin_free_model
+
 void lin_free_model(struct asx_model *);
 void lin_free_state(struct asx_state *);
 uint64_t lin_state_bytes(const struct asx_state *);

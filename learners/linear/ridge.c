@@ -84,66 +84,43 @@ static asx_st run_direct(struct asx_exec *exec, const struct asx_batch *b, struc
     return lin_groups_run(exec, b, 0, solve_chol, set_wide, err);
 }
 
-static bool can_gram(const struct asx_problem *p, const struct asx_batch *b)
-{
-    (void)p;
-    return b->shape.cols <= LIN_GRAM_COLUMNS;
-}
-
 static bool can_eigen(const struct asx_problem *p, const struct asx_batch *b)
 {
     (void)p;
     return b->shape.cols <= LIN_EIGEN_COLUMNS;
 }
 
-/* Making a fold's normal equations from the Gram, and predicting what it held out. */
-static void common_work(const struct asx_batch *b, struct asx_work *w)
-{
-    const struct asx_shape *s = &b->shape;
-    double p = s->cols, folds = lin_batch_folds(b);
-    asx_work_add(
-        w->once, &w->n_once,
-        (struct asx_use){.k = ASX_KC_GEMM, .t = ASX_F64, .m = s->test_rows, .n = b->n / folds, .p = s->dense, .times = folds});
-    w->serial = 0.5;
-    w->scratch = (uint64_t)((2 * p * p + 512 * p) * 8);
-    w->output = (uint64_t)(b->n * (p + 1) * 24);
-}
-
 static void work_chol(const struct asx_problem *pb, const struct asx_batch *b, struct asx_work *w)
 {
     (void)pb;
-    double p = b->shape.cols, folds = lin_batch_folds(b);
-    asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_STREAM, .t = ASX_F64, .m = p * p, .times = folds * 12});
-    asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_CHOLESKY, .t = ASX_F64, .n = p, .m = 1, .times = b->n});
-    common_work(b, w);
+    lin_work_from_gram(b, w);
+    asx_work_add(w->once, &w->n_once,
+                 (struct asx_use){.k = ASX_KC_CHOLESKY, .t = ASX_F64, .n = b->shape.cols, .m = 1, .times = b->n});
+    lin_work_finish(b, 0.5, w);
 }
 
 static void work_eigen(const struct asx_problem *pb, const struct asx_batch *b, struct asx_work *w)
 {
     (void)pb;
     double p = b->shape.cols, folds = lin_batch_folds(b);
-    asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_STREAM, .t = ASX_F64, .m = p * p, .times = folds * 12});
+    lin_work_from_gram(b, w);
     asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_EIGEN, .t = ASX_F64, .n = p, .times = folds});
     asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_GEMV, .t = ASX_F64, .m = p, .n = p, .times = folds + b->n});
-    common_work(b, w);
+    lin_work_finish(b, 0.5, w);
 }
 
 static void work_direct(const struct asx_problem *pb, const struct asx_batch *b, struct asx_work *w)
 {
     (void)pb;
     const struct asx_shape *s = &b->shape;
-    double p = s->cols, folds = lin_batch_folds(b);
-    if (p > LIN_GRAM_COLUMNS) {
-        double stored = s->rows * s->dense + s->nnz, steps = s->rows < 200 ? s->rows : 200;
-        asx_work_add(w->once, &w->n_once,
-                     (struct asx_use){.k = ASX_KC_GEMV, .t = ASX_F64, .m = stored / 1000, .n = 1000, .times = 2 * steps * b->n});
+    if (s->cols > LIN_GRAM_COLUMNS) {
+        lin_work_passes(b, 2 * (s->rows < 200 ? s->rows : 200), w);
     } else {
-        asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_STREAM, .t = ASX_F64, .m = s->rows * p, .times = 2 * folds});
+        lin_work_from_rows(b, w);
         asx_work_add(w->once, &w->n_once,
-                     (struct asx_use){.k = ASX_KC_SYRK, .t = ASX_F64, .m = s->rows, .n = p + 1, .times = folds});
-        asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_CHOLESKY, .t = ASX_F64, .n = p, .m = 1, .times = b->n});
+                     (struct asx_use){.k = ASX_KC_CHOLESKY, .t = ASX_F64, .n = s->cols, .m = 1, .times = b->n});
     }
-    common_work(b, w);
+    lin_work_finish(b, 0.5, w);
 }
 
 static const struct asx_param params[] = {
@@ -173,25 +150,17 @@ static const struct asx_op fit_direct = {
 static const struct asx_op fit_chol = {
     .head = {"ridge.fit/gram_chol", "a Cholesky factor per penalty from the shared Gram"},
     .version = 1,
-    .equiv = ASX_CLOSE,
+    LIN_GRAM_WAY,
     .tolerance = 1e-6,
-    .needs = {"gram", "affine"},
-    .gives = "fit",
-    .max_batch = 256,
-    .batch_on = 0,
-    .can = can_gram,
+    .can = lin_can_gram,
     .work = work_chol,
     .run = run_chol,
 };
 static const struct asx_op fit_eigen = {
     .head = {"ridge.fit/gram_eigen", "one eigendecomposition a fold of the shared Gram serves every penalty"},
     .version = 1,
-    .equiv = ASX_CLOSE,
+    LIN_GRAM_WAY,
     .tolerance = 1e-6,
-    .needs = {"gram", "affine"},
-    .gives = "fit",
-    .max_batch = 256,
-    .batch_on = 0,
     .can = can_eigen,
     .work = work_eigen,
     .run = run_eigen,
@@ -200,22 +169,7 @@ static const struct asx_op *const ways[] = {&fit_direct, &fit_chol, &fit_eigen, 
 
 const struct asx_learner lin_ridge = {
     .head = {"ridge", "least squares with an l2 penalty"},
-    .version = 1,
+    LIN_LEARNER,
     .tasks = ASX_REGRESS,
-    .prep_role = ASX_FOR_LINEAR,
-    .affine = lin_affine,
-    .params = params,
-    .n_params = sizeof params / sizeof *params,
-    .first = first,
     .nominal_cost = 0.05,
-    .fit = ways,
-    .free_state = lin_free_state,
-    .state_bytes = lin_state_bytes,
-    .model = lin_model_of,
-    .predict = lin_predict,
-    .importance = lin_importance,
-    .explain = lin_explain,
-    .save = lin_save,
-    .load = lin_load,
-    .free_model = lin_free_model,
 };
