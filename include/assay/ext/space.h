@@ -77,6 +77,13 @@ static inline double asx_config_get(const struct asx_config *c, const char *name
     return i < 0 ? 0.0 : c->value[i];
 }
 
+/** Value of a parameter, or `def` when the space lacks it. */
+static inline double asx_config_get_or(const struct asx_config *c, const char *name, double def)
+{
+    int i = asx_space_find(c->space, name);
+    return i < 0 ? def : c->value[i];
+}
+
 /** Name of the chosen alternative of a CHOICE parameter, or NULL. */
 static inline const char *asx_config_choice(const struct asx_config *c, const char *name)
 {
