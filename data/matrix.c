@@ -2,6 +2,7 @@
 #include "data/matrix.h"
 #include "base/err.h"
 #include "base/hash.h"
+#include "data/cells.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -87,19 +88,9 @@ static double csr_cell(const struct asx_csr *s, size_t row, size_t at)
 double block_cell(const struct asx_block *b, size_t row, size_t at)
 {
     switch (b->layout) {
-    case ASX_LAYOUT_ROWS: return (double)b->rowmajor[row * b->ld + at];
+    case ASX_LAYOUT_ROWS:
+    case ASX_LAYOUT_COLUMNS: return dense_cell(b, row, at);
     case ASX_LAYOUT_CSR: return csr_cell(&b->csr, row, at);
-    case ASX_LAYOUT_COLUMNS: break;
-    default: return NAN;
-    }
-    const struct asx_colref *c = &b->col[at];
-    switch (c->dtype) {
-    case ASX_F64: return ((const double *)c->data)[row];
-    case ASX_F32: return (double)((const float *)c->data)[row];
-    case ASX_I32: {
-        int32_t v = ((const int32_t *)c->data)[row];
-        return v == -1 ? NAN : (double)v;
-    }
     default: return NAN;
     }
 }

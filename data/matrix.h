@@ -71,6 +71,8 @@ asx_st packed_build(const struct data_par *, const struct asx_matrix *, struct m
 void packed_free(struct asx_packed *);
 size_t packed_cols(const struct asx_packed *); /**< dense + masks + sparse */
 uint64_t packed_bytes(const struct asx_packed *);
+/** Mask column of each dense column, -1 where it has none. @shape out [dense] */
+void packed_masks(const struct asx_packed *, int32_t *out);
 /** Kind of column `col` of a packed matrix in the column order above. */
 enum asx_colkind packed_kind(const struct asx_packed *, size_t col);
 

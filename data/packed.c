@@ -271,6 +271,14 @@ uint64_t packed_bytes(const struct asx_packed *p)
            (p->sparse ? (p->rows + 1) * 8 + (uint64_t)p->csr.indptr[p->rows] * 8 : 0);
 }
 
+void packed_masks(const struct asx_packed *p, int32_t *out)
+{
+    for (size_t j = 0; j < p->dense; j++)
+        out[j] = -1;
+    for (size_t k = 0; k < p->masks; k++)
+        out[p->mask_of[k]] = (int32_t)(p->dense + k);
+}
+
 enum asx_colkind packed_kind(const struct asx_packed *p, size_t col)
 {
     if (col < p->dense)

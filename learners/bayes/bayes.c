@@ -17,7 +17,7 @@ asx_st bayes_pieces_init(struct bayes_pieces *p, struct asx_exec *exec, const st
     }
     p->fold = arena_alloc(exec->scratch, (size_t)batch->n * sizeof *p->fold);
     if (!p->fold)
-        return err_set(err, ASX_E_NOMEM, "no memory for naive Bayes; raise --memory");
+        return bayes_no_memory(err);
     for (int i = 0; i < batch->n; i++) {
         int k = 0;
         while (k < p->pieces && p->fold[k] != batch->member[i].fold)

@@ -4,70 +4,18 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "data/cells.h"
+#include "data/matrix.h"
 
-enum { ROWS = 256, COLUMNS = 64, SUMS = 3 /* weight of present cells, sum, sum of squares */ };
+enum { COLUMNS = 64, SUMS = 3 /* weight of present cells, sum, sum of squares */ };
 
 /*
- * A column adds base[j, c] for a row in which it is absent from a sparse row (x = 0), and for a
- * present x: offset + x (linear + x quadratic). Missing dense cells add nothing.
+ * The model: with z = (x - CENTRE) UNIT, a present cell adds ln p(z | c) = OFFSET + LINEAR z + QUADRATIC z^2. Missing
+ * dense cells add nothing; a cell absent from a sparse row is 0. Kept in units of the column's spread, so that neither
+ * squares of huge values nor inverse squares of tiny ones overflow.
  */
-struct asx_model {
-    size_t cols;
-    int classes;
-    double *log_prior;                   /* [classes] */
-    double *offset, *linear, *quadratic; /* [cols * classes]: ln p(x | c) = offset + linear x + quadratic x^2 */
-    double *centre;                      /* [cols]: x is taken relative to it, so that squares keep their digits */
-};
-
-struct asx_state {
-    struct asx_model model;
-};
-
-static asx_st no_memory(struct asx_err *err)
-{
-    return err_set(err, ASX_E_NOMEM, "no memory for Gaussian naive Bayes; raise --memory");
-}
-
-static void free_model(struct asx_model *m)
-{
-    if (!m)
-        return;
-    mem_free(m->log_prior);
-    mem_free(m->offset);
-    mem_free(m->linear);
-    mem_free(m->quadratic);
-    mem_free(m->centre);
-    mem_free(m);
-}
-
-static void free_state(struct asx_state *s)
-{
-    free_model(s ? &s->model : NULL);
-}
-
-static uint64_t state_bytes(const struct asx_state *s)
-{
-    return sizeof *s + ((3 * s->model.cols + 1) * (uint64_t)s->model.classes + s->model.cols) * sizeof(double);
-}
-
-static struct asx_model *model_new(struct mem *mem, size_t cols, int classes)
-{
-    size_t n = cols * (size_t)classes;
-    struct asx_model *m = mem_calloc(mem, 1, sizeof(struct asx_state));
-    if (!m)
-        return NULL;
-    m->cols = cols;
-    m->classes = classes;
-    m->log_prior = mem_calloc(mem, (size_t)classes, sizeof(double));
-    m->offset = mem_calloc(mem, n, sizeof(double));
-    m->linear = mem_calloc(mem, n, sizeof(double));
-    m->quadratic = mem_calloc(mem, n, sizeof(double));
-    m->centre = mem_calloc(mem, cols, sizeof(double));
-    if (m->log_prior && m->offset && m->linear && m->quadratic && m->centre)
-        return m;
-    free_model(m);
-    return NULL;
-}
+enum { CENTRE, UNIT, CONSTANTS };
+enum { OFFSET, LINEAR, QUADRATIC, TABLES };
 
 /* ---- sums over pieces of rows, in packed units -------------------------------------- */
 
@@ -157,11 +105,8 @@ static asx_st sums_open(struct sums *s, struct asx_exec *exec, const struct baye
     s->mask_col = arena_alloc(exec->scratch, (x->dense + 1) * sizeof *s->mask_col);
     s->stopped = arena_calloc(exec->scratch, (size_t)pieces->pieces * (s->groups + 1), sizeof *s->stopped);
     if (!s->sum || !s->mask_col || !s->stopped)
-        return no_memory(err);
-    for (size_t j = 0; j < x->dense; j++)
-        s->mask_col[j] = -1;
-    for (size_t k = 0; k < x->masks; k++)
-        s->mask_col[x->mask_of[k]] = (int32_t)(x->dense + k);
+        return bayes_no_memory(err);
+    packed_masks(x, s->mask_col);
     size_t chunks = (size_t)pieces->pieces * (s->groups + 1);
     exec->split(exec, chunks, sum_chunk, s);
     for (size_t c = 0; c < chunks; c++)
@@ -187,13 +132,13 @@ static void bernoulli(struct asx_model *m, size_t raw, size_t classes, const dou
         return; /* constant: it says nothing */
     for (size_t c = 0; c < classes; c++) {
         double p = (at[c * SUMS + 1] + 2 * on / n) / (at[c * SUMS] + 2);
-        m->offset[raw * classes + c] = log1p(-p);
-        m->linear[raw * classes + c] = log(p) - log1p(-p);
+        m->table[OFFSET][raw * classes + c] = log1p(-p);
+        m->table[LINEAR][raw * classes + c] = log(p) - log1p(-p);
     }
 }
 
 /* Normal densities; a class without present cells takes the column's own mean and variance. */
-static void normal(struct asx_model *m, size_t raw, size_t classes, const double *at, double unit, double smoothing)
+static void normal(struct asx_model *m, size_t raw, size_t classes, const double *at, double smoothing)
 {
     double n = 0, sum = 0, square = 0;
     for (size_t c = 0; c < classes; c++) {
@@ -208,10 +153,9 @@ static void normal(struct asx_model *m, size_t raw, size_t classes, const double
         const double *v = at + c * SUMS;
         double mu = v[0] > 0 ? v[1] / v[0] : mean, var = v[0] > 0 ? v[2] / v[0] - mu * mu : all;
         var = (var > 0 ? var : 0) + smoothing * all;
-        /* packed units to raw units around the centre: x = (raw - centre) * unit */
-        m->offset[raw * classes + c] = -0.5 * log(2 * 3.14159265358979323846 * var) + log(unit) - mu * mu / (2 * var);
-        m->linear[raw * classes + c] = mu / var * unit;
-        m->quadratic[raw * classes + c] = -0.5 / var * unit * unit;
+        m->table[OFFSET][raw * classes + c] = -0.5 * log(2 * 3.14159265358979323846 * var) - mu * mu / (2 * var);
+        m->table[LINEAR][raw * classes + c] = mu / var;
+        m->table[QUADRATIC][raw * classes + c] = -0.5 / var;
     }
 }
 
@@ -222,14 +166,16 @@ static void set_model(struct asx_model *m, const struct sums *s, const double *s
     for (size_t j = 0; j < s->features; j++) {
         size_t raw = (size_t)x->raw_of[j];
         const double *at = sum + s->classes + j * s->classes * SUMS;
-        m->centre[raw] = j < x->dense ? x->shift[j] : 0;
-        bool indicator = x->kind && x->kind[j] == ASX_COL_INDICATOR && m->centre[raw] == 0 && (j >= x->dense || x->unit[j] == 1);
+        double centre = j < x->dense ? x->shift[j] : 0, unit = j < x->dense ? x->unit[j] : 1;
+        m->constant[CENTRE][raw] = centre;
+        m->constant[UNIT][raw] = unit;
+        bool indicator = x->kind && x->kind[j] == ASX_COL_INDICATOR && centre == 0 && unit == 1;
         for (size_t c = 0; indicator && c < s->classes; c++)
             indicator = at[c * SUMS + 1] == at[c * SUMS + 2]; /* x^2 = x for 0 and 1 alone */
         if (indicator)
             bernoulli(m, raw, s->classes, at);
         else
-            normal(m, raw, s->classes, at, j < x->dense ? x->unit[j] : 1, smoothing);
+            normal(m, raw, s->classes, at, smoothing);
     }
 }
 
@@ -238,17 +184,23 @@ static struct asx_model *model_for(struct mem *mem, const struct sums *s)
     size_t cols = 0;
     for (size_t j = 0; j < s->features; j++)
         cols = (size_t)s->x->raw_of[j] + 1 > cols ? (size_t)s->x->raw_of[j] + 1 : cols;
-    return model_new(mem, cols, (int)s->classes);
+    return bayes_model_new(mem, cols, (int)s->classes, CONSTANTS, TABLES);
 }
 
 /* ---- prediction ----------------------------------------------------------------------- */
 
-static void add_cell(const struct asx_model *m, size_t col, double x, double *score)
+/* A cell in units of its column; one far outside f32, which training never saw, counts as at its edge. */
+static double in_units(const struct asx_model *m, size_t col, double x)
+{
+    return fmin(fmax((x - m->constant[CENTRE][col]) * m->constant[UNIT][col], -3e38), 3e38);
+}
+
+/* A present cell of a dense column, in units of its column. */
+static void add_cell(const struct asx_model *m, size_t col, double z, double *score)
 {
     size_t k = (size_t)m->classes, at = col * k;
-    double v = x - m->centre[col];
     for (size_t c = 0; c < k; c++)
-        score[c] += m->offset[at + c] + v * (m->linear[at + c] + v * m->quadratic[at + c]);
+        score[c] += m->table[OFFSET][at + c] + z * (m->table[LINEAR][at + c] + z * m->table[QUADRATIC][at + c]);
 }
 
 /* A stored cell of a sparse column, whose absence was already counted. */
@@ -256,17 +208,7 @@ static void replace_zero(const struct asx_model *m, size_t col, double x, double
 {
     size_t k = (size_t)m->classes, at = col * k;
     for (size_t c = 0; c < k; c++)
-        score[c] += x * (m->linear[at + c] + x * m->quadratic[at + c]);
-}
-
-static double cell(const struct asx_colref *col, size_t row)
-{
-    if (col->dtype == ASX_F64)
-        return ((const double *)col->data)[row];
-    if (col->dtype == ASX_F32)
-        return (double)((const float *)col->data)[row];
-    int32_t code = ((const int32_t *)col->data)[row];
-    return code < 0 ? NAN : (double)code;
+        score[c] += x * (m->table[LINEAR][at + c] + x * m->table[QUADRATIC][at + c]);
 }
 
 /* Scores of a row without any stored sparse cell. */
@@ -277,7 +219,7 @@ static void base_scores(const struct asx_model *m, const struct asx_matrix *x, d
     for (int b = 0; b < x->blocks; first += x->block[b]->cols, b++)
         for (size_t j = 0; x->block[b]->layout == ASX_LAYOUT_CSR && j < x->block[b]->cols && first + j < m->cols; j++)
             for (size_t c = 0; c < k; c++)
-                score[c] += m->offset[(first + j) * k + c];
+                score[c] += m->table[OFFSET][(first + j) * k + c];
 }
 
 static void score_row(const struct asx_model *m, const struct asx_matrix *x, size_t row, double *score)
@@ -292,9 +234,9 @@ static void score_row(const struct asx_model *m, const struct asx_matrix *x, siz
             continue;
         }
         for (size_t j = 0; j < k->cols && first + j < m->cols && k->layout != ASX_LAYOUT_OPAQUE; j++) {
-            double v = k->layout == ASX_LAYOUT_COLUMNS ? cell(&k->col[j], row) : (double)k->rowmajor[row * k->ld + j];
+            double v = dense_cell(k, row, j);
             if (isfinite(v))
-                add_cell(m, first + j, v, score);
+                add_cell(m, first + j, in_units(m, first + j, v), score);
         }
     }
 }
@@ -303,12 +245,12 @@ static asx_st predict(const struct asx_model *m, const struct asx_matrix *x, siz
                       struct asx_err *err)
 {
     size_t k = (size_t)m->classes;
-    if (x->cols < m->cols)
-        return err_set(err, ASX_E_INVAL, "the matrix has %zu columns where the model wants %zu; use the data it was made for",
-                       x->cols, m->cols);
+    asx_st st = bayes_need_columns(m, x, err);
+    if (st)
+        return st;
     double *base = mem_array(NULL, 2 * k, sizeof *base);
     if (!base)
-        return no_memory(err);
+        return bayes_no_memory(err);
     base_scores(m, x, base);
     for (size_t i = from; i < to; i++) {
         memcpy(base + k, base, k * sizeof *base);
@@ -319,69 +261,47 @@ static asx_st predict(const struct asx_model *m, const struct asx_matrix *x, siz
     return ASX_OK;
 }
 
-struct held_out {
+struct packed_model {
     const struct asx_model *m;
     const struct sums *s;
-    const struct asx_fold *fold;
-    float *pred;
-    double *base, *scratch; /* [classes]; [threads][2 * classes] */
 };
 
-/* The same scores from the packed columns: raw values are s / unit + shift. */
-static void score_packed(const struct held_out *h, size_t row, double *score)
+/* The same scores from the packed columns, which are in units already. */
+static void score_packed(const void *arg, size_t row, double *score)
 {
+    const struct packed_model *h = arg;
     const struct asx_packed *x = h->s->x;
     const float *v = x->dense ? x->x + row * x->ld : NULL;
     for (size_t j = 0; j < x->dense; j++)
         if (h->s->mask_col[j] < 0 || v[h->s->mask_col[j]] == 0)
-            add_cell(h->m, (size_t)x->raw_of[j], (double)v[j] / x->unit[j] + x->shift[j], score);
+            add_cell(h->m, (size_t)x->raw_of[j], (double)v[j], score);
     for (int64_t e = x->sparse ? x->csr.indptr[row] : 0; x->sparse && e < x->csr.indptr[row + 1]; e++)
         replace_zero(h->m, (size_t)x->raw_of[x->dense + (size_t)x->csr.indices[e]], (double)x->csr.values[e], score);
-}
-
-static void held_out_chunk(void *arg, size_t chunk, int worker)
-{
-    struct held_out *h = arg;
-    size_t k = h->s->classes, to = (chunk + 1) * ROWS < h->fold->n_test ? (chunk + 1) * ROWS : h->fold->n_test;
-    double *score = h->scratch + (size_t)worker * 2 * k;
-    for (size_t i = chunk * ROWS; i < to; i++) {
-        memcpy(score, h->base, k * sizeof *score);
-        score_packed(h, h->fold->test[i], score);
-        bayes_softmax(score, (int)k, score + k);
-        for (size_t c = 0; c < k; c++)
-            h->pred[i * k + c] = (float)score[k + c];
-    }
 }
 
 /* ---- fit -------------------------------------------------------------------------------- */
 
 static asx_st fit_member(struct asx_exec *exec, const struct sums *s, struct asx_member *b, double *sum, struct asx_err *err)
 {
-    const struct asx_fold *fold = &exec->problem->splits->fold[b->fold];
-    const struct asx_packed *x = s->x;
-    size_t k = s->classes, threads = (size_t)(exec->threads > 1 ? exec->threads : 1);
-    int i = asx_space_find(b->config->space, "var_smoothing");
+    double smoothing = asx_config_get_or(b->config, "var_smoothing", 1e-9);
     struct asx_model *m = model_for(exec->mem, s);
-    double *scratch = arena_alloc(exec->scratch, (threads + 1) * 2 * k * sizeof *scratch);
-    if (!m || !scratch) {
-        free_model(m);
-        return no_memory(err);
+    double *base = arena_alloc(exec->scratch, s->classes * sizeof *base);
+    if (!m || !base) {
+        bayes_free_model(m);
+        return bayes_no_memory(err);
     }
-    double smoothing = i < 0 ? 1e-9 : b->config->value[i];
     bayes_training_sum(s->pieces, b->fold, s->sum, s->size, sum);
     set_model(m, s, sum, smoothing > 1e-12 ? smoothing : 1e-12);
-    struct held_out h = {m, s, fold, b->pred, scratch, scratch + k};
-    memcpy(h.base, m->log_prior, k * sizeof *h.base);
-    for (size_t j = x->dense; j < s->features; j++)
-        for (size_t c = 0; c < k; c++)
-            h.base[c] += m->offset[(size_t)x->raw_of[j] * k + c];
-    if (b->pred)
-        exec->split(exec, (fold->n_test + ROWS - 1) / ROWS, held_out_chunk, &h);
-    free_state(b->state);
-    b->state = (struct asx_state *)m;
-    b->err = (struct asx_err){0};
-    b->status = ASX_OK;
-    return ASX_OK;
+    memcpy(base, m->log_prior, s->classes * sizeof *base);
+    for (size_t j = s->x->dense; j < s->features; j++)
+        for (size_t c = 0; c < s->classes; c++)
+            base[c] += m->table[OFFSET][(size_t)s->x->raw_of[j] * s->classes + c];
+    asx_st st = bayes_held_out(exec, b, base, score_packed, &(struct packed_model){m, s}, err);
+    if (st)
+        bayes_free_model(m);
+    else
+        bayes_member_set(b, m);
+    return st;
 }
 
 static asx_st run(struct asx_exec *exec, const struct asx_batch *batch, struct asx_err *err)
@@ -395,7 +315,7 @@ static asx_st run(struct asx_exec *exec, const struct asx_batch *batch, struct a
         return st;
     double *sum = arena_alloc(exec->scratch, s.size * sizeof *sum);
     if (!sum)
-        return no_memory(err);
+        return bayes_no_memory(err);
     for (int i = 0; !st && i < batch->n; i++)
         st = exec->stop(exec) ? ASX_STOPPED : fit_member(exec, &s, &batch->member[i], sum, err);
     return st;
@@ -415,65 +335,9 @@ static void work(const struct asx_problem *p, const struct asx_batch *b, struct 
     w->output = (uint64_t)(b->n * (3 * s->cols + 1) * k * 8);
 }
 
-static asx_st model_of(struct asx_exec *exec, const struct asx_member *b, int iterations, struct asx_model **out,
-                       struct asx_err *err)
-{
-    (void)iterations;
-    const struct asx_model *s = &b->state->model;
-    struct asx_model *m = model_new(exec->mem, s->cols, s->classes);
-    if (!m)
-        return no_memory(err);
-    size_t n = s->cols * (size_t)s->classes * sizeof(double);
-    memcpy(m->log_prior, s->log_prior, (size_t)s->classes * sizeof(double));
-    memcpy(m->offset, s->offset, n);
-    memcpy(m->linear, s->linear, n);
-    memcpy(m->quadratic, s->quadratic, n);
-    memcpy(m->centre, s->centre, s->cols * sizeof(double));
-    *out = m;
-    return ASX_OK;
-}
-
-static asx_st save(const struct asx_model *m, struct asx_writer *w)
-{
-    size_t n = m->cols * (size_t)m->classes;
-    asx_put_u64(w, (uint64_t)m->classes);
-    asx_put_f64s(w, m->log_prior, (size_t)m->classes);
-    asx_put_u64(w, m->cols);
-    asx_put_f64s(w, m->centre, m->cols);
-    asx_put_f64s(w, m->offset, n);
-    asx_put_f64s(w, m->linear, n);
-    asx_put_f64s(w, m->quadratic, n);
-    return ASX_OK;
-}
-
 static asx_st load(struct asx_reader *r, struct mem *mem, struct asx_model **out, struct asx_err *err)
 {
-    struct asx_model *m = mem_calloc(mem, 1, sizeof(struct asx_state));
-    if (!m)
-        return no_memory(err);
-    size_t classes = asx_get_count(r, sizeof(double));
-    if (classes < 1 || classes > 1u << 20)
-        asx_reader_fail(r, "a naive Bayes model without classes");
-    m->classes = (int)classes;
-    m->log_prior = asx_get_f64s(r, mem, classes);
-    m->cols = asx_get_count(r, sizeof(double) * (1 + 3 * (classes ? classes : 1)));
-    if (!asx_reader_bad(r)) {
-        m->centre = asx_get_f64s(r, mem, m->cols);
-        m->offset = asx_get_f64s(r, mem, m->cols * classes);
-        m->linear = asx_get_f64s(r, mem, m->cols * classes);
-        m->quadratic = asx_get_f64s(r, mem, m->cols * classes);
-    }
-    asx_st st = ASX_OK;
-    if (asx_reader_bad(r))
-        st = asx_reader_error(r, err);
-    else if (!m->log_prior || !m->centre || !m->offset || !m->linear || !m->quadratic)
-        st = no_memory(err);
-    if (st) {
-        free_model(m);
-        return st;
-    }
-    *out = m;
-    return ASX_OK;
+    return bayes_load(r, mem, CONSTANTS, TABLES, out, err);
 }
 
 static const struct asx_param params[] = {
@@ -491,33 +355,14 @@ static const char *const first[] = {"{}", "{\"var_smoothing\":0.01}", "{\"var_sm
 
 static const struct asx_op fit_sums = {
     .head = {"gaussian_nb.fit/sums", "sums per class, held-out rows left out; every smoothing from the same sums"},
-    .version = 1,
-    .equiv = ASX_BITWISE,
+    BAYES_WAY,
     .needs = {"packed"},
-    .gives = "fit",
-    .flags = ASX_SPLITS,
-    .max_batch = 64,
-    .batch_on = 0,
-    .work = work,
-    .run = run,
 };
 static const struct asx_op *const ways[] = {&fit_sums, NULL};
 
 const struct asx_learner bayes_gaussian = {
     .head = {"gaussian_nb", "naive Bayes with normal columns; indicators are Bernoulli"},
-    .version = 1,
-    .tasks = ASX_CLASSIFY,
+    BAYES_LEARNER,
+    .version = 2,
     .prep_role = ASX_FOR_LINEAR,
-    .params = params,
-    .n_params = sizeof params / sizeof *params,
-    .first = first,
-    .nominal_cost = 0.03,
-    .fit = ways,
-    .free_state = free_state,
-    .state_bytes = state_bytes,
-    .model = model_of,
-    .predict = predict,
-    .save = save,
-    .load = load,
-    .free_model = free_model,
 };

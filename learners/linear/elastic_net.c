@@ -14,12 +14,12 @@
 
 static double alpha_of(const struct asx_member *b)
 {
-    return lin_param(b->config, "alpha", 0.01);
+    return asx_config_get_or(b->config, "alpha", 0.01);
 }
 
 static double ratio_of(const struct asx_member *b)
 {
-    return lin_param(b->config, "l1_ratio", 0.5);
+    return asx_config_get_or(b->config, "l1_ratio", 0.5);
 }
 
 /* Coordinate descent on (1/2) w'Qw - q'w + l1 |w|_1 + (l2/2) |w|^2 with Q = A/n, q = c/n. */
@@ -161,8 +161,8 @@ static asx_st solve_cd(struct lin_group *g, struct asx_err *err)
             }
         }
         double l1 = order[i].alpha * order[i].ratio * d.scale;
-        d.tolerance = lin_param(g->member[k]->config, "tolerance", 1e-6) * d.scale;
-        d.sweeps_left = (int)lin_param(g->member[k]->config, "max_iter", 1000);
+        d.tolerance = asx_config_get_or(g->member[k]->config, "tolerance", 1e-6) * d.scale;
+        d.sweeps_left = (int)asx_config_get_or(g->member[k]->config, "max_iter", 1000);
         asx_st st = solve_one(&d, l1, order[i].alpha * (1 - order[i].ratio), previous, in);
         if (st)
             return st;

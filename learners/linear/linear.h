@@ -24,11 +24,4 @@ int lin_batch_folds(const struct asx_batch *);
 /** lin_products_sparse at planning time; `rows` of the whole matrix. */
 bool lin_sparse_shape(const struct asx_shape *, double rows);
 
-/** Value of a learner's own parameter; `def` when the space lacks it. */
-static inline double lin_param(const struct asx_config *c, const char *name, double def)
-{
-    int i = asx_space_find(c->space, name);
-    return i < 0 ? def : c->value[i];
-}
-
 #endif

@@ -14,10 +14,10 @@ static bool uses_l1(const struct asx_config *c)
 static void read_config(const struct asx_member *b, struct glm_fit *f, double weight, double sd)
 {
     (void)weight, (void)sd;
-    f->l2 = lin_param(b->config, "l2", 1);
-    f->l1 = uses_l1(b->config) ? lin_param(b->config, "l1", 1) : 0;
-    f->max_iterations = (int)lin_param(b->config, "max_iter", 300);
-    f->tolerance = lin_param(b->config, "tolerance", 1e-5);
+    f->l2 = asx_config_get_or(b->config, "l2", 1);
+    f->l1 = uses_l1(b->config) ? asx_config_get_or(b->config, "l1", 1) : 0;
+    f->max_iterations = (int)asx_config_get_or(b->config, "max_iter", 300);
+    f->tolerance = asx_config_get_or(b->config, "tolerance", 1e-5);
 }
 
 static enum lin_link link_of(const struct asx_problem *p)
@@ -91,7 +91,7 @@ static double sets_of(const struct asx_problem *p)
  */
 static double expected_passes(const struct asx_problem *p, const struct asx_config *c)
 {
-    double l2 = c ? lin_param(c, "l2", 1) : 1, cap = c ? lin_param(c, "max_iter", 300) : 300;
+    double l2 = c ? asx_config_get_or(c, "l2", 1) : 1, cap = c ? asx_config_get_or(c, "max_iter", 300) : 300;
     double passes = p->task == ASX_BINARY ? 40 : 80, decades = log10(l2 > 1e-4 ? l2 : 1e-4);
     passes *= decades < 0 ? 1 - 0.6 * decades : 1 / (1 + 0.5 * decades);
     passes *= c && uses_l1(c) ? 1.5 : 1;

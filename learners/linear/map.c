@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "data/matrix.h"
 
 static double finite_or(double v, double other)
 {
@@ -22,10 +23,7 @@ asx_st lin_map_init(struct lin_map *m, const struct asx_affine *af, struct arena
     m->mask_col = arena_alloc(arena, (x->dense + 1) * sizeof *m->mask_col);
     if (!m->a || !m->b || !m->c || !m->mask_col)
         return err_set(err, ASX_E_NOMEM, "no memory for a linear fit; raise --memory");
-    for (size_t j = 0; j < x->dense; j++)
-        m->mask_col[j] = -1;
-    for (size_t k = 0; k < x->masks; k++)
-        m->mask_col[x->mask_of[k]] = (int32_t)(x->dense + k);
+    packed_masks(x, m->mask_col);
     for (size_t j = 0; j < m->p; j++) {
         double scale = af->scale[j] > 0 && isfinite(af->scale[j]) ? af->scale[j] : 1, centre = finite_or(af->centre[j], 0);
         bool dense = j < x->dense;

@@ -4,6 +4,8 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "data/cells.h"
+#include "data/matrix.h"
 
 enum { PREDICT_ROWS = 256 };
 
@@ -154,16 +156,6 @@ void lin_link_apply(enum lin_link link, const double *score, size_t sets, double
     }
 }
 
-static double cell(const struct asx_colref *col, size_t row)
-{
-    if (col->dtype == ASX_F64)
-        return ((const double *)col->data)[row];
-    if (col->dtype == ASX_F32)
-        return (double)((const float *)col->data)[row];
-    int32_t code = ((const int32_t *)col->data)[row];
-    return code < 0 ? NAN : (double)code;
-}
-
 /* Adds one cell's share to the scores of its row. Cells that are not finite count as missing. */
 static inline void add_cell(const struct asx_model *m, size_t j, double x, double *score)
 {
@@ -178,7 +170,7 @@ static void add_block(const struct asx_model *m, const struct asx_block *b, size
     if (b->layout == ASX_LAYOUT_COLUMNS) {
         for (size_t j = 0; j < cols; j++)
             for (size_t i = 0; i < n; i++)
-                add_cell(m, first + j, cell(&b->col[j], from + i), score + i * m->sets);
+                add_cell(m, first + j, colref_cell(&b->col[j], from + i), score + i * m->sets);
     } else if (b->layout == ASX_LAYOUT_ROWS) {
         for (size_t i = 0; i < n; i++)
             for (size_t j = 0; j < cols; j++)
@@ -242,12 +234,7 @@ asx_st lin_explain(const struct asx_model *m, const struct asx_matrix *x, size_t
     for (int b = 0; b < x->blocks; first += x->block[b]->cols, b++)
         for (size_t j = 0; j < x->block[b]->cols && first + j < m->cols; j++) {
             const struct asx_block *k = x->block[b];
-            double v = k->layout == ASX_LAYOUT_COLUMNS ? cell(&k->col[j], row)
-                       : k->layout == ASX_LAYOUT_ROWS  ? (double)k->rowmajor[row * k->ld + j]
-                                                       : 0;
-            if (k->layout == ASX_LAYOUT_CSR)
-                for (int64_t e = k->csr.indptr[row]; e < k->csr.indptr[row + 1]; e++)
-                    v = (size_t)k->csr.indices[e] == j ? (double)k->csr.values[e] : v;
+            double v = block_cell(k, row, j);
             memset(one, 0, m->sets * sizeof *one);
             add_cell(m, first + j, v, one);
             for (size_t c = 0; c < outputs; c++)

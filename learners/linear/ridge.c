@@ -15,7 +15,7 @@ static asx_st no_memory(struct asx_err *err)
 
 static double l2_of(const struct asx_member *b)
 {
-    return lin_param(b->config, "l2", 1);
+    return asx_config_get_or(b->config, "l2", 1);
 }
 
 static asx_st solve_chol(struct lin_group *g, struct asx_err *err)

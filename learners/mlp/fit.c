@@ -20,20 +20,15 @@ static asx_st no_memory(struct asx_err *err)
 
 /* ---- parameters ------------------------------------------------------------------------ */
 
-static double param(const struct asx_config *c, const char *name, double def)
-{
-    return asx_space_find(c->space, name) < 0 ? def : asx_config_get(c, name);
-}
-
 void mlp_params_read(const struct asx_config *c, struct mlp_params *p)
 {
     const char *batch = asx_config_choice(c, "batch_size");
-    p->hidden = (int)param(c, "n_layers", 2);
-    p->width = (size_t)param(c, "width", 128);
-    p->epochs = (int)param(c, "epochs", 160);
-    p->learning_rate = param(c, "learning_rate", 4e-3);
-    p->weight_decay = param(c, "weight_decay", 1e-2);
-    p->dropout = param(c, "dropout", 0);
+    p->hidden = (int)asx_config_get_or(c, "n_layers", 2);
+    p->width = (size_t)asx_config_get_or(c, "width", 128);
+    p->epochs = (int)asx_config_get_or(c, "epochs", 160);
+    p->learning_rate = asx_config_get_or(c, "learning_rate", 4e-3);
+    p->weight_decay = asx_config_get_or(c, "weight_decay", 1e-2);
+    p->dropout = asx_config_get_or(c, "dropout", 0);
     p->batch = 0;
     for (const char *s = batch ? batch : "128"; *s; s++)
         p->batch = p->batch * 10 + (size_t)(*s - '0');

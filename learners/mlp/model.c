@@ -2,6 +2,7 @@
 /* See model.h. */
 #include "learners/mlp/model.h"
 
+#include "backends/cpu/cpu.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "data/matrix.h"
@@ -75,10 +76,8 @@ asx_st mlp_model_make(const struct asx_affine *affine, const struct asx_state *s
 
 static mlp_product_fn fastest(void)
 {
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512vl"))
-        return mlp_product_avx512;
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? mlp_product_avx2 : mlp_product_fast;
+    static const mlp_product_fn level[] = {mlp_product_fast, mlp_product_avx2, mlp_product_avx512};
+    return level[cpu_simd_level()];
 }
 
 /* A layer's output has padded columns; the next product wants them side by side. */

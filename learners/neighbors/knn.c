@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "data/expected.h"
 #include "data/matrix.h"
 
 #include <string.h>
@@ -104,20 +105,15 @@ static asx_st predict_held_out(struct asx_exec *e, const struct neighbors *l, st
     return st;
 }
 
-static double param(const struct asx_config *c, const char *name, double def)
-{
-    return asx_space_find(c->space, name) < 0 ? def : asx_config_get(c, name);
-}
-
 static asx_st fit_one(struct asx_exec *e, const struct neighbors *l, struct asx_member *b, struct asx_err *err)
 {
     const char *weights = asx_config_choice(b->config, "weights");
     struct asx_state *s = mem_calloc(e->mem, 1, sizeof *s);
     if (!s)
         return no_memory(err);
-    s->k = (size_t)param(b->config, "n_neighbors", 10);
+    s->k = (size_t)asx_config_get_or(b->config, "n_neighbors", 10);
     s->distance = weights && strcmp(weights, "distance") == 0;
-    s->smoothing = param(b->config, "smoothing", 1);
+    s->smoothing = asx_config_get_or(b->config, "smoothing", 1);
     asx_st st = b->pred && l->queries ? predict_held_out(e, l, b, s, err) : ASX_OK;
     if (st) {
         mem_free(s);
@@ -142,7 +138,7 @@ static void work(const struct asx_problem *p, const struct asx_batch *b, struct 
     const struct asx_shape *s = &b->shape;
     double most = s->rows < NEIGHBORS_MOST ? s->rows : NEIGHBORS_MOST;
     for (int i = 0; i < b->n && w->n_once < ASX_USES - 1; i++) {
-        double k = b->member[i].config ? param(b->member[i].config, "n_neighbors", 10) : most;
+        double k = b->member[i].config ? asx_config_get_or(b->member[i].config, "n_neighbors", 10) : most;
         k = k < most ? k : most;
         asx_work_add(
             w->once, &w->n_once,
@@ -216,36 +212,10 @@ static asx_st make_model(struct asx_exec *e, const struct asx_member *b, int ite
     return st;
 }
 
-/* Terms of a text column: they grow more slowly than the words (Heaps' law), up to what is kept by default. */
-static double text_columns(size_t rows, const struct asx_column_facts *f)
-{
-    double words = f && f->mean_words > 0 ? (double)rows * f->mean_words : 1e9, terms = fmin(words, 5 * pow(words, 0.6));
-    return fmin(terms, 5000);
-}
-
-/* Columns the prepared rows will have, roughly: categories become indicators. */
-static double expected_columns(const struct asx_problem *p)
-{
-    double cols = p->frame->sparse ? (double)p->frame->sparse->cols : 0;
-    for (size_t j = 0; j < p->frame->columns; j++) {
-        const struct asx_column_facts *f = p->profile ? &p->profile->column[j] : NULL;
-        enum asx_type type = p->frame->column[j].type;
-        if (f && f->role != ASX_ROLE_FEATURE)
-            continue;
-        if (type == ASX_TEXT)
-            cols += text_columns(p->rows, f);
-        else if (type == ASX_CATEGORICAL && f && f->distinct < 1000)
-            cols += (double)f->distinct;
-        else
-            cols += type == ASX_CATEGORICAL ? 50 : 1;
-    }
-    return cols;
-}
-
 /* Every prediction visits every training row: beyond some size others are simply better. */
 static bool fits(const struct asx_problem *p)
 {
-    double cols = p->frame ? expected_columns(p) : 1;
+    double cols = expected_columns(p);
     return p->rows >= 10 && p->rows <= 60000 && cols <= 500 && cols * (double)p->rows <= 1e7;
 }
 

@@ -2,6 +2,7 @@
 /* The model of knn: predicts from raw rows by visiting every training row, panel by panel. */
 #include "learners/neighbors/neighbors.h"
 
+#include "backends/cpu/cpu.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "data/matrix.h"
@@ -89,15 +90,13 @@ static struct nearest refine(const struct asx_model *m, const float *q, const st
 
 static knn_panel_fn fastest(void)
 {
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512vl"))
-        return knn_panel_avx512;
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? knn_panel_avx2 : knn_panel_fast;
+    static const knn_panel_fn level[] = {knn_panel_fast, knn_panel_avx2, knn_panel_avx512};
+    return level[cpu_simd_level()];
 }
 
-static void predict_block(const struct asx_model *m, const float *z, size_t n, float *dist, uint32_t *index, double *out)
+static void predict_block(const struct asx_model *m, knn_panel_fn distances, const float *z, size_t n, float *dist, uint32_t *index,
+                          double *out)
 {
-    knn_panel_fn distances = fastest();
     size_t top = m->votes.k < m->n ? m->votes.k : m->n, most = top + SPARE;
     struct nearest c[QUERIES];
     for (size_t i = 0; i < n; i++)
@@ -116,6 +115,7 @@ asx_st knn_predict(const struct asx_model *m, const struct asx_matrix *x, size_t
     size_t most = (m->votes.k < m->n ? m->votes.k : m->n) + SPARE;
     float *z = mem_array(NULL, QUERIES * m->cols, sizeof *z), *dist = mem_array(NULL, 2 * QUERIES * most, sizeof *dist);
     uint32_t *index = mem_array(NULL, 2 * QUERIES * most, sizeof *index);
+    knn_panel_fn distances = fastest();
     asx_st st = z && dist && index ? ASX_OK : no_memory(err);
     for (size_t at = from; !st && at < to; at += QUERIES) {
         size_t n = to - at < QUERIES ? to - at : QUERIES;
@@ -123,7 +123,7 @@ asx_st knn_predict(const struct asx_model *m, const struct asx_matrix *x, size_t
         for (size_t i = 0; !st && i < n * m->cols; i++)
             z[i] = isfinite(z[i]) ? z[i] : 0;
         if (!st)
-            predict_block(m, z, n, dist, index, out + (at - from) * (size_t)m->votes.outputs);
+            predict_block(m, distances, z, n, dist, index, out + (at - from) * (size_t)m->votes.outputs);
     }
     mem_free(z);
     mem_free(dist);
