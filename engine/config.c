@@ -61,7 +61,7 @@ struct config_run *run_config(struct run *r, int id, const struct asx_config *co
     }
     c->id = id;
     c->config = *config;
-    c->validation = c->ci_low = c->ci_high = c->test = c->predict_us = NAN;
+    c->validation = c->ci_low = c->ci_high = c->test = c->predict_us = c->predict_fixed_s = c->predict_row_s = NAN;
     if (fill_config(r, c, err) != ASX_OK) {
         config_run_free(r, c);
         return NULL;

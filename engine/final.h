@@ -24,7 +24,7 @@ asx_st final_refit(struct run *, struct config_run *const *, int n, bool full, s
 /** Reads the test data (or a sample of the training rows, for timing only) and predicts it with every config that has models. */
 asx_st final_read_test(struct run *, struct asx_err *);
 asx_st final_test(struct run *, struct asx_err *);
-/** Measures predict_us of a config whose models are there, on a few training rows. */
+/** Measures predict_fixed_s and predict_row_s of a config whose models are there, on training rows; 0 where it cannot. */
 void final_time_prediction(struct run *, struct config_run *);
 
 #endif

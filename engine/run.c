@@ -2,6 +2,7 @@
 /* A run from the first millisecond to the saved model. */
 #include "engine/run.h"
 #include "engine/board.h"
+#include "engine/budget.h"
 #include "engine/final.h"
 #include "engine/session.h"
 
@@ -20,25 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const uint64_t nominal_reserve = 48u << 20;
-
-/* ---- clock --------------------------------------------------------------------- */
-
-double run_elapsed(const struct run *r)
-{
-    return r->active_before + clock_now() - r->started;
-}
-
-bool run_should_stop(void *run)
-{
-    struct run *r = run;
-    if (r->unstoppable)
-        return false;
-    bool searching = strcmp(r->phase, "searching") == 0 || strcmp(r->phase, "reading") == 0;
-    if (searching && __atomic_load_n(&r->session->cancelled, __ATOMIC_RELAXED))
-        return true;
-    return clock_now() > (searching ? r->search_end : r->phase_end);
-}
+/* ---- events --------------------------------------------------------------------- */
 
 void run_tick(void *run)
 {
@@ -81,131 +64,6 @@ void run_warn(struct run *r, const char *name, const char *fmt, ...)
             r->warnings++;
     }
     pthread_mutex_unlock(&r->lock);
-}
-
-/* What reading and predicting the test data will take, as far as it is known. */
-static double test_seconds(struct run *r)
-{
-    if (!r->opt.test)
-        return 0;
-    double us = 0;
-    for (int i = 0; i < r->configs; i++) {
-        struct config_run *c = r->config[i];
-        if (!c || !c->has_models)
-            continue;
-        if (c->predict_us != c->predict_us)
-            final_time_prediction(r, c);
-        us += c->predict_us == c->predict_us ? c->predict_us : 0;
-    }
-    return r->test_read_guess + us * 1e-6 * r->test_rows_guess / (r->opt.threads > 1 ? 1.6 : 1);
-}
-
-/* How much longer ops take than machine and work say: other processes, or a machine not measured yet. */
-static double slowness(const struct run *r)
-{
-    static const double most = 2.5;
-    double times = r->raw_s > 0.01 ? r->real_s / r->raw_s : 1;
-    return times < 1 ? 1 : times > most ? most : times;
-}
-
-/* Model, report, leaderboard, and the end of the process. */
-static double saving_seconds(const struct run *r)
-{
-    return (0.08 + 0.012 * r->opt.time_s) * slowness(r);
-}
-
-/* Selection grows with the held-out cells; temperature and the first interval look at a bounded sample. */
-static double ensemble_seconds(const struct run *r)
-{
-    double rows = (double)r->problem.rows, cells = rows * r->problem.outputs;
-    return r->opt.ensemble ? (0.01 + 3e-6 * (rows < 20000 ? rows : 20000) + 1e-6 * cells) * slowness(r) : 0;
-}
-
-/* A best config whose models were not kept, or died with an earlier process, is worth fitting again. */
-static double best_refit_seconds(const struct run *r)
-{
-    const struct config_run *best = NULL;
-    for (int i = 0; i < r->configs; i++) {
-        const struct config_run *c = r->config[i];
-        if (c && c->scored && !c->failed && c->fidelity.folds >= r->splits->folds &&
-            (!best || asx_metric_better(r->opt.metric, c->validation, best->validation)))
-            best = c;
-    }
-    return best && !best->has_models ? 1.5 * best->fit_s / (r->ctx.threads > 1 ? r->ctx.threads * 0.8 : 1) : 0;
-}
-
-static double phase_end_of(struct run *r, const char *phase)
-{
-    if (isinf(r->deadline) || strcmp(phase, "saving") == 0)
-        return INFINITY;
-    /* What is kept for saving is seldom needed as a whole: what comes late may use some of it, a test score that is nearly there most. */
-    if (strcmp(phase, "testing") == 0)
-        return r->deadline - 0.35 * saving_seconds(r);
-    if (strcmp(phase, "testing others") == 0)
-        return r->deadline - saving_seconds(r);
-    double end = r->deadline - 0.6 * saving_seconds(r);
-    end -= 1.2 * test_seconds(r);
-    return strcmp(phase, "refitting") == 0 ? end : end - 0.5 * ensemble_seconds(r);
-}
-
-void run_enter(struct run *r, const char *phase)
-{
-    r->phase_end = phase_end_of(r, phase);
-    r->phase = phase;
-}
-
-double run_left(struct run *r, const char *phase)
-{
-    return phase_end_of(r, phase) - clock_now();
-}
-
-/* On a busy machine ops see the clock late by as much; without it the ensemble would pay. */
-static double late_seconds(const struct run *r)
-{
-    return (0.02 + 0.005 * r->opt.time_s) * slowness(r);
-}
-
-/* Seconds kept back for ensemble, refit, test, model and report. */
-void run_set_search_end(struct run *r)
-{
-    double s = saving_seconds(r) + late_seconds(r) + 1.5 * test_seconds(r) + ensemble_seconds(r) + best_refit_seconds(r);
-    double most = 0.4 * r->opt.time_s;
-    r->search_end = r->deadline - (s < most ? s : most);
-}
-
-static void guess_test(struct run *r)
-{
-    struct data_prescan scan;
-    struct asx_err ignored = {0};
-    if (!r->opt.test || data_prescan(r->opt.test, &scan, &ignored) != ASX_OK)
-        return;
-    r->test_rows_guess = scan.rows;
-    r->test_read_guess = (double)scan.file_bytes / 50e6;
-}
-
-static void set_clock(struct run *r)
-{
-    double now = clock_now();
-    r->started = r->session->started > 0 ? r->session->started : now;
-    r->session->started = 0; /* later tasks of the session start when they start */
-    r->deadline = r->search_end = r->phase_end = INFINITY;
-    if (r->opt.time_s > 0) {
-        r->deadline = r->started + r->opt.time_s - r->active_before;
-        guess_test(r);
-        run_set_search_end(r);
-    }
-}
-
-/* ---- memory ----------------------------------------------------------------------- */
-
-static asx_st set_memory(struct run *r, struct asx_err *err)
-{
-    uint64_t reserve = r->opt.trials ? nominal_reserve : clock_rss() + (16u << 20);
-    if (r->opt.memory && r->opt.memory < reserve + (8u << 20))
-        return err_set(err, ASX_E_INVAL, "a memory limit of %llu MiB is too small to work in; give at least %llu MiB",
-                       (unsigned long long)(r->opt.memory >> 20), (unsigned long long)((reserve + (24u << 20)) >> 20));
-    r->mem = mem_create(NULL, r->opt.memory ? r->opt.memory - reserve : 0);
-    return r->mem ? ASX_OK : err_set(err, ASX_E_NOMEM, "no memory to start a run");
 }
 
 /* Artefacts that nobody uses are kept up to this many bytes. */
@@ -276,7 +134,7 @@ asx_st run_open(struct run *r, struct session *s, const struct run_options *opt,
     r->cat = r->planning_only ? NULL : s->cat;
     if (r->cat && !r->id) /* the row first: a run that is killed in its first second must be known */
         st = begin_row(r, err);
-    set_clock(r);
+    budget_set_clock(r);
     if (st == ASX_OK)
         st = session_machine(s, err);
     if (st == ASX_OK && r->opt.threads <= 0)
@@ -286,7 +144,7 @@ asx_st run_open(struct run *r, struct session *s, const struct run_options *opt,
     if (st == ASX_OK)
         st = session_device(s, err);
     if (st == ASX_OK)
-        st = set_memory(r, err);
+        st = budget_set_memory(r, err);
     if (st != ASX_OK)
         return st;
     r->machine = s->machine;

@@ -100,6 +100,8 @@ struct config_run {
     float *oof; /**< [rows * outputs], NaN where no fold of the fidelity held the row out; NULL: in the catalog */
     int64_t oof_blob;
     double fit_s, fit_predicted_s, fit_alone_s, predict_us, peak_bytes, peak_predicted;
+    double predict_fixed_s, predict_row_s; /**< of one thread: a call, a row; NaN until final_time_prediction */
+    double model_bytes;                    /**< memory its models take */
     char *error;
     int64_t plan;
     double weight; /**< in the ensemble */

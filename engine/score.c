@@ -178,6 +178,7 @@ static asx_st make_models(struct asx_exec *e, struct trial_run *t, struct asx_er
             config_drop_models(t->run, c);
         return ASX_OK;
     }
+    uint64_t before = mem_used(e->mem);
     for (int f = from; f < to && st == ASX_OK; f++) {
         const void *in[ASX_NEEDS] = {0};
         inputs_of(e, t, f, in);
@@ -188,6 +189,8 @@ static asx_st make_models(struct asx_exec *e, struct trial_run *t, struct asx_er
         st = c->config.learner->model(e, &m, t->best_iteration, &c->fold[f].model, err);
     }
     c->has_models = st == ASX_OK;
+    c->model_bytes = mem_used(e->mem) > before ? (double)(mem_used(e->mem) - before) : 0;
+    c->predict_row_s = NAN; /* other models, other times */
     return st;
 }
 

@@ -167,7 +167,9 @@ static double score_test(struct run *r, const double *pred, double threshold)
     return score;
 }
 
-static asx_st predict_config(struct run *r, struct config_run *c, double *out, struct asx_err *err)
+/* Predicts `frame` with a config's models; `seconds` is what that took, preparation included. */
+static asx_st predict_frame(struct run *r, struct config_run *c, const struct asx_frame *frame, double *out, double *seconds,
+                            struct asx_err *err)
 {
     struct model *m = NULL;
     asx_st st = final_new_model(r, &m, err);
@@ -176,15 +178,23 @@ static asx_st predict_config(struct run *r, struct config_run *c, double *out, s
     st = final_add_config(r, m, c, 1, err);
     const struct asx_frame *bound = NULL;
     if (st == ASX_OK)
-        st = eng_model_bind(m, r->test_frame, &bound, err);
+        st = eng_model_bind(m, frame, &bound, err);
     double t = clock_now();
     if (st == ASX_OK)
         st = eng_model_predict(m, bound, NULL, run_should_stop, r, out, err);
-    if (st == ASX_OK && r->test_frame->rows)
-        c->predict_us = (clock_now() - t) / (double)r->test_frame->rows * 1e6;
+    *seconds = clock_now() - t;
     if (bound)
         frame_put(bound);
     final_free_borrowed(m);
+    return st;
+}
+
+static asx_st predict_config(struct run *r, struct config_run *c, double *out, struct asx_err *err)
+{
+    double s;
+    asx_st st = predict_frame(r, c, r->test_frame, out, &s, err);
+    if (st == ASX_OK && r->test_frame->rows)
+        c->predict_us = s / (double)r->test_frame->rows * 1e6;
     return st;
 }
 
@@ -344,22 +354,38 @@ asx_st final_test(struct run *r, struct asx_err *err)
     return st < 0 ? err_set(err, st, "no memory to score the test data; raise the memory limit") : st;
 }
 
+/* Seconds to predict the first n rows of the training data; NaN when that fails. */
+static double time_rows(struct run *r, struct config_run *c, size_t n)
+{
+    struct asx_err ignored = {0};
+    struct asx_frame *few = NULL;
+    double s = NAN;
+    uint32_t *row = mem_array(r->mem, n, sizeof *row);
+    double *pred = mem_array(r->mem, n * (size_t)r->problem.outputs + 1, sizeof *pred);
+    for (size_t i = 0; row && i < n; i++)
+        row[i] = (uint32_t)i;
+    if (row && pred && frame_take_rows(r->frame, row, n, r->mem, &few, &ignored) == ASX_OK &&
+        predict_frame(r, c, few, pred, &s, &ignored) != ASX_OK)
+        s = NAN;
+    frame_put(few);
+    mem_free(row);
+    mem_free(pred);
+    return s;
+}
+
+/* Two lengths tell what a call costs and what a row costs; the second as long as 0.3 % of the limit allows. */
 void final_time_prediction(struct run *r, struct config_run *c)
 {
-    enum { ROWS = 64 };
-    uint32_t row[ROWS];
-    size_t n = r->frame->rows < ROWS ? r->frame->rows : ROWS;
-    double *pred = mem_array(r->mem, n * (size_t)r->problem.outputs + 1, sizeof *pred);
-    const struct asx_frame *kept = r->test_frame;
-    struct asx_frame *few = NULL;
-    struct asx_err ignored = {0};
-    for (size_t i = 0; i < n; i++)
-        row[i] = (uint32_t)i;
-    if (pred && frame_take_rows(r->frame, row, n, r->mem, &few, &ignored) == ASX_OK) {
-        r->test_frame = few;
-        predict_config(r, c, pred, &ignored);
-        r->test_frame = kept;
+    enum { FEW = 32, MOST = 1024 };
+    double rows = (double)r->frame->rows, few = rows < FEW ? rows : FEW, most = rows < MOST ? rows : MOST;
+    double first = time_rows(r, c, (size_t)few);
+    c->predict_fixed_s = 0;
+    c->predict_row_s = first == first && few > 0 ? first / few : 0;
+    double more = c->predict_row_s > 0 ? 0.003 * r->opt.time_s / c->predict_row_s : 0;
+    more = more < most ? more : most;
+    double second = more >= 4 * few ? time_rows(r, c, (size_t)more) : NAN;
+    if (second == second) {
+        c->predict_row_s = second > first ? (second - first) / ((double)(size_t)more - few) : second / more;
+        c->predict_fixed_s = first > c->predict_row_s * few ? first - c->predict_row_s * few : 0;
     }
-    frame_put(few);
-    mem_free(pred);
 }

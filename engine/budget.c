@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A run's clock and its memory account.
+ *
+ * The search ends when what follows it (ensemble, refit, test, save) is expected to fill the rest of the limit: expected, not
+ * feared, since what is kept back for nothing is search lost. What those steps take beyond it is met by their own ends
+ * (phase_end_of), which reach into the tolerance of the promise (1.02 x limit + 0.5 s) for a test score that is nearly there.
+ */
+#include "engine/budget.h"
+#include "engine/final.h"
+#include "engine/ops/core.h"
+#include "engine/session.h"
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "data/splits.h"
+
+#include <string.h>
+
+/* Configs of an ensemble: what the final steps are priced for. Greedy selection seldom takes more of the best twelve. */
+enum { MEMBERS = 6 };
+
+/* ---- where time stands ------------------------------------------------------------ */
+
+double run_elapsed(const struct run *r)
+{
+    return r->active_before + clock_now() - r->started;
+}
+
+bool run_should_stop(void *run)
+{
+    struct run *r = run;
+    if (r->unstoppable)
+        return false;
+    bool searching = strcmp(r->phase, "searching") == 0 || strcmp(r->phase, "reading") == 0;
+    if (searching && __atomic_load_n(&r->session->cancelled, __ATOMIC_RELAXED))
+        return true;
+    return clock_now() > (searching ? r->search_end : r->phase_end);
+}
+
+/* How much longer ops take than machine and work say: other processes, or a machine not measured yet. */
+static double slowness(const struct run *r)
+{
+    static const double most = 2.5;
+    double times = r->raw_s > 0.01 ? r->real_s / r->raw_s : 1;
+    return times < 1 ? 1 : times > most ? most : times;
+}
+
+/* ---- what the final steps will take ------------------------------------------------- */
+
+/* The best configs that have models, best first: the likely members. */
+static int likely(const struct run *r, struct config_run **out)
+{
+    int n = 0;
+    for (int i = 1; i < r->configs; i++) {
+        struct config_run *c = r->config[i];
+        if (!c || !c->has_models)
+            continue;
+        int at = n < MEMBERS ? n++ : MEMBERS;
+        for (; at > 0 && asx_metric_better(r->opt.metric, c->validation, out[at - 1]->validation); at--)
+            if (at < MEMBERS)
+                out[at] = out[at - 1];
+        if (at < MEMBERS)
+            out[at] = c;
+    }
+    return n;
+}
+
+/* Reading the test data and predicting it with the likely members, side by side. */
+static double test_seconds(struct run *r)
+{
+    struct config_run *member[MEMBERS];
+    if (!r->opt.test)
+        return 0;
+    double sum = 0, longest = 0;
+    for (int i = 0, n = likely(r, member); i < n; i++) {
+        if (member[i]->predict_row_s != member[i]->predict_row_s)
+            final_time_prediction(r, member[i]);
+        double s = member[i]->predict_fixed_s + member[i]->predict_row_s * r->test_rows_guess;
+        if (s == s) {
+            sum += s;
+            longest = s > longest ? s : longest;
+        }
+    }
+    sum /= r->opt.threads > 1 ? r->opt.threads * 0.85 : 1;
+    return r->test_read_guess * slowness(r) + (sum > longest ? sum : longest);
+}
+
+/* Model, report, leaderboard, and the end of the process: files to flush, and models to write twice and to compress. */
+static double saving_seconds(const struct run *r)
+{
+    static const double fixed_s = 0.05, s_per_byte = 6e-9;
+    struct config_run *member[MEMBERS];
+    double bytes = 0;
+    for (int i = 0, n = likely(r, member); i < n; i++)
+        bytes += member[i]->model_bytes;
+    return (fixed_s + s_per_byte * bytes) * slowness(r);
+}
+
+/* The op's own price, with what earlier runs taught about it. */
+static double ensemble_seconds(struct run *r)
+{
+    struct opt_plan *plan = NULL;
+    double s = 0.02;
+    if (!r->problem_ptr || opt_plan_create(r->mem, &plan) != ASX_OK)
+        return s;
+    int scored = 0;
+    for (int i = 0; i < r->configs; i++)
+        scored += r->config[i] && r->config[i]->scored && !r->config[i]->failed;
+    struct asx_shape shape = {.rows = (double)r->problem.rows, .cols = scored};
+    int id = opt_plan_add_core(plan, &r->ctx, &core_ensemble, "select ensemble", &shape, NULL, 0, (struct asx_key){0, 0}, r);
+    if (id >= 0 && plan->node[id]->cost.total_s == plan->node[id]->cost.total_s)
+        s += plan->node[id]->cost.total_s;
+    opt_plan_free(plan);
+    return s;
+}
+
+/* A best config whose models were not kept, or died with an earlier process, is worth fitting again. */
+static double best_refit_seconds(const struct run *r)
+{
+    const struct config_run *best = NULL;
+    for (int i = 0; i < r->configs; i++) {
+        const struct config_run *c = r->config[i];
+        if (c && c->scored && !c->failed && c->fidelity.folds >= r->splits->folds &&
+            (!best || asx_metric_better(r->opt.metric, c->validation, best->validation)))
+            best = c;
+    }
+    return best && !best->has_models ? 1.5 * best->fit_s / (r->ctx.threads > 1 ? r->ctx.threads * 0.8 : 1) : 0;
+}
+
+/* Ops see the clock at most some 50 ms late, on a busy machine more. */
+static double late_seconds(const struct run *r)
+{
+    double s = 0.02 * r->opt.time_s;
+    return (s < 0.04 ? s : 0.04) * slowness(r);
+}
+
+/* ---- when phases end ------------------------------------------------------------------ */
+
+static double phase_end_of(struct run *r, const char *phase)
+{
+    if (isinf(r->deadline) || strcmp(phase, "saving") == 0)
+        return INFINITY;
+    double save = saving_seconds(r);
+    if (strcmp(phase, "testing") == 0) /* a score that is nearly there may use some of the tolerance */
+        return r->deadline - save + 0.4 * (0.5 + 0.02 * r->opt.time_s);
+    if (strcmp(phase, "testing others") == 0)
+        return r->deadline - save;
+    double end = r->deadline - save - test_seconds(r);
+    return strcmp(phase, "refitting") == 0 ? end : end - 0.3 * ensemble_seconds(r);
+}
+
+void run_enter(struct run *r, const char *phase)
+{
+    r->phase_end = phase_end_of(r, phase);
+    r->phase = phase;
+}
+
+double run_left(struct run *r, const char *phase)
+{
+    return phase_end_of(r, phase) - clock_now();
+}
+
+void run_set_search_end(struct run *r)
+{
+    double s = saving_seconds(r) + late_seconds(r) + test_seconds(r) + ensemble_seconds(r) + best_refit_seconds(r);
+    double most = 0.4 * r->opt.time_s;
+    r->search_end = r->deadline - (s < most ? s : most);
+}
+
+static void guess_test(struct run *r)
+{
+    struct data_prescan scan;
+    struct asx_err ignored = {0};
+    if (!r->opt.test || data_prescan(r->opt.test, &scan, &ignored) != ASX_OK)
+        return;
+    r->test_rows_guess = scan.rows;
+    r->test_read_guess = 0.002 + (double)scan.file_bytes / 100e6;
+}
+
+void budget_set_clock(struct run *r)
+{
+    double now = clock_now();
+    r->started = r->session->started > 0 ? r->session->started : now;
+    r->session->started = 0; /* later tasks of the session start when they start */
+    r->deadline = r->search_end = r->phase_end = INFINITY;
+    if (r->opt.time_s > 0) {
+        r->deadline = r->started + r->opt.time_s - r->active_before;
+        guess_test(r);
+        run_set_search_end(r);
+    }
+}
+
+/* ---- memory ----------------------------------------------------------------------- */
+
+asx_st budget_set_memory(struct run *r, struct asx_err *err)
+{
+    static const uint64_t nominal_reserve = 48u << 20;
+    uint64_t reserve = r->opt.trials ? nominal_reserve : clock_rss() + (16u << 20);
+    if (r->opt.memory && r->opt.memory < reserve + (8u << 20))
+        return err_set(err, ASX_E_INVAL, "a memory limit of %llu MiB is too small to work in; give at least %llu MiB",
+                       (unsigned long long)(r->opt.memory >> 20), (unsigned long long)((reserve + (24u << 20)) >> 20));
+    r->mem = mem_create(NULL, r->opt.memory ? r->opt.memory - reserve : 0);
+    return r->mem ? ASX_OK : err_set(err, ASX_E_NOMEM, "no memory to start a run");
+}
