@@ -19,7 +19,7 @@
 #include <string.h>
 
 /* Configs of an ensemble: what the final steps are priced for. Greedy selection seldom takes more of the best twelve. */
-enum { MEMBERS = 6 };
+enum { MEMBERS = 8 };
 
 /* ---- where time stands ------------------------------------------------------------ */
 
@@ -42,20 +42,27 @@ bool run_should_stop(void *run)
 /* How much longer ops take than machine and work say: other processes, or a machine not measured yet. */
 static double slowness(const struct run *r)
 {
-    static const double most = 2.5;
+    static const double most = 1.6; /* what a machine not measured yet costs beyond that is no sign of others at work */
     double times = r->raw_s > 0.01 ? r->real_s / r->raw_s : 1;
     return times < 1 ? 1 : times > most ? most : times;
 }
 
 /* ---- what the final steps will take ------------------------------------------------- */
 
-/* The best configs that have models, best first: the likely members. */
+/* After a selection: what it chose, and what came since and is better. Before: anything. */
+static bool may_be_member(const struct run *r, const struct config_run *c)
+{
+    return c->has_models &&
+           (r->selected_best != r->selected_best || c->weight > 0 || asx_metric_better(r->opt.metric, c->validation, r->selected_best));
+}
+
+/* The likely members, best first. */
 static int likely(const struct run *r, struct config_run **out)
 {
     int n = 0;
     for (int i = 1; i < r->configs; i++) {
         struct config_run *c = r->config[i];
-        if (!c || !c->has_models)
+        if (!c || !may_be_member(r, c))
             continue;
         int at = n < MEMBERS ? n++ : MEMBERS;
         for (; at > 0 && asx_metric_better(r->opt.metric, c->validation, out[at - 1]->validation); at--)
@@ -90,7 +97,7 @@ static double test_seconds(struct run *r)
 /* Model, report, leaderboard, and the end of the process: files to flush, and models to write twice and to compress. */
 static double saving_seconds(const struct run *r)
 {
-    static const double fixed_s = 0.05, s_per_byte = 6e-9;
+    static const double fixed_s = 0.05, s_per_byte = 2e-9;
     struct config_run *member[MEMBERS];
     double bytes = 0;
     for (int i = 0, n = likely(r, member); i < n; i++)

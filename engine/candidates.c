@@ -225,6 +225,7 @@ static asx_st ensemble_run(struct asx_exec *e, const struct asx_batch *b, struct
     for (int c = 0; c < t.n; c++)
         t.config[c]->weight = weight[c];
     intervals(r, &t, blend);
+    json_decref(r->summary);
     r->summary = board_summary(r, &t.row[0], t.rows, blend);
     return ASX_OK;
 }

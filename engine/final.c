@@ -48,10 +48,29 @@ static asx_st select_ensemble(struct run *r, struct asx_err *err)
         opt_plan_place(plan, &r->ctx);
         st = run_plan(r, plan, err);
         r->ensemble_plan = r->plan_id;
+        r->selected_best = r->best;
     }
     if (plan)
         opt_plan_free(plan);
     return st;
+}
+
+bool final_leaves_time(struct run *r)
+{
+    static const double worthwhile = 0.03; /* of the limit: less is not worth another selection */
+    struct asx_err ignored = {0};
+    if (isinf(r->deadline) || r->problem.repeatable || clock_now() > r->deadline - worthwhile * r->opt.time_s)
+        return false;
+    run_enter(r, "ensembling");
+    final_prune(r);
+    asx_st st = final_candidates(r, 0, &ignored);
+    if (st == ASX_OK && r->candidates > 0) {
+        find_blobs(r);
+        st = select_ensemble(r, &ignored);
+    }
+    r->phase = "searching";
+    run_set_search_end(r);
+    return st == ASX_OK && r->search_end - clock_now() > worthwhile * r->opt.time_s;
 }
 
 /* ---- refitting ------------------------------------------------------------------ */

@@ -9,6 +9,11 @@
 void final_prune(struct run *);
 /** Fills r->candidate: scored on all folds, not pruned, best first. Of those without models, as many as `refit_s` seconds fit again. */
 asx_st final_candidates(struct run *, double refit_s, struct asx_err *);
+/**
+ * Selects an ensemble while the search may still go on, so that the final steps are priced for the configs they will meet.
+ * Answers whether that leaves enough of the limit to go on; the search's end is set anew either way.
+ */
+bool final_leaves_time(struct run *);
 /** Out-of-fold predictions of a config, from memory or the catalog; NULL when they are gone. Owned by the config. */
 const float *final_oof(struct run *, struct config_run *);
 

@@ -125,7 +125,7 @@ asx_st run_open(struct run *r, struct session *s, const struct run_options *opt,
     r->opt = *opt;
     r->phase = "reading";
     r->best = r->ensemble_validation = r->ensemble_low = r->ensemble_high = r->ensemble_test = NAN;
-    r->ensemble_predict_us = NAN;
+    r->ensemble_predict_us = r->selected_best = NAN;
     r->temperature = 1;
     pthread_mutex_init(&r->lock, NULL);
     asx_st st = r->planning_only ? ASX_OK : session_catalog(s, false, err);

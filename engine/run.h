@@ -79,7 +79,8 @@ struct fold_run {
     int iterations;          /**< of state */
     float *pred;             /**< [n_test * outputs] of the last rung */
     struct asx_curve curve;
-    struct asx_model *model; /**< at the best iteration; NULL: not kept */
+    struct asx_model *model; /**< NULL: not kept */
+    int model_iteration;     /**< rounds of `model`: the config's best when it was made */
     double seconds;          /**< measured share of fits */
 };
 
@@ -134,6 +135,7 @@ struct run {
     struct cat *cat;
     int64_t id;
     double started, deadline, search_end; /**< clock_now() times; deadline INFINITY without a limit */
+    double selected_best;                 /**< best validation when an ensemble was selected last; NaN: not yet */
     double phase_end;                     /**< when the phase after the search must give way to the next */
     bool unstoppable;                     /**< the constant baseline is under way: there is always a model */
     double raw_s, real_s;                 /**< of ops so far: as machine and work say, and as measured */

@@ -113,7 +113,7 @@ static void score_work(const struct asx_problem *p, const struct asx_batch *b, s
     w->output = (uint64_t)(b->shape.rows * b->shape.cols * 4);
 }
 
-/* Points exec->in at the inputs of the fit that served (trial, fold); false when the plan has none. */
+/* Points exec->in at the inputs of the fit that served (trial, fold), now or in an earlier rung; false when the plan has none. */
 static bool inputs_of(struct asx_exec *e, const struct trial_run *t, int fold, const void **in)
 {
     const struct exec_context *x = e->engine;
@@ -133,6 +133,18 @@ static bool inputs_of(struct asx_exec *e, const struct trial_run *t, int fold, c
             e->n_needs = per;
             return true;
         }
+    }
+    for (int d = 0; d < x->plan->dones; d++) {
+        const struct opt_done *n = &x->plan->done[d];
+        if (n->trial != t->index || n->fold != fold)
+            continue;
+        for (int k = 0; k < n->inputs; k++) {
+            const struct artefact *a = x->result[n->input[k]].artefact;
+            in[k] = a ? a->ptr : NULL;
+        }
+        e->in = in;
+        e->n_needs = n->inputs;
+        return true;
     }
     return false;
 }
@@ -165,6 +177,27 @@ static asx_st fold_prediction(struct asx_exec *e, const struct trial_run *t, int
     return learner->held_out(e, &m, t->best_iteration, p, err);
 }
 
+/* The model that an earlier rung made of this fold, when the other folds have not moved the best round since. */
+static bool model_stands(const struct trial_run *t, int fold)
+{
+    const struct fold_run *f = &t->config->fold[fold];
+    return !t->refit && f->model && fold < t->ask.from.folds && f->model_iteration == t->best_iteration;
+}
+
+static asx_st make_model(struct asx_exec *e, const struct trial_run *t, int fold, struct asx_err *err)
+{
+    struct fold_run *f = &t->config->fold[fold];
+    const struct asx_learner *learner = t->config->config.learner;
+    const void *in[ASX_NEEDS] = {0};
+    inputs_of(e, t, fold, in);
+    struct asx_member m = as_member(t, fold);
+    if (f->model)
+        learner->free_model(f->model);
+    f->model = NULL;
+    f->model_iteration = t->best_iteration;
+    return learner->model(e, &m, t->best_iteration, &f->model, err);
+}
+
 static asx_st make_models(struct asx_exec *e, struct trial_run *t, struct asx_err *err)
 {
     struct config_run *c = t->config;
@@ -172,24 +205,18 @@ static asx_st make_models(struct asx_exec *e, struct trial_run *t, struct asx_er
     asx_st st = ASX_OK;
     for (int f = from; f < to; f++) {
         const void *in[ASX_NEEDS] = {0};
-        if (inputs_of(e, t, f, in))
+        if (model_stands(t, f) || (c->fold[f].state && inputs_of(e, t, f, in)))
             continue;
-        if (!t->refit) /* a fold was done in an earlier rung whose inputs are gone: fewer folds make another model */
+        if (!t->refit) /* what a model of this fold is made from is gone: fewer folds make another model */
             config_drop_models(t->run, c);
         return ASX_OK;
     }
     uint64_t before = mem_used(e->mem);
-    for (int f = from; f < to && st == ASX_OK; f++) {
-        const void *in[ASX_NEEDS] = {0};
-        inputs_of(e, t, f, in);
-        struct asx_member m = as_member(t, f);
-        if (c->fold[f].model)
-            c->config.learner->free_model(c->fold[f].model);
-        c->fold[f].model = NULL;
-        st = c->config.learner->model(e, &m, t->best_iteration, &c->fold[f].model, err);
-    }
+    for (int f = from; f < to && st == ASX_OK; f++)
+        if (!model_stands(t, f))
+            st = make_model(e, t, f, err);
     c->has_models = st == ASX_OK;
-    c->model_bytes = mem_used(e->mem) > before ? (double)(mem_used(e->mem) - before) : 0;
+    c->model_bytes = mem_used(e->mem) > before ? (double)(mem_used(e->mem) - before) : c->model_bytes;
     c->predict_row_s = NAN; /* other models, other times */
     return st;
 }

@@ -168,10 +168,14 @@ void search_trial_done(struct run *r, const struct opt_plan *plan, const struct 
 
 /* ---- states ------------------------------------------------------------------------- */
 
-/* A config that cannot go on needs no state: not iterative, all rounds done, or long past its best round. */
-static bool may_go_on(const struct config_run *c)
+/* A config that cannot go on needs no state: not iterative, or all rounds done on all folds. */
+static bool may_go_on(const struct run *r, const struct config_run *c)
 {
-    if (c->failed || !trial_is_iterative(c) || !c->config.learner->resumable)
+    if (c->failed || !trial_is_iterative(c))
+        return false;
+    if (c->fidelity.folds < r->splits->folds)
+        return true; /* the other folds may move the best round, which makes other models of these */
+    if (!c->config.learner->resumable)
         return false;
     double want = asx_config_get(&c->config, c->config.learner->iterations);
     return c->fidelity.iterations < want;
@@ -187,7 +191,7 @@ static void keep_states(struct run *r)
             continue;
         if (c->failed || c->fidelity.folds >= r->splits->folds)
             config_drop_preds(r, c); /* the next rung, if any, predicts every fold anew */
-        if (!may_go_on(c))
+        if (!may_go_on(r, c))
             config_drop_states(r, c);
         else
             sum += state_bytes(r, c);
@@ -442,7 +446,7 @@ asx_st run_search(struct run *r, struct asx_err *err)
     }
     while (st == ASX_OK) {
         run_tick(r);
-        if (run_should_stop(r))
+        if (run_should_stop(r) && (__atomic_load_n(&r->session->cancelled, __ATOMIC_RELAXED) || !final_leaves_time(r)))
             break;
         int n = search_ask_wave(r, pricer, trial, err);
         if (n < 0)

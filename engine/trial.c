@@ -13,6 +13,11 @@ bool trial_is_iterative(const struct config_run *c)
     return c->config.learner->iterations != NULL;
 }
 
+bool trial_may_read_done(const struct config_run *c)
+{
+    return trial_is_iterative(c) && c->fold && c->fold[0].state;
+}
+
 double trial_fidelity_share(const struct run *r, const struct config_run *c, const struct asx_fidelity *f)
 {
     double share = f->folds > 0 ? (double)f->folds / r->splits->folds : 1;

@@ -6,6 +6,8 @@
 #include "engine/run.h"
 
 /** Rounds a fidelity asks of a config: to.iterations for iterative learners, else 0. */
+/** Folds that are done may be wanted at another round once more folds are known: predictions and models come from their states. */
+bool trial_may_read_done(const struct config_run *);
 bool trial_is_iterative(const struct config_run *);
 /** Share of full fidelity, 0..1: rounds done of rounds wanted, times folds. */
 double trial_fidelity_share(const struct run *, const struct config_run *, const struct asx_fidelity *);

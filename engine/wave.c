@@ -189,6 +189,20 @@ asx_st run_plan(struct run *r, struct opt_plan *plan, struct asx_err *err)
 
 /* ---- planning a wave ----------------------------------------------------------------- */
 
+/* What fits of done folds were made from, once each. */
+static int add_done(const struct opt_plan *plan, int trial, int *input, int inputs)
+{
+    for (int d = 0; d < plan->dones; d++)
+        for (int k = 0; plan->done[d].trial == trial && k < plan->done[d].inputs; k++) {
+            bool seen = false;
+            for (int i = 0; i < inputs && !seen; i++)
+                seen = input[i] == plan->done[d].input[k];
+            if (!seen)
+                input[inputs++] = plan->done[d].input[k];
+        }
+    return inputs;
+}
+
 static asx_st add_scores(struct run *r, struct opt_plan *plan, struct trial_run *trial, int n, struct asx_err *err)
 {
     int *input = mem_array(r->mem, (size_t)plan->nodes + 1, sizeof *input);
@@ -204,6 +218,7 @@ static asx_st add_scores(struct run *r, struct opt_plan *plan, struct trial_run 
             if (mine)
                 input[inputs++] = id;
         }
+        inputs = add_done(plan, t, input, inputs);
         struct asx_shape shape = {.rows = (double)r->problem.rows, .cols = (double)r->problem.outputs};
         char step[64];
         snprintf(step, sizeof step, "score %s", trial[t].config->config.learner->head.name);
@@ -237,7 +252,8 @@ asx_st run_plan_wave(struct run *r, struct trial_run *trial, int n, struct opt_p
                                   .config = &trial[i].config->config,
                                   .from = starts_from(&trial[i]),
                                   .to = trial[i].ask.to,
-                                  .full = trial[i].full};
+                                  .full = trial[i].full,
+                                  .reads_done = trial_may_read_done(trial[i].config)};
     asx_st st = opt_plan_wave(&r->ctx, t, n, plan, err);
     if (st == ASX_OK)
         st = add_scores(r, *plan, trial, n, err);

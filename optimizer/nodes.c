@@ -40,6 +40,7 @@ void opt_plan_free(struct opt_plan *p)
         opt_recipe_free(p->recipe[i]);
     mem_free(p->node);
     mem_free(p->recipe);
+    mem_free(p->done);
     mem_free(p->trial);
     mem_free(p->trial_seconds);
     mem_free(p->trial_alone);
@@ -222,6 +223,9 @@ asx_st planner_prune(struct planner *p)
         plan->node[kept++] = n;
     }
     plan->nodes = kept;
+    for (int i = 0; i < plan->dones; i++)
+        for (int k = 0; k < plan->done[i].inputs; k++)
+            plan->done[i].input[k] = map[plan->done[i].input[k]];
     mem_free(map);
     planner_clear(p); /* ids have changed */
     return ASX_OK;

@@ -26,7 +26,14 @@ struct opt_trial {
     int id, config_id;
     const struct asx_config *config;
     struct asx_fidelity from, to;
-    bool full; /**< fit on all rows (refit), held-out folds not wanted */
+    bool full;       /**< fit on all rows (refit), held-out folds not wanted */
+    bool reads_done; /**< what the fits of done folds were made from is wanted again (opt_plan.done) */
+};
+
+/** A fold that is done, and the nodes its fit was made from. */
+struct opt_done {
+    int trial, fold;
+    int input[ASX_NEEDS], inputs;
 };
 
 /** One (trial, fold) of a fit. */
@@ -78,6 +85,8 @@ struct opt_plan {
     int trials;
     struct opt_recipe **recipe;
     int recipes;
+    struct opt_done *done;
+    int dones;
     double seconds;       /**< makespan */
     double alone_seconds; /**< sum over trials of what each would cost unshared */
     uint64_t host_peak;

@@ -314,12 +314,41 @@ static bool mark_preps(struct planner *p, const struct trial_plan *t)
     return !p->nomem;
 }
 
+/* Folds that are done take no part, except that their predictions or models at another round may be wanted: their inputs are found, or made. */
+static bool mark_done(struct planner *p, const struct trial_plan *t, const struct asx_op *op)
+{
+    int folds = t->trial->full || !t->trial->reads_done ? 0 : t->trial->from.folds;
+    if (folds == 0)
+        return true;
+    struct opt_plan *plan = p->plan;
+    struct opt_done *done = mem_realloc(plan->mem, plan->done, (size_t)(plan->dones + folds) * sizeof *done);
+    p->nomem |= !done;
+    plan->done = done ? done : plan->done;
+    for (int f = 0; done && f < folds; f++) {
+        struct asx_fidelity from;
+        struct request q = {.config = t->trial->config, .recipe = t->recipe, .fold = f, .salt = t->salt};
+        struct opt_done *d = &done[plan->dones];
+        *d = (struct opt_done){.trial = t->index, .fold = f};
+        if (opt_member_from(t->trial, f, &from))
+            continue; /* it is fitted */
+        for (; d->inputs < ASX_NEEDS && op->needs[d->inputs]; d->inputs++)
+            if ((d->input[d->inputs] = form_make(p, &q, op->needs[d->inputs])) < 0)
+                break;
+        if (d->inputs < ASX_NEEDS && op->needs[d->inputs])
+            continue;
+        for (int j = 0; j < d->inputs; j++)
+            mark_needed(p, d->input[j]);
+        plan->dones++;
+    }
+    return !p->nomem;
+}
+
 asx_st way_commit(struct planner *p, const struct trial_plan *t, const struct way_choice *choice, struct pending *out)
 {
     char why[96];
     int n_needs;
     int *input = mem_calloc(p->ctx->mem, (size_t)t->folds * ASX_NEEDS, sizeof *input);
-    bool made = input && make_inputs(p, t, choice->op, input, &n_needs, why, sizeof why) && mark_preps(p, t);
+    bool made = input && make_inputs(p, t, choice->op, input, &n_needs, why, sizeof why) && mark_preps(p, t) && mark_done(p, t, choice->op);
     for (int f = 0; made && f < t->folds; f++) {
         pending_of(t, choice->op, f, input, n_needs, &out[f]);
         for (int j = 0; j < n_needs; j++)
