@@ -52,8 +52,8 @@ static double slowness(const struct run *r)
 /* After a selection: what it chose, and what came since and is better. Before: anything. */
 static bool may_be_member(const struct run *r, const struct config_run *c)
 {
-    return c->has_models &&
-           (r->selected_best != r->selected_best || c->weight > 0 || asx_metric_better(r->opt.metric, c->validation, r->selected_best));
+    return c->has_models && (r->selected_best != r->selected_best || c->weight > 0 ||
+                             asx_metric_better(r->opt.metric, c->validation, r->selected_best));
 }
 
 /* The likely members, best first. */

@@ -25,7 +25,7 @@ static bool may_still_grow(const struct config_run *c)
 
 void final_prune(struct run *r)
 {
-    r->trials_pruned = 0;
+    r->trials_pruned = r->trials_finished = 0;
     for (int i = 1; i < r->configs; i++) {
         struct config_run *c = r->config[i];
         if (!c || !c->scored || c->failed)
@@ -38,8 +38,8 @@ void final_prune(struct run *r)
                         asx_metric_better(r->opt.metric, o->validation, c->validation);
         }
         r->trials_pruned += c->pruned;
+        r->trials_finished += !c->pruned;
     }
-    r->trials_finished -= r->trials_pruned;
 }
 
 static const struct run *sorting; /* qsort has no argument; guarded by sort_lock */

@@ -348,7 +348,8 @@ asx_st way_commit(struct planner *p, const struct trial_plan *t, const struct wa
     char why[96];
     int n_needs;
     int *input = mem_calloc(p->ctx->mem, (size_t)t->folds * ASX_NEEDS, sizeof *input);
-    bool made = input && make_inputs(p, t, choice->op, input, &n_needs, why, sizeof why) && mark_preps(p, t) && mark_done(p, t, choice->op);
+    bool made =
+        input && make_inputs(p, t, choice->op, input, &n_needs, why, sizeof why) && mark_preps(p, t) && mark_done(p, t, choice->op);
     for (int f = 0; made && f < t->folds; f++) {
         pending_of(t, choice->op, f, input, n_needs, &out[f]);
         for (int j = 0; j < n_needs; j++)
