@@ -38,6 +38,7 @@ enum cli_command_bit {
     CLI_METRICS = 1 << 11,
     CLI_GC = 1 << 12,
     CLI_HELP = 1 << 13,
+    CLI_READS = CLI_INIT | CLI_PROFILE | CLI_PREDICT | CLI_LEADERBOARD, /**< read a table without a task */
     CLI_ALL = (1 << 14) - 1
 };
 
@@ -87,6 +88,7 @@ struct cli {
     bool help; /**< --help was among the options */
     assay_session *session;
     struct cli_progress progress;
+    bool unread;  /**< standard output is a pipe that nobody reads any more */
     bool forgets; /**< the catalog could not be used: what it would keep is gone with this process */
 };
 

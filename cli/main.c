@@ -2,6 +2,7 @@
 /* The assay command. */
 #include "cli/cli.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -50,9 +51,21 @@ void cli_error(const char *format, ...)
     fprintf(stderr, "assay: %s\n", line);
 }
 
+/* Has the reader of our standard output gone, as `head` does? */
+static bool reader_gone(void)
+{
+    struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    return poll(&out, 1, 0) == 1 && (out.revents & POLLERR);
+}
+
 int cli_done(struct cli *c, assay_status st)
 {
     cli_progress_end(c);
+    if (st == ASSAY_E_IO && strstr(assay_session_error(c->session), "standard output") &&
+        reader_gone()) { /* the work is done and kept; who reads has read enough */
+        c->unread = true;
+        return 0;
+    }
     if (st < 0) {
         const char *text = assay_session_error(c->session);
         cli_error("%s", st == ASSAY_E_NOMEM && !*text ? "no memory" : *text ? text : "the command failed");
@@ -87,6 +100,10 @@ static int dispatch(struct cli *c)
 {
     struct assay_options o = ASSAY_OPTIONS_INIT;
     o.catalog = cli_value(c, "--catalog");
+    if (c->command->bit & CLI_READS) { /* a task has keys for them */
+        o.header = cli_value(c, "--header");
+        o.delimiter = cli_value(c, "--delimiter");
+    }
     o.progress = cli_on_progress;
     o.progress_arg = c;
     o.event = cli_on_event;
@@ -103,12 +120,27 @@ static int dispatch(struct cli *c)
     return rc;
 }
 
-int main(int argc, char **argv)
+/*
+ * The end of the process. As every tool in a pipeline it ends by SIGPIPE when its reader went away. Everything was closed
+ * before: the exit handlers of libraries have nothing to do, and that of OpenBLAS waits for ever for a thread that found
+ * no memory. A sanitizer reports in such a handler, so its builds leave the ordinary way.
+ */
+static int leave(const struct cli *c, int rc)
 {
-    if (argc == 2 && strcmp(argv[1], "__probe-opencl") == 0)
-        return probe_opencl();
-    set_signals();
-    struct cli c = {0};
+    if (c->unread && rc == 0) {
+        signal(SIGPIPE, SIG_DFL);
+        raise(SIGPIPE);
+    }
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    fflush(stdout);
+    fflush(stderr);
+    _exit(rc);
+#endif
+    return rc;
+}
+
+static int begin(struct cli *c, int argc, char **argv)
+{
     if (argc == 2 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)) {
         if (printf("assay %s\n", assay_version()) > 0 && fflush(stdout) == 0)
             return 0;
@@ -121,7 +153,16 @@ int main(int argc, char **argv)
         free(text);
         return 2;
     }
-    int rc = cli_parse(&c, argc, argv) ? dispatch(&c) : 2;
-    free(c.setting);
+    int rc = cli_parse(c, argc, argv) ? dispatch(c) : 2;
+    free(c->setting);
     return rc;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "__probe-opencl") == 0)
+        return probe_opencl();
+    set_signals();
+    struct cli c = {0};
+    return leave(&c, begin(&c, argc, argv));
 }

@@ -28,6 +28,10 @@ const struct cli_option cli_options[] = {
     {"--devices", "LIST", "resources.devices", CLI_TASK, "devices to use: cpu, opencl:0, ..."},
     {"--learners", "LIST", "search.learners", CLI_TASK, "learners to try; 'assay learners' lists them"},
     {"--positive", "CLASS", "data.positive", CLI_TASK, "the positive class (the last one as sorted)"},
+    {"--header", "yes|no|auto", "data.header", CLI_TASK, "does the file begin with column names"},
+    {"--header", "yes|no|auto", NULL, CLI_READS, "does the file begin with column names"},
+    {"--delimiter", "CHAR", "data.delimiter", CLI_TASK, "what stands between cells: ';', tab, ... (found out)"},
+    {"--delimiter", "CHAR", NULL, CLI_READS, "what stands between cells: ';', tab, ... (found out)"},
     {"--model", "FILE", "output.model", CLI_TASK, "save the model there as well"},
     {"--model", "FILE", NULL, CLI_RESUME, "save the model there as well"},
     {"--report", "FILE", "output.report", CLI_TASK, "write an HTML report"},
@@ -177,7 +181,10 @@ static bool parse_option(struct cli *c, int argc, char **argv, int *i)
 static bool parse_arg(struct cli *c, const char *word)
 {
     if (c->args >= c->command->max_args) {
-        cli_error("'%s' is one argument too many; write 'assay %s %s'", word, c->name, c->command->usage);
+        if (c->command->max_args == 0)
+            cli_error("'%s' is one argument too many; '%s' takes none", word, c->name);
+        else
+            cli_error("'%s' is one argument too many; write 'assay %s %s'", word, c->name, c->command->usage);
         return false;
     }
     c->arg[c->args++] = word;

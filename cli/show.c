@@ -22,7 +22,11 @@ int cli_cmd_init(struct cli *c)
         cli_error("init needs the column to predict; write 'assay init %s --target COL'", c->arg[0]);
         return 2;
     }
-    assay_status st = assay_init(c->session, c->arg[0], cli_value(c, "--target"), &text);
+    const char *file = cli_value(c, "--out"), *data = c->arg[0];
+    bool apart = file && strchr(file, '/') && data[0] != '/' && strcmp(data, "-") != 0; /* paths in a spec start at its folder */
+    char *absolute = apart ? realpath(data, NULL) : NULL;
+    assay_status st = assay_init(c->session, absolute ? absolute : data, cli_value(c, "--target"), &text);
+    free(absolute);
     if (st != ASSAY_OK || !cli_json(c))
         return cli_give(c, st, text);
     struct cli_text json = {0};

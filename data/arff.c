@@ -216,7 +216,7 @@ static asx_st plan(struct arff *a, struct asx_err *err)
         const struct data_type *given = data_type_of(a->o, a->name[j]);
         enum asx_type type = given ? given->type : a->attribute[j].type;
         if (!given && type != ASX_TYPES)
-            a->types[types++] = (struct data_type){a->name[j], type, 0};
+            a->types[types++] = (struct data_type){a->name[j], type, 0, COMMA_NONE};
         enum csv_mode mode = !data_wanted(a->o, a->name[j]) ? CSV_SKIP : type == ASX_NUMERIC ? CSV_NUMBER : CSV_WORDS;
         a->store.column[j].mode = mode;
         a->store.column[j].exact = data_exact(a->o, a->name[j]);

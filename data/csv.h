@@ -27,6 +27,7 @@ struct csv_layout {
     size_t columns;
     char **name;          /**< [columns] */
     uint8_t *words;       /**< [columns] the sample holds a cell that is no number, or digits that are codes */
+    uint8_t *commas;      /**< [columns] numbers with commas, and plain ones, are all that the sample holds */
     uint32_t *flags;      /**< [columns] NUMBER_ flags of the sample's numbers */
     size_t first_row;     /**< where the first data record begins in the sample */
     size_t first_line;    /**< its line, from 1 */

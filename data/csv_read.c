@@ -161,12 +161,12 @@ static asx_st plan_columns(struct reader *r, struct asx_err *err)
         if (!data_wanted(r->o, l->name[j]))
             c->mode = CSV_SKIP;
         else if (type)
-            c->mode = type->type == ASX_NUMERIC ? CSV_NUMBER : CSV_WORDS;
+            c->mode = type->type == ASX_NUMERIC && !type->comma && !l->commas[j] ? CSV_NUMBER : CSV_WORDS;
         else
             c->mode = l->words[j] ? CSV_WORDS : CSV_NUMBER;
         c->exact = data_exact(r->o, l->name[j]);
         r->spec[j].mode = c->mode;
-        r->spec[j].must = type && type->type == ASX_NUMERIC;
+        r->spec[j].must = type && type->type == ASX_NUMERIC && c->mode == CSV_NUMBER;
     }
     return ASX_OK;
 }
@@ -464,6 +464,7 @@ asx_st csv_read(const struct data_options *o, struct source *source, struct mem 
         st = store_init(&r.store, o, mem, r.layout.columns, err);
     if (!st)
         st = plan_columns(&r, err);
+    r.store.comma_guess = r.layout.delimiter == ',' ? COMMA_THOUSANDS : COMMA_DECIMAL;
     r.store.narrow = source->size >= NARROW_FROM;
     if (!st)
         st = pass(&r, err);

@@ -36,6 +36,7 @@ void csv_layout_clear(struct csv_layout *l)
         mem_free(l->name[i]);
     mem_free(l->name);
     mem_free(l->words);
+    mem_free(l->commas);
     mem_free(l->flags);
     memset(l, 0, sizeof *l);
 }
@@ -98,6 +99,33 @@ static double fit(const char *sample, const char *end, bool whole, char delimite
     return best > 1 ? (share >= 0.9 && width[0] == best ? 1 : share * 0.5) * 1e7 + (double)best : 0;
 }
 
+/*
+ * In a table without a header whose numbers have decimal commas, commas stand as regularly as the delimiter. It is the
+ * other one when that leaves commas within numbers only.
+ */
+static bool commas_in_numbers(const char *sample, const char *end, char delimiter)
+{
+    enum scan_fault fault;
+    const char *at, *p = skip_blank_lines(sample, end);
+    struct cell cell[64];
+    size_t numbers = 0;
+    for (int lines = 0; p < end && lines < 64; lines++) {
+        size_t count;
+        const char *next = record(p, end, delimiter, cell, 64, &count, &fault, &at);
+        if (!next)
+            break;
+        for (size_t i = 0; i < count && i < 64 && next != end; i++) {
+            if (!memchr(cell[i].text, ',', cell[i].size))
+                continue;
+            if (!comma_number(cell[i].text, cell[i].size))
+                return false;
+            numbers++;
+        }
+        p = skip_blank_lines(next, end);
+    }
+    return numbers > 0;
+}
+
 static char find_delimiter(const struct data_options *o, const char *file, const char *sample, const char *end, bool whole)
 {
     size_t n = strlen(file);
@@ -110,7 +138,7 @@ static char find_delimiter(const struct data_options *o, const char *file, const
     double most = 0;
     for (size_t i = 0; i < sizeof candidate; i++) {
         double f = fit(sample, end, whole, candidate[i]);
-        if (f > most) {
+        if (f > most || (f >= 1e7 && best == ',' && candidate[i] != ',' && commas_in_numbers(sample, end, candidate[i]))) {
             most = f;
             best = candidate[i];
         }
@@ -204,38 +232,91 @@ static bool regular_below(const struct sample *s, size_t column, const struct mi
         if (missing_words_has(m, c->text, c->size))
             continue;
         present++;
-        numbers += is_number(c, &flags);
+        numbers += is_number(c, &flags) || comma_number(c->text, c->size);
         dates += is_date(c);
     }
     return present && (numbers == present || dates == present);
 }
 
+/* Does the caller name a column as this cell does? */
+static bool asked_for(const struct data_options *o, const struct cell *c)
+{
+    const char *const *lists[] = {o->exact, o->keep, o->ignore};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        for (const char *const *s = lists[i]; s && *s; s++)
+            if (strlen(*s) == c->size && memcmp(*s, c->text, c->size) == 0)
+                return true;
+    for (size_t i = 0; i < o->n_types; i++)
+        if (strlen(o->types[i].name) == c->size && memcmp(o->types[i].name, c->text, c->size) == 0)
+            return true;
+    return false;
+}
+
 /*
- * Is the first record a header? Yes unless one of its cells is a number or a date; then, words over a column of numbers or
- * dates prove it; in a table of words only, names are all different and do not come again below themselves.
+ * What a column of words says about its first cell: -1 it comes again below, as a value does and seldom a name; 1 it does not,
+ * though each value comes twice on average; 0 nothing.
  */
-static bool find_header(const struct sample *s, const struct missing_words *m, struct mem *mem)
+static int vote(const struct sample *s, size_t column, const struct missing_words *m, struct mem *mem)
+{
+    struct dict seen;
+    dict_init(&seen, mem);
+    const struct cell *head = cell_at(s, 0, column);
+    size_t present = 0;
+    int v = 0;
+    for (size_t i = 1; i < s->rows && v == 0; i++) {
+        const struct cell *c = cell_at(s, i, column);
+        v = same(head, c) ? -1 : 0;
+        if (missing_words_has(m, c->text, c->size))
+            continue;
+        present++;
+        if (dict_add(&seen, c->text, c->size) < 0)
+            break;
+    }
+    if (v == 0 && present >= 4 && seen.n * 2 <= present)
+        v = 1;
+    dict_clear(&seen);
+    return v;
+}
+
+/*
+ * Is the first record a header? The first of these that says something:
+ *   a cell is the name of a column that the caller asks for (target, weights, columns of a model): yes
+ *   a cell is a number or a date: no
+ *   words stand over a column of numbers or dates: yes
+ *   two cells are the same: no
+ *   columns of words vote: yes, unless as many of them have their first cell again below as do not
+ */
+static bool find_header(const struct data_options *o, const struct sample *s, const struct missing_words *m, struct mem *mem)
 {
     bool repeated = false, proof = false;
     uint32_t flags;
+    int against = 0, votes = 0;
     struct dict seen;
+    for (size_t j = 0; j < s->columns; j++)
+        if (asked_for(o, cell_at(s, 0, j)))
+            return true;
     dict_init(&seen, mem);
     for (size_t j = 0; j < s->columns; j++) {
         const struct cell *c = cell_at(s, 0, j);
         if (missing_words_has(m, c->text, c->size))
             continue;
-        if (is_number(c, &flags) || is_date(c)) {
+        if (is_number(c, &flags) || is_date(c) || comma_number(c->text, c->size)) {
             dict_clear(&seen);
             return false;
         }
         proof = proof || regular_below(s, j, m);
         size_t before = seen.n;
         repeated = repeated || dict_add(&seen, c->text, c->size) < 0 || seen.n == before;
-        for (size_t i = 1; i < s->rows && !repeated; i++)
-            repeated = same(c, cell_at(s, i, j));
     }
     dict_clear(&seen);
-    return proof || !repeated;
+    for (size_t j = 0; j < s->columns && !proof && !repeated; j++) {
+        if (missing_words_has(m, cell_at(s, 0, j)->text, cell_at(s, 0, j)->size))
+            continue;
+        int v = vote(s, j, m, mem);
+        against += v < 0;
+        votes += v;
+    }
+    return proof ? true : !repeated && (against == 0 || votes > 0);
 }
 
 /* The name of column j: the header's cell as UTF-8 without its quotes, or c<j + 1>. */
@@ -289,14 +370,21 @@ static asx_st name_columns(const struct sample *s, struct csv_layout *l, struct 
 static void guess_columns(const struct sample *s, struct csv_layout *l, const struct missing_words *m)
 {
     for (size_t j = 0; j < l->columns; j++) {
-        for (size_t i = l->header; i < s->rows && !l->words[j]; i++) {
+        bool commas = false, words = false;
+        for (size_t i = l->header; i < s->rows && !words; i++) {
             const struct cell *c = cell_at(s, i, j);
             uint32_t flags;
             if (missing_words_has(m, c->text, c->size))
                 continue;
-            l->words[j] = !is_number(c, &flags);
+            if (!is_number(c, &flags)) {
+                bool comma = comma_number(c->text, c->size);
+                commas = commas || comma;
+                words = !comma;
+            }
             l->flags[j] |= flags;
         }
+        l->words[j] = words || commas;
+        l->commas[j] = commas && !words;
         uint32_t f = l->flags[j], width = NUMBER_WIDTHS(f);
         if ((f & NUMBER_LEAD0) && !(f & NUMBER_NOT_DIGITS) && (width & (width - 1)) == 0)
             l->words[j] = 1;
@@ -322,15 +410,16 @@ asx_st csv_sniff(const struct data_options *o, const char *file, const char *sam
     if (st || s.columns == 0)
         goto out;
     l->columns = s.columns;
-    l->header = o->header == DATA_HEADER_YES || (o->header == DATA_HEADER_AUTO && s.rows && find_header(&s, &missing, mem));
+    l->header = o->header == DATA_HEADER_YES || (o->header == DATA_HEADER_AUTO && s.rows && find_header(o, &s, &missing, mem));
     bool more = s.rows && skip_blank_lines(s.stop, s.end) < s.end; /* a broken record: parsing will tell */
     *enough = s.rows > (size_t)l->header || (whole && more);
     if (!*enough && !whole)
         goto out;
     l->name = mem_calloc(mem, l->columns, sizeof *l->name);
     l->words = mem_calloc(mem, l->columns, sizeof *l->words);
+    l->commas = mem_calloc(mem, l->columns, sizeof *l->commas);
     l->flags = mem_calloc(mem, l->columns, sizeof *l->flags);
-    if (!l->name || !l->words || !l->flags) {
+    if (!l->name || !l->words || !l->commas || !l->flags) {
         st = err_set(err, ASX_E_NOMEM, "no memory for %zu columns; raise the memory limit", l->columns);
         goto out;
     }

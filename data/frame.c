@@ -21,6 +21,7 @@ struct own {
     struct asx_key key;
     bool borrowed; /* the arrays belong to the parent */
     bool day_first;
+    enum comma comma;
 };
 
 struct frame {
@@ -581,6 +582,16 @@ bool frame_day_first(const struct asx_frame *f, int column)
 void frame_set_day_first(struct asx_frame *f, int column, bool first)
 {
     own_of(f)->own[column].day_first = first;
+}
+
+enum comma frame_comma(const struct asx_frame *f, int column)
+{
+    return own_of(f)->own[column].comma;
+}
+
+void frame_set_comma(struct asx_frame *f, int column, enum comma how)
+{
+    own_of(f)->own[column].comma = how;
 }
 
 uint64_t frame_bytes(const struct asx_frame *f)

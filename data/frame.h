@@ -18,6 +18,7 @@
 #define ASSAY_DATA_FRAME_H
 
 #include "base/mem.h"
+#include "data/comma.h"
 #include <assay/ext/status.h>
 #include <assay/ext/types.h>
 
@@ -91,6 +92,9 @@ asx_st frame_beside(const struct asx_frame *x, const struct asx_frame *y, const 
 /** Were the days of this datetime column written before the months (DD/MM/YYYY)? */
 bool frame_day_first(const struct asx_frame *, int column);
 void frame_set_day_first(struct asx_frame *, int column, bool);
+/** How the numbers of this column were written. */
+enum comma frame_comma(const struct asx_frame *, int column);
+void frame_set_comma(struct asx_frame *, int column, enum comma);
 
 /** Bytes the frame holds in memory. */
 uint64_t frame_bytes(const struct asx_frame *);

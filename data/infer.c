@@ -88,7 +88,8 @@ static bool is_text(const struct dict *d, const int32_t *code, size_t rows)
     return (mean >= 3 && share >= 0.5) || (mean >= 8 && share >= 0.1);
 }
 
-enum asx_type infer_type(const struct dict *d, const int32_t *code, size_t rows, int *day_first)
+enum asx_type infer_type(const struct dict *d, const int32_t *code, size_t rows, int *day_first, enum comma guess,
+                         enum comma *comma)
 {
     size_t bad;
     if (d->n == 0)
@@ -101,6 +102,8 @@ enum asx_type infer_type(const struct dict *d, const int32_t *code, size_t rows,
     if (boolean_pair(d))
         return ASX_BOOLEAN;
     if (all_numbers(d))
+        return ASX_NUMERIC;
+    if (guess != COMMA_NONE && (*comma = comma_convention(d, guess)) != COMMA_NONE)
         return ASX_NUMERIC;
     return is_text(d, code, rows) ? ASX_TEXT : ASX_CATEGORICAL;
 }
@@ -133,10 +136,13 @@ static asx_st store_numbers(struct infer_input *in, struct infer_output *out, bo
         goto out;
     }
     unsigned order = in->day_first == 2 ? DATE_DAY_FIRST : DATE_MONTH_FIRST;
+    if (!dates && in->comma == COMMA_NONE && in->guess != COMMA_NONE)
+        in->comma = comma_convention(d, in->guess);
+    out->comma = dates ? COMMA_NONE : in->comma;
     for (size_t i = 0; i < d->n; i++) {
         uint32_t flags = 0;
         bool good = dates ? (datetime_parse(dict_text(d, i), dict_size(d, i), order, &level[i]) & order) != 0
-                          : number_parse(dict_text(d, i), dict_size(d, i), &level[i], &flags);
+                          : comma_parse(dict_text(d, i), dict_size(d, i), in->comma, &level[i], &flags);
         if (!good || (flags & NUMBER_INFINITE)) {
             st = misfit(in, i, dates ? "no date" : good ? "infinite" : "no number", err);
             goto out;
@@ -244,7 +250,8 @@ static const char *stray_word(const struct infer_input *in, const struct asx_col
     for (size_t i = 0; bad && i < n && words <= 3; i++) {
         double v;
         uint32_t flags;
-        bad[i] = !number_parse(c->level[i], strlen(c->level[i]), &v, &flags);
+        bad[i] = !number_parse(c->level[i], strlen(c->level[i]), &v, &flags) &&
+                 (!in->guess || !comma_number(c->level[i], strlen(c->level[i])));
         words += bad[i];
         word = bad[i] ? c->level[i] : word;
     }
@@ -268,7 +275,7 @@ asx_st infer_column(struct infer_input *in, struct infer_output *out, struct asx
     size_t bad = 0;
     enum asx_type type = in->type;
     if (type == ASX_TYPES) {
-        type = infer_type(d, in->code, in->rows, &in->day_first);
+        type = infer_type(d, in->code, in->rows, &in->day_first, in->guess, &in->comma);
     } else if (type == ASX_DATETIME && d->n) {
         unsigned orders = date_orders(d, in->day_first, &bad);
         if (!orders) {

@@ -8,6 +8,7 @@
  *
  *   numeric      every present cell is a number (a reader finds out by itself), but not when all cells are digits of one
  *                width and one begins with 0 (postal codes): these are categorical
+ *                or every present cell is a number with a decimal comma, or with commas between thousands (data/comma.h)
  *   datetime     every distinct cell is a date (data/datetime.h) under one order of day and month; where both orders
  *                fit, the month comes first
  *   boolean      two distinct cells (or one) that are a known pair in any case: true/false, yes/no, t/f, y/n, on/off
@@ -20,6 +21,7 @@
 #ifndef ASSAY_DATA_INFER_H
 #define ASSAY_DATA_INFER_H
 
+#include "data/comma.h"
 #include "data/dict.h"
 #include <assay/ext/status.h>
 #include <assay/ext/types.h>
@@ -33,6 +35,8 @@ struct infer_input {
     size_t rows;
     enum asx_type type; /**< wanted, or ASX_TYPES: infer */
     int day_first;      /**< 0 find out, 1 month first, 2 day first */
+    enum comma comma;   /**< numbers: known convention, or COMMA_NONE: find out */
+    enum comma guess;   /**< where it is ambiguous; COMMA_NONE: numbers with commas are words */
     struct mem *mem;
 };
 
@@ -40,6 +44,7 @@ struct infer_output {
     struct asx_column column; /**< arrays are mem blocks of the caller; name as given */
     char *level_bytes;        /**< storage of the levels' texts, or NULL */
     bool day_first;
+    enum comma comma; /**< numbers have commas */
     /** A categorical column that is numeric but for at most three words (less than 2 % of cells): one of them; else NULL.
         Lies in level_bytes. */
     const char *stray;
@@ -49,7 +54,8 @@ struct infer_output {
 asx_st infer_column(struct infer_input *, struct infer_output *, struct asx_err *);
 
 /** What infer_column would choose, by the rules above. `rows`: present cells; `words`: mean words of a present cell. */
-enum asx_type infer_type(const struct dict *, const int32_t *code, size_t rows, int *day_first);
+enum asx_type infer_type(const struct dict *, const int32_t *code, size_t rows, int *day_first, enum comma guess,
+                         enum comma *comma);
 
 /** Words of a text: runs of bytes between blanks. */
 size_t infer_words(const char *text, size_t size);

@@ -4,6 +4,7 @@
 #include "data/csv.h"
 
 #include <strings.h>
+#include <sys/stat.h>
 
 enum { SAMPLE = 64 << 10 };
 
@@ -41,14 +42,16 @@ static void scan_sparse(const char *p, size_t n, struct data_prescan *s)
     s->frame_bytes = s->rows * 16 + s->cells * 8;
 }
 
-static asx_st scan_table(const struct data_options *o, const char *path, const char *sample, size_t got, bool whole,
-                         struct data_prescan *s, struct asx_err *err)
+/* What looks wrong here may be right under the reader's options (header, delimiter): reading tells, with its place. */
+static void scan_table(const char *path, const char *sample, size_t got, bool whole, struct data_prescan *s)
 {
+    struct data_options o = {0};
+    struct asx_err ignored = {0};
     struct csv_layout l;
     bool enough;
-    asx_st st = csv_sniff(o, path, sample, got, whole, NULL, &l, &enough, err);
-    if (st)
-        return st;
+    s->rows = s->columns = 1;
+    if (csv_sniff(&o, path, sample, got, whole, NULL, &l, &enough, &ignored) != ASX_OK)
+        return;
     double words = 0, row_bytes = 0;
     for (size_t j = 0; l.words && j < l.columns; j++) {
         words += l.words[j];
@@ -67,7 +70,6 @@ static asx_st scan_table(const struct data_options *o, const char *path, const c
         s->frame_bytes = s->cells * 8;
     }
     csv_layout_clear(&l);
-    return ASX_OK;
 }
 
 /* ARFF: columns by their declarations, rows by the mean length of the lines behind @data. */
@@ -98,8 +100,9 @@ asx_st data_prescan(const char *path, struct data_prescan *s, struct asx_err *er
 {
     struct source source;
     memset(s, 0, sizeof *s);
-    if (strcmp(path, "-") == 0)
-        return ASX_OK;
+    struct stat info;
+    if (strcmp(path, "-") == 0 || (stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)))
+        return ASX_OK; /* a pipe gives its bytes once */
     asx_st st = source_open(&source, path, NULL, err);
     if (st)
         return st;
@@ -113,7 +116,6 @@ asx_st data_prescan(const char *path, struct data_prescan *s, struct asx_err *er
         st = err_at(err, ASX_E_DATA, path, 0, 0, "the file is empty; give a table with at least one row");
     if (!st)
         st = csv_check_text(path, sample, got, true, err);
-    struct data_options o = {0};
     if (st)
         ;
     else if (has_extension(path, ".libsvm") || has_extension(path, ".svm") || has_extension(path, ".svmlight"))
@@ -121,7 +123,7 @@ asx_st data_prescan(const char *path, struct data_prescan *s, struct asx_err *er
     else if (has_extension(path, ".arff"))
         scan_arff(sample, got, s);
     else
-        st = scan_table(&o, path, sample, got, got < SAMPLE, s, err);
+        scan_table(path, sample, got, got < SAMPLE, s);
     mem_free(sample);
     source_close(&source);
     return st;

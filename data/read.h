@@ -15,6 +15,7 @@
 #define ASSAY_DATA_READ_H
 
 #include "base/event.h"
+#include "data/comma.h"
 #include "data/frame.h"
 #include "data/par.h"
 
@@ -24,7 +25,8 @@ enum data_header { DATA_HEADER_AUTO, DATA_HEADER_YES, DATA_HEADER_NO };
 struct data_type {
     const char *name;
     enum asx_type type;
-    int day_first; /**< datetime: 0 find out, 1 MM/DD/YYYY, 2 DD/MM/YYYY */
+    int day_first;    /**< datetime: 0 find out, 1 MM/DD/YYYY, 2 DD/MM/YYYY */
+    enum comma comma; /**< numeric: how numbers with commas are written; COMMA_NONE: find out */
 };
 
 /** What a read found and did. */
@@ -93,7 +95,7 @@ struct data_prescan {
     double frame_bytes;   /**< what the frame will hold without a budget */
 };
 
-/** Prices a read before it runs. Errors as data_read for what the sample shows (unreadable, empty, binary). "-" gives zeros. */
+/** Prices a read before it runs. Errors as data_read for what the sample shows (unreadable, empty, binary). "-" and pipes give zeros. */
 asx_st data_prescan(const char *path, struct data_prescan *, struct asx_err *);
 
 #endif

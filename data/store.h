@@ -32,14 +32,15 @@ struct store {
     struct store_column *column;
     size_t columns;
     struct rng rows;
-    uint64_t threshold; /* UINT64_MAX: all rows */
-    size_t seen, kept;  /* in this pass */
-    size_t total;       /* rows of a finished pass */
-    size_t max_rows;    /* 0: none */
-    uint64_t budget;    /* 0: none */
-    double expected;    /* rows of the file; 0: unknown */
-    bool narrow;        /* short decimals may be f32 */
-    bool rounded;       /* all decimals are f32 for lack of memory */
+    uint64_t threshold;     /* UINT64_MAX: all rows */
+    size_t seen, kept;      /* in this pass */
+    size_t total;           /* rows of a finished pass */
+    size_t max_rows;        /* 0: none */
+    uint64_t budget;        /* 0: none */
+    double expected;        /* rows of the file; 0: unknown */
+    bool narrow;            /* short decimals may be f32 */
+    enum comma comma_guess; /* what "1,234" is: by what stands between cells */
+    bool rounded;           /* all decimals are f32 for lack of memory */
     size_t rounded_columns;
 };
 

@@ -4,6 +4,8 @@
 #include "data/infer.h"
 #include "data/store.h"
 
+#include <stdio.h>
+
 struct finish {
     struct store *s;
     const struct data_options *o;
@@ -83,7 +85,9 @@ static void finish_words(void *arg, size_t j, int worker)
                              .rows = c->n,
                              .mem = f->s->mem,
                              .type = type ? type->type : ASX_TYPES,
-                             .day_first = type ? type->day_first : 0};
+                             .day_first = type ? type->day_first : 0,
+                             .comma = type ? type->comma : COMMA_NONE,
+                             .guess = f->s->comma_guess};
     c->code = NULL;
     f->status[j] = infer_column(&in, &f->out[j], &err);
     if (f->status[j])
@@ -115,6 +119,25 @@ static void drop_output(struct infer_output *o)
                           o->column.offset, o->column.bytes, o->column.missing, o->level_bytes};
     for (size_t i = 0; i < sizeof part / sizeof part[0]; i++)
         mem_free((void *)(uintptr_t)part[i]);
+}
+
+/* Where commas separate cells, and wherever they separate thousands, the user hears how such numbers were read. */
+static void warn_commas(const struct finish *f, const struct asx_frame *frame, bool thousands, const struct event_sink *sink)
+{
+    char list[400];
+    size_t n = 0, at = 0;
+    for (size_t j = 0; j < frame->columns; j++) {
+        enum comma how = frame_comma(frame, (int)j);
+        if (how == COMMA_NONE || (how == COMMA_THOUSANDS) != thousands || data_type_of(f->o, frame->column[j].name))
+            continue;
+        if (n < 5)
+            at += (size_t)snprintf(list + at, sizeof list - at, "%s'%.60s'", n ? ", " : "", frame->column[j].name);
+        n++;
+    }
+    if (n && (thousands || f->s->comma_guess == COMMA_THOUSANDS))
+        event_send(sink, EVENT_WARNING, thousands ? "data.thousands" : "data.decimal_comma",
+                   "%s %s%s %s read as numbers with %s; data.types says otherwise", n == 1 ? "column" : "columns", list,
+                   n > 5 ? ", ..." : "", n == 1 ? "is" : "are", thousands ? "commas between thousands" : "decimal commas");
 }
 
 asx_st store_finish(struct store *s, const struct data_options *o, const struct data_par *par, const char *file, char *const *name,
@@ -152,9 +175,13 @@ asx_st store_finish(struct store *s, const struct data_options *o, const struct 
             event_send(sink, EVENT_WARNING, "data.stray_word", "column '%.100s' is numeric but for '%.40s'; add it to data.missing",
                        name[j], f.out[j].stray);
         st = frame_take(frame, &f.out[j].column, f.out[j].level_bytes, err);
-        if (!st)
-            frame_set_day_first(frame, (int)frame->columns - 1, f.out[j].day_first);
+        if (st)
+            continue;
+        frame_set_day_first(frame, (int)frame->columns - 1, f.out[j].day_first);
+        frame_set_comma(frame, (int)frame->columns - 1, f.out[j].comma);
     }
+    for (int thousands = 0; thousands < 2 && !st; thousands++)
+        warn_commas(&f, frame, thousands, sink);
     mem_free(f.out);
     mem_free(f.status);
     mem_free(f.error);

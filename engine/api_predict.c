@@ -207,7 +207,7 @@ static asx_st predict(struct session *s, const struct model *m, const char *data
                       struct asx_err *err)
 {
     const struct asx_frame *frame = NULL, *bound = NULL;
-    struct data_par par;
+    struct data_options how = {0};
     double *p = NULL;
     struct text t;
     text_init(&t, m->mem);
@@ -218,9 +218,11 @@ static asx_st predict(struct session *s, const struct model *m, const char *data
         st = session_machine(s, err);
     if (st == ASX_OK)
         st = session_pool(s, s->options.threads > 0 ? s->options.threads : opt_machine_threads(s->machine), err);
-    par = data_par_pool(s->pool);
     if (st == ASX_OK)
-        st = eng_model_read(m, &par, &s->sink, data, false, &frame, err);
+        st = task_reading(s, &how, err);
+    how.par = data_par_pool(s->pool);
+    if (st == ASX_OK)
+        st = eng_model_read(m, &how, &s->sink, data, false, &frame, err);
     if (st == ASX_OK)
         st = eng_model_bind(m, frame, &bound, err);
     if (st == ASX_OK && !(p = mem_array(m->mem, bound->rows * (size_t)m->outputs + 1, sizeof *p)))

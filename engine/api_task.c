@@ -133,6 +133,10 @@ static asx_st apply_options(struct task *t, const struct assay_options *o, struc
         st = set_if(t, "search.learners", o->learners, err);
     if (st == ASX_OK)
         st = set_if(t, "data.positive", o->positive, err);
+    if (st == ASX_OK && !t->frame)
+        st = set_if(t, "data.header", o->header, err);
+    if (st == ASX_OK && !t->frame)
+        st = set_if(t, "data.delimiter", o->delimiter, err);
     if (st == ASX_OK && o->ensemble)
         st = set_if(t, "search.ensemble", o->ensemble == 1 ? "true" : "false", err);
     if (st == ASX_OK && o->warm_start)

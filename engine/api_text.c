@@ -100,11 +100,6 @@ assay_status assay_report(assay_session *session, const char *board, const char 
 
 /* ---- runs ------------------------------------------------------------------------------ */
 
-static const char *shown_state(const struct cat_run *r)
-{
-    return strcmp(r->state, CAT_FAILED) == 0 ? CAT_FINISHED : r->state;
-}
-
 static json_t *run_json(const struct cat_run *r)
 {
     char id[CAT_ID], when[24];
@@ -114,11 +109,12 @@ static json_t *run_json(const struct cat_run *r)
     json_object_set_new(o, "data", r->data ? json_string(r->data) : json_null());
     json_object_set_new(o, "target", r->target ? json_string(r->target) : json_null());
     json_object_set_new(o, "started", json_string(clock_iso(r->started, when)));
-    json_object_set_new(o, "state", json_string(shown_state(r)));
+    json_object_set_new(o, "state", json_string(r->state));
     json_object_set_new(o, "trials", json_integer(r->trials));
     json_object_set_new(o, "best", json_number(r->best));
     json_object_set_new(o, "metric", r->metric ? json_string(r->metric) : json_null());
     json_object_set_new(o, "failed", json_boolean(strcmp(r->state, CAT_FAILED) == 0));
+    json_object_set_new(o, "error", r->error ? json_string(r->error) : json_null());
     return o;
 }
 
@@ -177,7 +173,12 @@ static asx_st profile_file(struct session *s, const char *data, const char *targ
     asx_st st = session_machine(s, err);
     if (st == ASX_OK)
         st = session_pool(s, opt_machine_threads(s->machine), err);
-    struct data_options o = {.par = data_par_pool(s->pool)};
+    struct data_options o = {0};
+    const char *const exact[] = {target, NULL};
+    if (st == ASX_OK)
+        st = task_reading(s, &o, err);
+    o.par = data_par_pool(s->pool);
+    o.exact = exact;
     if (st == ASX_OK)
         st = data_read(&o, data, NULL, &s->sink, frame, err);
     int at = -1;
@@ -185,7 +186,7 @@ static asx_st profile_file(struct session *s, const char *data, const char *targ
         st = frame_require(*frame, target, &at, err);
     if (st == ASX_OK)
         st = profile_make(*frame, at, &o.par, 0, NULL, profile, err);
-    if (st < 0)
+    if (st < 0 && st != ASX_E_IO) /* that names its file */
         err_place(err, data, 0, 0);
     return st;
 }
@@ -227,9 +228,14 @@ assay_status assay_init(assay_session *session, const char *data, const char *ta
     if (st == ASX_OK)
         st = task_create(s, NULL, &task, &err);
     if (st == ASX_OK)
-        st =
-            spec_write_commented(&task->spec->context,
-                                 &(struct spec_init){.data = data, .target = target, .frame = frame, .profile = profile}, &t, &err);
+        st = spec_write_commented(&task->spec->context,
+                                  &(struct spec_init){.data = data,
+                                                      .target = target,
+                                                      .frame = frame,
+                                                      .profile = profile,
+                                                      .header = s->options.header,
+                                                      .delimiter = s->options.delimiter},
+                                  &t, &err);
     task_free(task);
     profile_free(profile);
     frame_put(frame);

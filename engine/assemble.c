@@ -27,6 +27,8 @@ static asx_st copy_schema(struct run *r, struct model *m, struct asx_err *err)
     m->target = r->opt.target ? mem_strdup(m->mem, r->opt.target) : NULL;
     m->metric = mem_strdup(m->mem, r->opt.metric->head.name);
     m->sparse = f->sparse != NULL;
+    if (!eng_model_take_missing(m, r->opt.read.missing))
+        return err_set(err, ASX_E_NOMEM, "no memory for the model; raise the memory limit");
     return ASX_OK;
 }
 
@@ -53,7 +55,10 @@ static int schema_column(struct run *r, struct model *m, int32_t frame_column)
     char *name = mem_strdup(m->mem, c->name);
     if (!name)
         return -1;
-    m->column[m->columns] = (struct model_column){name, c->type, frame_day_first(r->file_frame, frame_column)};
+    m->column[m->columns] = (struct model_column){.name = name,
+                                                  .type = c->type,
+                                                  .day_first = frame_day_first(r->file_frame, frame_column),
+                                                  .comma = frame_comma(r->file_frame, frame_column)};
     return m->columns++;
 }
 

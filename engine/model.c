@@ -32,6 +32,18 @@ static void free_schema(struct model *m)
     mem_free(m->class_name);
 }
 
+bool eng_model_take_missing(struct model *m, const char *const *words)
+{
+    size_t n = 0;
+    while (words && words[n])
+        n++;
+    m->missing = n ? mem_calloc(m->mem, n + 1, sizeof *m->missing) : NULL;
+    for (size_t i = 0; m->missing && i < n; i++)
+        if (!(m->missing[i] = mem_strdup(m->mem, words[i])))
+            return false;
+    return !n || m->missing;
+}
+
 void eng_model_free(struct model *m)
 {
     if (!m)
@@ -48,6 +60,9 @@ void eng_model_free(struct model *m)
     mem_free(m->member);
     mem_free(m->part);
     free_schema(m);
+    for (char **word = m->missing; word && *word; word++)
+        mem_free(*word);
+    mem_free(m->missing);
     char *text[] = {m->kind, m->target, m->metric, m->learner, m->board, m->id, m->path};
     for (size_t i = 0; i < sizeof text / sizeof *text; i++)
         mem_free(text[i]);

@@ -9,6 +9,7 @@
 #ifndef ASSAY_ENGINE_MODEL_H
 #define ASSAY_ENGINE_MODEL_H
 
+#include "data/comma.h"
 #include "engine/cache.h"
 
 #include <assay/ext/registry.h>
@@ -20,7 +21,8 @@ struct pool;
 struct model_column {
     char *name;
     enum asx_type type;
-    bool day_first; /**< datetime text was DD/MM/YYYY */
+    bool day_first;   /**< datetime text was DD/MM/YYYY */
+    enum comma comma; /**< how numbers were written */
 };
 
 /** A fitted step and the schema columns it reads. */
@@ -55,6 +57,7 @@ struct model {
     double validation;
     char *board;     /**< JSON of the run */
     char *id, *path; /**< not saved */
+    char **missing;  /**< words for missing cells that the task added, NULL-terminated; NULL: none */
 };
 
 struct model *eng_model_create(void); /**< NULL when out of memory; own account under the root */
@@ -71,10 +74,15 @@ asx_st eng_model_add_member(struct model *, const struct asx_learner *, struct a
  */
 asx_st eng_model_bind(const struct model *, const struct asx_frame *frame, const struct asx_frame **out, struct asx_err *);
 
-struct data_par;
+struct data_options;
 struct event_sink;
-/** Reads a file the way the model's training data was read; `all`: columns beside the model's too. The frame is the caller's. */
-asx_st eng_model_read(const struct model *, const struct data_par *, const struct event_sink *, const char *path, bool all,
+/** Copies the words for missing cells; false when out of memory. */
+bool eng_model_take_missing(struct model *, const char *const *words);
+/**
+ * Reads a file the way the model's training data was read; `all`: columns beside the model's too. Header, delimiter and
+ * threads are those of the options. The frame is the caller's.
+ */
+asx_st eng_model_read(const struct model *, const struct data_options *, const struct event_sink *, const char *path, bool all,
                       const struct asx_frame **, struct asx_err *);
 
 /**

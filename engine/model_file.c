@@ -48,7 +48,7 @@ static void put_schema(const struct model *m, struct asx_writer *w)
     for (int i = 0; i < m->columns; i++) {
         asx_put_str(w, m->column[i].name);
         asx_put_u64(w, (uint64_t)m->column[i].type);
-        asx_put_u64(w, m->column[i].day_first);
+        asx_put_u64(w, m->column[i].type == ASX_NUMERIC ? m->column[i].comma : m->column[i].day_first);
     }
 }
 
@@ -88,6 +88,18 @@ static asx_st put_members(const struct model *m, struct asx_writer *w)
     return ASX_OK;
 }
 
+/* Behind everything else and only where there are some, so that models without them are as they were. */
+static void put_missing(const struct model *m, struct asx_writer *w)
+{
+    uint64_t n = 0;
+    while (m->missing && m->missing[n])
+        n++;
+    if (n)
+        asx_put_u64(w, n);
+    for (uint64_t i = 0; i < n; i++)
+        asx_put_str(w, m->missing[i]);
+}
+
 asx_st eng_model_bytes(const struct model *m, void **data, size_t *size, struct asx_err *err)
 {
     struct asx_writer w;
@@ -96,6 +108,8 @@ asx_st eng_model_bytes(const struct model *m, void **data, size_t *size, struct 
     asx_st st = put_parts(m, &w);
     if (st == ASX_OK)
         st = put_members(m, &w);
+    if (st == ASX_OK)
+        put_missing(m, &w);
     if (st == ASX_OK)
         st = codec_writer_status(&w, err);
     char *bytes = st == ASX_OK ? mem_alloc(m->mem, HEADER + w.out.n) : NULL;
@@ -169,9 +183,11 @@ static void get_schema(struct model *m, struct asx_reader *r)
         m->column[i].name = asx_get_str(r, m->mem);
         uint64_t type = asx_get_u64(r);
         m->column[i].type = (enum asx_type)type;
-        m->column[i].day_first = asx_get_u64(r) != 0;
+        uint64_t how = asx_get_u64(r); /* its texts are written: of dates the order, of numbers the commas */
+        m->column[i].day_first = type != ASX_NUMERIC && how != 0;
+        m->column[i].comma = type == ASX_NUMERIC && how <= COMMA_DECIMAL_POINTS ? (enum comma)how : COMMA_NONE;
         m->columns++;
-        if (!m->column[i].name || type >= ASX_TYPES) {
+        if (!m->column[i].name || type >= ASX_TYPES || how > COMMA_DECIMAL_POINTS) {
             asx_reader_fail(r, "a column has no name or no type");
             return;
         }
@@ -247,6 +263,19 @@ static asx_st get_member(struct model *m, const struct asx_registry *reg, struct
     return st;
 }
 
+static void get_missing(struct model *m, struct asx_reader *r)
+{
+    if (asx_reader_bad(r) || codec_reader_at_end(r))
+        return;
+    size_t n = asx_get_count(r, 1);
+    m->missing = mem_calloc(m->mem, n + 1, sizeof *m->missing);
+    if (!m->missing)
+        asx_reader_fail(r, "no memory for the words of missing cells");
+    for (size_t i = 0; i < n && !asx_reader_bad(r); i++)
+        if (!(m->missing[i] = asx_get_str(r, m->mem)))
+            asx_reader_fail(r, "a word for missing cells is not there");
+}
+
 static asx_st get_all(struct model *m, const struct asx_registry *reg, struct asx_reader *r, struct asx_err *err)
 {
     get_schema(m, r);
@@ -258,6 +287,8 @@ static asx_st get_all(struct model *m, const struct asx_registry *reg, struct as
     if (st == ASX_OK)
         for (size_t i = 0, n = asx_get_count(r, 4); i < n && st == ASX_OK; i++)
             st = get_member(m, reg, r, err);
+    if (st == ASX_OK)
+        get_missing(m, r);
     if (st == ASX_OK && !asx_reader_bad(r) && (m->members == 0 || !codec_reader_at_end(r)))
         asx_reader_fail(r, "it has no members, or something after its end");
     return st == ASX_OK && asx_reader_bad(r) ? asx_reader_error(r, err) : st;

@@ -60,7 +60,10 @@ asx_st retest_board(struct session *s, const struct cat_run *run, const char *te
         return err_set(err, ASX_E_INVAL, "%s", assay_session_error((assay_session *)s));
     const struct asx_frame *frame = NULL;
     double value = NAN;
-    asx_st st = eng_model_read(wrapped->model, NULL, &s->sink, test, true, &frame, err);
+    struct data_options how;
+    asx_st st = task_reading(s, &how, err);
+    if (st == ASX_OK)
+        st = eng_model_read(wrapped->model, &how, &s->sink, test, true, &frame, err);
     if (st == ASX_OK)
         st = score(s, wrapped->model, frame, &value, err);
     if (st < 0)

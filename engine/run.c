@@ -254,7 +254,10 @@ static asx_st end_row(struct run *r, asx_st st, struct asx_err *err)
     bool interrupted = r->stop_reason && strcmp(r->stop_reason, "interrupted") == 0;
     json_t *board = r->made ? run_board(r) : NULL;
     char *text = board ? json_text(board) : NULL;
+    double best = r->best;
     if (board) {
+        double last = json_double(json_object_get(json_object_get(board, "best"), "validation")); /* of what was saved */
+        best = last == last ? last : best;
         struct asx_err mine = {0};
         asx_st written = run_write_reports(r, board, &mine);
         if (written < 0 && st >= 0) {
@@ -271,7 +274,7 @@ static asx_st end_row(struct run *r, asx_st st, struct asx_err *err)
                               .report_json = text,
                               .error = st < 0 ? err_format(err, message, sizeof message) : NULL,
                               .model = r->made_id,
-                              .progress = {.active_s = run_elapsed(r), .best = r->best}};
+                              .progress = {.active_s = run_elapsed(r), .best = best}};
     struct asx_err ignored = {0};
     cat_run_end(r->cat, r->id, &end, &ignored);
     if (r->made && text) {

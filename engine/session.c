@@ -38,6 +38,8 @@ static void copy_options(struct session *s, const struct assay_options *o)
     s->options.learners = keep(s, s->options.learners);
     s->options.positive = keep(s, s->options.positive);
     s->options.opencl_probe = keep(s, s->options.opencl_probe);
+    s->options.header = keep(s, s->options.header);
+    s->options.delimiter = keep(s, s->options.delimiter);
 }
 
 assay_status assay_open(assay_session **out, const struct assay_options *options)

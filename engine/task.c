@@ -95,7 +95,7 @@ static asx_st data_part(const struct task_spec *s, struct arena *a, struct run_o
     if (!types || !sign)
         return no_memory(err);
     for (int i = 0; i < s->data.types.n; i++)
-        types[i] = (struct data_type){s->data.types.name[i], (enum asx_type)(int)s->data.types.value[i], 0};
+        types[i] = (struct data_type){s->data.types.name[i], (enum asx_type)(int)s->data.types.value[i], 0, COMMA_NONE};
     for (int i = 0; i < s->data.monotone.n; i++)
         sign[i] = (int8_t)s->data.monotone.value[i];
     o->read.types = types;
@@ -225,4 +225,23 @@ asx_st task_options(struct task *t, struct arena *a, struct run_options *o, stru
     if (st == ASX_OK)
         st = disable_part(t, err);
     return st == ASX_OK ? json_part(t, a, o, err) : st;
+}
+
+asx_st task_reading(struct session *s, struct data_options *o, struct asx_err *err)
+{
+    struct task *t = NULL;
+    *o = (struct data_options){0};
+    if (!s->options.header && !s->options.delimiter)
+        return ASX_OK;
+    asx_st st = task_create(s, NULL, &t, err);
+    if (st == ASX_OK && s->options.header)
+        st = spec_set(t->spec, "data.header", s->options.header, "--header", err);
+    if (st == ASX_OK && s->options.delimiter)
+        st = spec_set(t->spec, "data.delimiter", s->options.delimiter, "--delimiter", err);
+    if (st == ASX_OK) {
+        o->header = (enum data_header)t->spec->data.header;
+        o->delimiter = t->spec->data.delimiter;
+    }
+    task_free(t);
+    return st;
 }

@@ -20,7 +20,7 @@ static struct data_type *training_types(struct run *r, size_t *n)
     for (size_t j = 0; t && j < r->file_frame->columns; j++) {
         const struct asx_column *c = &r->file_frame->column[j];
         int day_first = c->type == ASX_DATETIME ? (frame_day_first(r->file_frame, (int)j) ? 2 : 1) : 0;
-        t[(*n)++] = (struct data_type){c->name, c->type, day_first};
+        t[(*n)++] = (struct data_type){c->name, c->type, day_first, frame_comma(r->file_frame, (int)j)};
     }
     return t;
 }

@@ -233,6 +233,7 @@ struct spec_init {
     const struct asx_kind *kind;   /**< NULL: by the target's facts */
     const struct asx_frame *frame; /**< with its profile: facts become comments; NULL: none */
     const struct profile *profile;
+    const char *header, *delimiter; /**< values of data.header and data.delimiter; NULL: found out */
 };
 
 /** Writes a commented spec that spec_read_text reads and validates. */

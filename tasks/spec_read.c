@@ -376,7 +376,8 @@ asx_st spec_set(struct task_spec *s, const char *path, const char *value, const 
     r.origin = origin ? arena_strdup(s->arena, origin) : arena_printf(s->arena, "--set %s", path);
     if (!r.origin)
         return spec_no_memory(err);
-    if (origin && (plain(key) || strncmp(path, "objective.m", 11) == 0 || strcmp(path, "task") == 0)) {
+    bool word = strncmp(path, "objective.m", 11) == 0 || strcmp(path, "task") == 0 || strcmp(path, "data.delimiter") == 0;
+    if (origin && (plain(key) || word)) {
         struct yaml_node v = {.kind = YAML_SCALAR, .text = (char *)(uintptr_t)value};
         return spec_read_value(&r, key, &v, err);
     }

@@ -122,6 +122,10 @@ static bool put_value(struct text *out, const struct spec_key *k, const struct s
         put_scalar(out, in->data);
     else if (strcmp(k->path, "data.target") == 0 && in->target)
         put_scalar(out, in->target);
+    else if (strcmp(k->path, "data.header") == 0 && in->header)
+        put_scalar(out, in->header);
+    else if (strcmp(k->path, "data.delimiter") == 0 && in->delimiter)
+        put_scalar(out, in->delimiter);
     else if (m && strcmp(k->path, m->greater_is_better ? "objective.maximize" : "objective.minimize") == 0)
         text_puts(out, m->head.name);
     else if (strcmp(k->path, "objective.subject_to.time") == 0)

@@ -98,10 +98,12 @@ struct assay_options {
     int ensemble, warm_start;
     int from_process_start;   /**< 1: the time limit counts from the start of this process */
     const char *opencl_probe; /**< path of an `assay` binary that may be started to look for OpenCL devices */
+    const char *header;       /**< does a file begin with column names: "auto" (default), "yes", "no" */
+    const char *delimiter;    /**< one character, or "tab"; NULL: found out */
 };
 #define ASSAY_OPTIONS_INIT                                                                                                         \
     {                                                                                                                              \
-        sizeof(struct assay_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0                                      \
+        sizeof(struct assay_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0                                \
     }
 
 /** Options NULL: all defaults. Options of a session are the defaults of its tasks. */

@@ -198,22 +198,25 @@ END_TEST
 START_TEST(overrides)
 {
     const char *text = "a,b,c,d\n1,1,x y,03/04/2015\n0,2,z,05/06/2015\n1,,z,\n";
-    struct data_type types[] = {{"a", ASX_BOOLEAN, 0}, {"b", ASX_CATEGORICAL, 0}, {"c", ASX_TEXT, 0}, {"d", ASX_DATETIME, 2}};
+    struct data_type types[] = {{"a", ASX_BOOLEAN, 0, COMMA_NONE},
+                                {"b", ASX_CATEGORICAL, 0, COMMA_NONE},
+                                {"c", ASX_TEXT, 0, COMMA_NONE},
+                                {"d", ASX_DATETIME, 2, COMMA_NONE}};
     ck_assert_int_eq(read_with((struct data_options){.types = types, .n_types = 4}, "t.csv", text, strlen(text)), ASX_OK);
     ck_assert_int_eq(type_of("a"), ASX_BOOLEAN);
     ck_assert_int_eq(type_of("b"), ASX_CATEGORICAL);
     ck_assert_int_eq(type_of("c"), ASX_TEXT);
     ck_assert_str_eq(cell("d", 0), "2015-04-03");
-    struct data_type number[] = {{"c", ASX_NUMERIC, 0}};
+    struct data_type number[] = {{"c", ASX_NUMERIC, 0, COMMA_NONE}};
     ck_assert_int_eq(read_with((struct data_options){.types = number, .n_types = 1}, "t.csv", text, strlen(text)), ASX_E_DATA);
     ck_assert_int_eq(err.line, 2);
     ck_assert_int_eq(err.column, 5);
     ck_assert_ptr_nonnull(strstr(err.text, "'x y'"));
-    struct data_type boolean[] = {{"d", ASX_BOOLEAN, 0}, {"c", ASX_BOOLEAN, 0}};
+    struct data_type boolean[] = {{"d", ASX_BOOLEAN, 0, COMMA_NONE}, {"c", ASX_BOOLEAN, 0, COMMA_NONE}};
     ck_assert_int_eq(read_with((struct data_options){.types = boolean, .n_types = 2}, "t.csv", text, strlen(text)), ASX_OK);
-    struct data_type date[] = {{"c", ASX_DATETIME, 0}};
+    struct data_type date[] = {{"c", ASX_DATETIME, 0, COMMA_NONE}};
     ck_assert_int_eq(read_with((struct data_options){.types = date, .n_types = 1}, "t.csv", text, strlen(text)), ASX_E_DATA);
-    struct data_type absent[] = {{"bb", ASX_NUMERIC, 0}};
+    struct data_type absent[] = {{"bb", ASX_NUMERIC, 0, COMMA_NONE}};
     ck_assert_int_eq(read_with((struct data_options){.types = absent, .n_types = 1}, "t.csv", text, strlen(text)), ASX_E_INVAL);
     ck_assert_int_eq(read_with((struct data_options){.types = absent, .n_types = 1, .lenient = true}, "t.csv", text, strlen(text)),
                      ASX_OK);
