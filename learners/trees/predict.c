@@ -173,10 +173,11 @@ static inline int32_t pick(bool left, int32_t a, int32_t b)
  */
 static void leaves_of(const struct asx_model *m, int tree, int n, const uint8_t *code, const float *x, int32_t *at)
 {
+    static const struct asx_cut_node none; /* of a tree that is a leaf: read, and the answer not used */
     const struct asx_cut_node *w[TOGETHER];
     int steps = 0;
     for (int k = 0; k < n; k++) {
-        w[k] = m->cut + m->root[tree + k];
+        w[k] = m->tree[tree + k].n_nodes ? m->cut + m->root[tree + k] : &none;
         at[k] = m->tree[tree + k].n_nodes ? 0 : ~0;
         steps = m->tree[tree + k].depth > steps ? m->tree[tree + k].depth : steps;
     }
