@@ -29,6 +29,7 @@ struct fit {
     const struct asx_fold *fold;
     struct forest_data data;
     struct view view;
+    struct forest_lists lists;
     struct asx_state *state;
     int64_t *target;
     uint16_t *weight;
@@ -140,6 +141,9 @@ static asx_st share(struct fit *f, const struct asx_matrix *bins, struct asx_err
     st = share_weights(f, err);
     if (!st)
         st = share_targets(f, err);
+    if (!st && forest_lists_make(&f->lists, f->exec, &f->view, d->row, d->n))
+        st = no_memory(err);
+    d->list = f->lists.list;
     return st;
 }
 
@@ -161,7 +165,7 @@ static void tree_chunk(void *arg, size_t i, int worker)
     if (!f->work[worker])
         f->work[worker] = forest_work_create(&f->data, f->exec->mem);
     asx_st st = f->work[worker]
-                    ? forest_tree(&f->data, f->work[worker], seed_of(f->member, f->first + (int)i), f->exec->mem, t, NULL)
+                    ? forest_tree(&f->data, f->work[worker], seed_of(f->member, f->first + (int)i), f->exec->mem, t)
                     : ASX_E_NOMEM;
     if (st)
         atomic_store(&f->status, st);
@@ -264,6 +268,7 @@ static void fit_clear(struct fit *f)
     for (int i = 0; f->work && i < f->exec->threads; i++)
         forest_work_free(f->work[i]);
     mem_free(f->work);
+    forest_lists_clear(&f->lists);
     mem_free(f->target);
     mem_free(f->weight);
     mem_free(f->pred);
@@ -381,7 +386,7 @@ static void work_tree(const struct asx_problem *p, const struct asx_batch *b, st
 
 static const struct asx_op forest_fit = {
     .head = {"forest.fit/hist", "random forest on binned columns, trees across threads"},
-    .version = 1,
+    .version = 2,
     .equiv = ASX_BITWISE,
     .needs = {"bins"},
     .gives = "fit",
@@ -391,7 +396,7 @@ static const struct asx_op forest_fit = {
 };
 static const struct asx_op extra_fit = {
     .head = {"extra_trees.fit/hist", "extremely randomised trees on binned columns, trees across threads"},
-    .version = 1,
+    .version = 2,
     .equiv = ASX_BITWISE,
     .needs = {"bins"},
     .gives = "fit",
@@ -401,7 +406,7 @@ static const struct asx_op extra_fit = {
 };
 static const struct asx_op tree_fit = {
     .head = {"tree.fit/hist", "one decision tree on binned columns"},
-    .version = 1,
+    .version = 2,
     .equiv = ASX_BITWISE,
     .needs = {"bins"},
     .gives = "fit",

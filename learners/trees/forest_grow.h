@@ -10,6 +10,7 @@
 #define ASSAY_LEARNERS_TREES_FOREST_GROW_H
 
 #include "base/rng.h"
+#include "learners/trees/forest_lists.h"
 #include "learners/trees/params.h"
 #include "learners/trees/tree.h"
 
@@ -27,6 +28,7 @@ struct forest_data {
     const uint16_t *weight; /**< [n] scaled sample weights, NULL = 1 */
     double weight_unit;
     int max_features;
+    const struct forest_list *list; /**< [features]; NULL: no column has one */
 };
 
 /** Scratch of one worker. */
@@ -35,7 +37,7 @@ struct forest_work;
 struct forest_work *forest_work_create(const struct forest_data *, struct mem *);
 void forest_work_free(struct forest_work *);
 
-/** One tree from its stream. `in_bag` [n] (may be NULL) gets the times each position was drawn. */
-asx_st forest_tree(const struct forest_data *, struct forest_work *, uint64_t seed, struct mem *, struct tree *, uint16_t *in_bag);
+/** One tree from its stream. */
+asx_st forest_tree(const struct forest_data *, struct forest_work *, uint64_t seed, struct mem *, struct tree *);
 
 #endif
