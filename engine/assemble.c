@@ -129,7 +129,7 @@ asx_st final_refit(struct run *r, struct config_run *const *config, int n, bool 
         trial[i].ask = (struct asx_ask){.trial = c->last_trial, .config_id = c->id, .config = c->config, .from = {1, 0, 0}};
         trial[i].ask.to = (struct asx_fidelity){1, c->best_iteration, r->splits->folds};
     }
-    asx_st st = run_wave(r, trial, n, false, true, err);
+    asx_st st = run_wave(r, trial, n, r->cat && r->id > 0, true, err);
     for (int i = 0; i < n && st == ASX_OK; i++)
         if (trial[i].status < 0) /* the ensemble does without it */
             run_warn(r, "refit.failed", "a chosen '%s' could not be fitted again: %s", config[i]->config.learner->head.name,

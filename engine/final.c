@@ -108,7 +108,7 @@ static asx_st refit(struct run *r, struct asx_err *err)
     if (!list)
         return err_set(err, ASX_E_NOMEM, "no memory to refit; raise the memory limit");
     bool full = wants_full(r);
-    int n = chosen(r, list, !full && !r->problem.repeatable);
+    int n = chosen(r, list, !full); /* kept fold models are those a refit would give, bit for bit (law 6) */
     asx_st st = ASX_OK;
     double left = run_left(r, "refitting");
     bool must = false;

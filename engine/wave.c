@@ -318,13 +318,14 @@ asx_st run_wave(struct run *r, struct trial_run *trial, int n, bool commit, bool
         new_curves(r, trial, n) == ASX_OK ? ASX_OK : err_set(err, ASX_E_NOMEM, "no memory to run a wave; raise the memory limit");
     if (st == ASX_OK)
         st = run_plan_wave(r, trial, n, &plan, err);
-    if (st == ASX_OK && commit)
-        st = fill_asks(r, trial, n, &asks, err);
+    int asked = commit && !trial[0].refit ? n : 0; /* a refit is no trial: its ops are recorded, nothing is asked */
+    if (st == ASX_OK && asked)
+        st = fill_asks(r, trial, asked, &asks, err);
     if (st == ASX_OK) {
         for (int i = 0; i < n; i++)
             if (plan->trial_seconds)
                 trial[i].seconds = plan->trial_seconds[i];
-        st = execute(r, plan, asks, commit ? n : 0, err);
+        st = execute(r, plan, asks, asked, err);
     }
     books_lock(r);
     r->wave = NULL;
