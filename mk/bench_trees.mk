@@ -10,8 +10,8 @@ $(B)/bench_trees: $(patsubst %.c,$(B)/obj/%.o,$(wildcard bench/trees/*.c)) $(B)/
 	$(CC) $(SAN) -o $@ $^ $(LIBS)
 # The newest releases at the time it is made; removing the folder renews it.
 $(B)/bench_venv/bin/python:
-	python3 -m venv $(B)/bench_venv.tmp && $(B)/bench_venv.tmp/bin/pip install -q --upgrade $(BENCH_TREES_PEERS)
-	rm -rf $(B)/bench_venv && mv $(B)/bench_venv.tmp $(B)/bench_venv
+	python3 -m venv $(B)/bench_venv
+	$(B)/bench_venv/bin/pip install -q --upgrade $(BENCH_TREES_PEERS) || { rm -rf $(B)/bench_venv; exit 1; }
 # One file of Debian's r-cran-mlbench is read; it is unpacked, not installed. Without it that part says so.
 $(B)/bench_data/mlbench:
 	@mkdir -p $@
