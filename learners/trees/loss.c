@@ -24,6 +24,11 @@ struct loss loss_of(const struct gbdt_params *p, const struct asx_problem *probl
     return l;
 }
 
+static double weight_of(const struct asx_problem *p, uint32_t row)
+{
+    return p->fit_weight ? p->fit_weight[row] : 1;
+}
+
 asx_st loss_check(const struct loss *l, const struct asx_problem *p, const uint32_t *row, size_t n, struct asx_err *err)
 {
     if (l->kind == LOSS_QUANTILE && !(l->alpha > 0 && l->alpha < 1))
@@ -33,16 +38,12 @@ asx_st loss_check(const struct loss *l, const struct asx_problem *p, const uint3
         if (p->y[row[i]] < 0)
             return err_set(err, ASX_E_DATA, "the poisson loss needs targets of at least 0, found %g; choose another 'loss'",
                            p->y[row[i]]);
-        sum += p->y[row[i]];
+        sum += weight_of(p, row[i]) * p->y[row[i]];
     }
     if (l->kind == LOSS_POISSON && sum <= 0)
-        return err_set(err, ASX_E_DATA, "the poisson loss needs a target above 0; choose another 'loss'");
+        return err_set(err, ASX_E_DATA,
+                       "the poisson loss needs a target above 0 in a row that has a weight; choose another 'loss'");
     return ASX_OK;
-}
-
-static double weight_of(const struct asx_problem *p, uint32_t row)
-{
-    return p->fit_weight ? p->fit_weight[row] : 1;
 }
 
 struct weighted {
@@ -101,7 +102,7 @@ static void class_starts(const struct loss *l, const struct asx_problem *p, cons
         else
             start[p->label[row[i]]] += w;
     }
-    double floor = total > 0 ? 1e-6 : 1;
+    const double floor = 1e-6;
     if (l->kind == LOSS_LOGISTIC) {
         double q = total > 0 ? positive / total : 0.5;
         q = q < floor ? floor : q > 1 - floor ? 1 - floor : q;

@@ -52,7 +52,7 @@ static void importance(const struct asx_model *m, double *out, size_t cols, bool
     for (int t = 0; t < m->n_trees; t++)
         for (int i = 0; i < m->tree[t].n_nodes; i++) {
             size_t j = m->tree[t].node[i].column;
-            double v = gain ? (double)m->tree[t].gain[i] : 1;
+            double v = gain ? fmin((double)m->tree[t].gain[i], 3e38) : 1; /* huge targets have gains beyond f32 */
             if (j < cols && v > 0) {
                 out[j] += v;
                 total += v;

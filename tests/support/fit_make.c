@@ -125,41 +125,54 @@ void fit_make_choose(struct fit_make *m, struct asx_member *b, const char *name,
     config_make_choose(&m->config[b - m->member], name, choice);
 }
 
-static const struct asx_op *form_op(const char *name)
+/* The registered op that makes a form. */
+static const struct asx_op *form_op(const char *gives)
 {
     for (int f = 0; registry_builtin()->family[f]; f++)
         for (int o = 0; registry_builtin()->family[f]->op[o]; o++)
-            if (strcmp(registry_builtin()->family[f]->op[o]->head.name, name) == 0)
+            if (strcmp(registry_builtin()->family[f]->op[o]->gives, gives) == 0)
                 return registry_builtin()->family[f]->op[o];
+    need(false, "a form that no registered op gives");
     return NULL;
 }
 
-static const struct asx_op *gram_op(void)
+static void *run_form(struct fit_make *m, const struct asx_op *op, const void *in, int fold, struct asx_err *err)
 {
-    return form_op("gram.build/syrk");
-}
-
-static void drop_form(const char *op, void **slot)
-{
-    if (*slot)
-        form_op(op)->free_output(*slot);
-    *slot = NULL;
-}
-
-/* Runs a form op of one input into *slot, once. */
-static const void *made(struct fit_make *m, const char *op, const void *in, int fold, void **slot, struct asx_err *err)
-{
-    if (*slot || !in)
-        return *slot;
     struct asx_member one = {.fold = fold};
     struct asx_batch batch = {.member = &one, .n = 1};
     const void *list[] = {in};
     m->e.exec.in = list;
     m->e.exec.n_needs = 1;
     m->e.exec.out = NULL;
-    asx_st st = form_op(op)->run(&m->e.exec, &batch, err);
-    *slot = st ? NULL : m->e.exec.out;
-    return *slot;
+    return op->run(&m->e.exec, &batch, err) ? NULL : m->e.exec.out;
+}
+
+static void drop_form(struct fit_form *f)
+{
+    if (f->matrix) {
+        for (int b = 0; b < f->matrix->blocks; b++)
+            f->op->free_output((void *)(uintptr_t)f->matrix->block[b]);
+        matrix_free(f->matrix);
+    } else if (f->out) {
+        f->op->free_output(f->out);
+    }
+}
+
+/* An op that runs block by block: its outputs side by side. */
+static bool run_blocks(struct fit_make *m, struct fit_form *f, struct asx_err *err)
+{
+    const struct asx_block *list[2];
+    for (int b = 0; b < m->raw->blocks; b++) {
+        list[b] = run_form(m, f->op, m->raw->block[b], f->fold, err);
+        if (list[b])
+            continue;
+        while (b--)
+            f->op->free_output((void *)(uintptr_t)list[b]);
+        return false;
+    }
+    need(!matrix_make(list, m->raw->blocks, NULL, &f->matrix, err), err->text);
+    f->out = f->matrix;
+    return true;
 }
 
 static const void *form(struct fit_make *m, const char *name, int fold, struct asx_err *err)
@@ -170,22 +183,32 @@ static const void *form(struct fit_make *m, const char *name, int fold, struct a
         return m->packed;
     if (strcmp(name, "affine") == 0)
         return m->affine[fold];
-    if (strcmp(name, "dense") == 0)
-        return made(m, "dense.build/standardise", m->affine[fold], fold, &m->dense_form[fold], err);
-    if (strcmp(name, "neighbors") == 0)
-        return made(m, "neighbors.build/gemm", form(m, "dense", fold, err), fold, &m->neighbors[fold], err);
-    need(strcmp(name, "gram") == 0, "a form fit_make does not know");
-    if (!m->gram) {
-        struct asx_member one = {.fold = 0};
-        struct asx_batch batch = {.member = &one, .n = 1};
-        const void *in[] = {m->packed};
-        m->e.exec.in = in;
-        m->e.exec.n_needs = 1;
-        if (gram_op()->run(&m->e.exec, &batch, err))
-            return NULL;
-        m->gram = m->e.exec.out;
-    }
-    return m->gram;
+    const struct asx_op *op = form_op(name);
+    const void *in = form(m, op->needs[0], fold, err);
+    if (!in)
+        return NULL;
+    need(!op->needs[1], "a form of several inputs");
+    for (int i = 0; i < m->forms; i++)
+        if (m->made[i].op == op && m->made[i].in == in && (m->made[i].fold == fold || !(op->flags & ASX_PER_FOLD)))
+            return m->made[i].out;
+    struct fit_form f = {.op = op, .in = in, .fold = fold};
+    if (op->flags & ASX_PER_BLOCK ? !run_blocks(m, &f, err) : !(f.out = run_form(m, op, in, fold, err)))
+        return NULL;
+    need(m->forms < FIT_FORMS, "too many forms");
+    m->made[m->forms++] = f;
+    return f.out;
+}
+
+struct asx_batch fit_make_batch(struct fit_make *m, int first, int n)
+{
+    const struct asx_csr *csr = &m->sparse.csr;
+    return (struct asx_batch){.member = m->member + first,
+                              .n = n,
+                              .shape = {.rows = (double)m->problem->splits->fold[0].n_train,
+                                        .cols = (double)packed_cols(m->packed),
+                                        .dense = (double)m->packed->dense,
+                                        .nnz = csr->indptr ? (double)csr->indptr[csr->rows] : 0,
+                                        .test_rows = (double)m->problem->splits->fold[0].n_test}};
 }
 
 asx_st fit_make_run_some(struct fit_make *m, const struct asx_op *op, int first, int n, struct asx_err *err)
@@ -200,12 +223,7 @@ asx_st fit_make_run_some(struct fit_make *m, const struct asx_op *op, int first,
             if (!in[i * needs + k])
                 return err->code ? err->code : ASX_STOPPED;
         }
-    struct asx_batch batch = {.member = m->member + first,
-                              .n = n,
-                              .shape = {.rows = (double)m->problem->splits->fold[0].n_train,
-                                        .cols = (double)packed_cols(m->packed),
-                                        .dense = (double)m->packed->dense,
-                                        .test_rows = (double)m->problem->splits->fold[0].n_test}};
+    struct asx_batch batch = fit_make_batch(m, first, n);
     m->e.exec.in = in;
     m->e.exec.n_needs = needs;
     asx_st st = op->run(&m->e.exec, &batch, err);
@@ -230,17 +248,13 @@ void fit_make_drop(struct fit_make *m)
 
 void fit_make_forget(struct fit_make *m)
 {
-    for (int f = 0; f <= m->problem->splits->folds; f++) {
-        drop_form("neighbors.build/gemm", &m->neighbors[f]);
-        drop_form("dense.build/standardise", &m->dense_form[f]);
-    }
+    while (m->forms)
+        drop_form(&m->made[--m->forms]);
 }
 
 void fit_make_clear(struct fit_make *m)
 {
     fit_make_drop(m);
-    if (m->gram)
-        gram_op()->free_output(m->gram);
     fit_make_forget(m);
     need(exec_make_leaked(&m->e) == 0, "memory leaked");
     for (int f = 0; f <= m->problem->splits->folds; f++)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
  * @file fit_make.h
- * Everything a fit op of a linear learner or of naive Bayes needs, made by hand: a problem, its raw,
- * packed and affine forms (mean fill, standard scale), a device, and members to run.
+ * Everything a fit op needs, made by hand: a problem, its raw, packed and affine forms (mean fill, standard
+ * scale), whatever other forms registered ops make of these, a device, and members to run.
  *
  *     struct fit_make m;
  *     fit_make_init(&m, &(struct fit_data){.rows = 90, .dense = 4, .x = x, .task = ASX_BINARY, .y = y, .classes = 2, .folds = 3}, 1);
@@ -33,6 +33,16 @@ struct fit_data {
     const double *weight; /**< [rows] fit weights or NULL */
 };
 
+/** What a form op made of an input. */
+struct fit_form {
+    const struct asx_op *op;
+    const void *in;
+    int fold;
+    void *out;                 /**< the op's output; of an op that runs block by block, a matrix of its outputs */
+    struct asx_matrix *matrix; /**< that matrix, else NULL */
+};
+enum { FIT_FORMS = 48 };
+
 struct fit_make {
     struct frame_make *frame;
     struct asx_problem *problem;
@@ -44,8 +54,8 @@ struct fit_make {
     struct asx_matrix *raw;
     struct asx_packed *packed;
     struct asx_affine *affine[FIT_FOLDS + 1];
-    void *gram;
-    void *dense_form[FIT_FOLDS + 1], *neighbors[FIT_FOLDS + 1];
+    struct fit_form made[FIT_FORMS]; /**< in the order they were made */
+    int forms;
     struct config_make config[FIT_MEMBERS];
     struct asx_member member[FIT_MEMBERS];
     int members;
@@ -60,9 +70,11 @@ void fit_make_choose(struct fit_make *, struct asx_member *, const char *name, c
 /** Runs an op on all members, or on [first, first + n). */
 asx_st fit_make_run(struct fit_make *, const struct asx_op *, struct asx_err *);
 asx_st fit_make_run_some(struct fit_make *, const struct asx_op *, int first, int n, struct asx_err *);
+/** Members [first, first + n) as the batch an op gets, its shape that of fold 0. */
+struct asx_batch fit_make_batch(struct fit_make *, int first, int n);
 /** Frees members (states, predictions), so that others can be made. */
 void fit_make_drop(struct fit_make *);
-/** Frees the forms "dense" and "neighbors", so that the next fit makes them again. */
+/** Frees the forms that ops made (gram, bins, dense, neighbors, ...), so that the next fit makes them again. */
 void fit_make_forget(struct fit_make *);
 /** Frees all; aborts when the account still holds bytes. */
 void fit_make_clear(struct fit_make *);
