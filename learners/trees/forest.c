@@ -144,6 +144,8 @@ static asx_st share(struct fit *f, const struct asx_matrix *bins, struct asx_err
     if (!st && forest_lists_make(&f->lists, f->exec, &f->view, d->row, d->n))
         st = no_memory(err);
     d->list = f->lists.list;
+    if (!st && d->params.random_cuts && forest_middles_make(d, f->exec->scratch))
+        st = no_memory(err);
     return st;
 }
 

@@ -24,6 +24,18 @@ static void range(const uint8_t *key, size_t n, int *least, int *most)
 static void keys(const uint8_t *code, const uint32_t *row, size_t n, uint8_t *key, int *least, int *most)
 {
     size_t i = 0;
+    if (n <= 24) {
+        uint8_t lo = 255, hi = 0;
+        for (; i < n; i++) {
+            uint8_t k = code[row[i]];
+            key[i] = k;
+            lo = k < lo ? k : lo;
+            hi = k > hi ? k : hi;
+        }
+        *least = lo;
+        *most = hi;
+        return;
+    }
     for (; n > 1 << 16 && i + 64 < n; i++) { /* codes of fewer rows stay in the second-level cache */
         __builtin_prefetch(code + row[i + 64]);
         key[i] = code[row[i]];
@@ -84,4 +96,41 @@ static void left_of(const uint8_t *key, const uint16_t *label, size_t n, int cut
 }
 #endif
 
-const struct forest_rows FOREST_ROWS = {keys, range, left_of};
+/* Few rows: sums of squares change by what each row adds, so the classes need not be gone through. */
+static void squares_by_rows(const uint8_t *key, const uint16_t *label, size_t n, int cut, const uint32_t *count, uint32_t *left,
+                            struct forest_squares *s)
+{
+    uint64_t weight = 0, of_left = 0, cross = 0;
+    for (size_t i = 0; i < n; i++)
+        left[label[i]] = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint64_t go = key[i] <= cut, c = label[i], was = left[c];
+        left[c] = (uint32_t)(was + go);
+        weight += go;
+        of_left += go ? 2 * was + 1 : 0;
+        cross += go ? count[c] : 0;
+    }
+    s->weight = weight;
+    s->left = of_left;
+    s->right = s->all - 2 * cross + of_left; /* sum of (count - left)^2 */
+}
+
+static void squares(const uint8_t *key, const uint16_t *label, size_t n, int cut, int classes, const uint32_t *count,
+                    uint32_t *left, struct forest_squares *s)
+{
+    if (n <= 24) {
+        squares_by_rows(key, label, n, cut, count, left, s);
+        return;
+    }
+    uint64_t weight = 0, of_left = 0, of_right = 0;
+    left_of(key, label, n, cut, classes, left);
+    for (int c = 0; c < classes; c++) {
+        uint64_t a = left[c], b = count[c] - left[c];
+        weight += a;
+        of_left += a * a;
+        of_right += b * b;
+    }
+    *s = (struct forest_squares){s->all, weight, of_left, of_right};
+}
+
+const struct forest_rows FOREST_ROWS = {keys, range, left_of, squares};

@@ -4,26 +4,6 @@
 
 #include <string.h>
 
-/* Stable: those with a side of 1 first. */
-#define DIVIDE(bits, type)                                                                                                         \
-    static size_t divide_##bits(type *v, type *spare, const uint8_t *side, size_t n)                                               \
-    {                                                                                                                              \
-        size_t nl = 0, nr = 0;                                                                                                     \
-        for (size_t i = 0; i < n; i++) {                                                                                           \
-            type x = v[i];                                                                                                         \
-            v[nl] = x;                                                                                                             \
-            spare[nr] = x;                                                                                                         \
-            nl += side[i];                                                                                                         \
-            nr += 1u - side[i];                                                                                                    \
-        }                                                                                                                          \
-        memcpy(v + nl, spare, nr * sizeof *v);                                                                                     \
-        return nl;                                                                                                                 \
-    }
-DIVIDE(16, uint16_t)
-DIVIDE(32, uint32_t)
-DIVIDE(64, int64_t)
-#undef DIVIDE
-
 static bool goes_left(const struct view_feature *f, const struct cut *c, int bin)
 {
     if (bin == f->missing)
@@ -31,24 +11,68 @@ static bool goes_left(const struct view_feature *f, const struct cut *c, int bin
     return c->categorical ? c->bins[bin / 32] >> (bin % 32) & 1 : bin <= c->bin;
 }
 
-static size_t by_cells(const struct forest_data *d, struct forest_work *w, size_t from, size_t n, const struct cut *c)
+/*
+ * Stable: rows with a side of 1 first, all arrays of a row in one pass. What goes right waits in `spare`. Compiled for
+ * each set of arrays.
+ */
+__attribute__((always_inline)) static inline size_t move(struct rows *r, const struct rows *spare, const uint8_t *side, size_t n,
+                                                         bool label, bool weight)
 {
-    const struct view_feature *f = &d->view->feature[c->feature];
+    size_t nl = 0, nr = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t row = r->row[i];
+        r->row[nl] = row;
+        spare->row[nr] = row;
+        if (label) {
+            uint16_t x = r->label[i];
+            r->label[nl] = x;
+            spare->label[nr] = x;
+        } else {
+            int64_t x = r->target[i];
+            r->target[nl] = x;
+            spare->target[nr] = x;
+        }
+        if (weight) {
+            uint32_t x = r->weight[i];
+            r->weight[nl] = x;
+            spare->weight[nr] = x;
+        }
+        nl += side[i];
+        nr += 1u - side[i];
+    }
+    memcpy(r->row + nl, spare->row, nr * sizeof *r->row);
+    if (label)
+        memcpy(r->label + nl, spare->label, nr * sizeof *r->label);
+    else
+        memcpy(r->target + nl, spare->target, nr * sizeof *r->target);
+    if (weight)
+        memcpy(r->weight + nl, spare->weight, nr * sizeof *r->weight);
+    return nl;
+}
+
+/* The side of each row into `side`: by a table over codes where that many rows pay for it. */
+static void sides_of(const struct view_feature *f, const struct cut *c, const uint32_t *row, size_t n, uint8_t *side)
+{
     const uint8_t *code = f->code;
     uint8_t left[256];
+    if (!code || n < 256) {
+        for (size_t i = 0; i < n; i++)
+            side[i] = goes_left(f, c, code ? view_shift(f, code[row[i]]) & 255 : view_bin(f, row[i]));
+        return;
+    }
     for (int at = 0; at < 256; at++)
-        left[at] = goes_left(f, c, code ? view_shift(f, at) & 255 : at);
+        left[at] = goes_left(f, c, view_shift(f, at) & 255);
+    for (size_t i = 0; i < n; i++)
+        side[i] = left[code[row[i]]];
+}
+
+static size_t by_cells(const struct forest_data *d, struct forest_work *w, size_t from, size_t n, const struct cut *c)
+{
     struct rows r = rows_from(&w->at, from);
     uint8_t *side = w->key; /* the codes of the last feature looked at are done with */
-    for (size_t i = 0; i < n; i++)
-        side[i] = left[code ? code[r.row[i]] : view_bin(f, r.row[i])];
-    size_t nl = divide_32(r.row, w->spare.row, side, n);
-    if (r.label)
-        divide_16(r.label, w->spare.label, side, n);
-    else
-        divide_64(r.target, w->spare.target, side, n);
-    if (r.weight)
-        divide_32(r.weight, w->spare.weight, side, n);
+    sides_of(&d->view->feature[c->feature], c, r.row, n, side);
+    size_t nl = r.label ? (r.weight ? move(&r, &w->spare, side, n, true, true) : move(&r, &w->spare, side, n, true, false))
+                        : (r.weight ? move(&r, &w->spare, side, n, false, true) : move(&r, &w->spare, side, n, false, false));
     for (size_t i = 0; w->place && i < n; i++)
         w->place[r.row[i]] = (uint32_t)(from + i);
     return nl;

@@ -8,6 +8,35 @@
 #include <math.h>
 #include <string.h>
 
+static bool middles_of(struct forest_middles *m, const struct view_feature *f, struct arena *scratch)
+{
+    int bins = f->f->categorical ? 0 : f->n_bins, b = 0;
+    double *at = arena_alloc(scratch, (size_t)(bins + 1) * sizeof *at);
+    uint8_t *below = arena_alloc(scratch, FOREST_CELLS + 1);
+    if (!at || !below)
+        return false;
+    for (int i = 0; i < bins; i++)
+        at[i] = 0.5 * ((i ? (double)view_edge(f, i - 1) : (double)f->f->low) + (double)view_edge(f, i));
+    double span = bins ? at[bins - 1] - at[0] : 0;
+    *m = (struct forest_middles){at, below, bins ? at[0] : 0, span > 0 && span < HUGE_VAL ? FOREST_CELLS / span : 0};
+    for (int c = 0; c <= FOREST_CELLS; c++) {
+        while (b < bins && (c == FOREST_CELLS || forest_cell(m, at[b]) < c))
+            b++;
+        below[c] = (uint8_t)b;
+    }
+    return true;
+}
+
+asx_st forest_middles_make(struct forest_data *d, struct arena *scratch)
+{
+    struct forest_middles *m = arena_alloc(scratch, (size_t)(d->view->features + 1) * sizeof *m);
+    d->middle = m;
+    for (int j = 0; m && j < d->view->features; j++)
+        if (!middles_of(&m[j], &d->view->feature[j], scratch))
+            m = NULL;
+    return m ? ASX_OK : ASX_E_NOMEM;
+}
+
 /* ---- scratch ------------------------------------------------------------------------------ */
 
 static bool rows_create(struct rows *r, const struct forest_data *d, bool index, struct mem *m)

@@ -14,6 +14,21 @@
 #include "learners/trees/params.h"
 #include "learners/trees/tree.h"
 
+/** Where the bins of a number lie: a value's bin without a search through all of them. */
+struct forest_middles {
+    const double *at;     /**< [bins] middles, ascending */
+    const uint8_t *below; /**< [FOREST_CELLS + 1] bins whose middle lies in a cell before this one */
+    double low, scale;    /**< cell = (value - low) * scale */
+};
+enum { FOREST_CELLS = 256 };
+
+/** Never falls with v, so the order of cells is that of values, rounding included. */
+static inline int forest_cell(const struct forest_middles *m, double v)
+{
+    double c = (v - m->low) * m->scale;
+    return c < 0 ? 0 : c < FOREST_CELLS - 1 ? (int)c : FOREST_CELLS - 1;
+}
+
 /** What all trees of a fit share; read-only while trees grow. */
 struct forest_data {
     struct asx_exec *exec;
@@ -29,7 +44,11 @@ struct forest_data {
     double weight_unit;
     int max_features;
     const struct forest_list *list; /**< [features]; NULL: no column has one */
+    const struct forest_middles *middle; /**< random cuts: [features] */
 };
+
+/** Sets d->middle, from `scratch`; needs d->view. */
+asx_st forest_middles_make(struct forest_data *, struct arena *scratch);
 
 /** Scratch of one worker. */
 struct forest_work;

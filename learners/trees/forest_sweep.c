@@ -244,18 +244,15 @@ static void sweep_sorted(struct view_node *v, struct cut *best)
 
 /* ---- one random cut -------------------------------------------------------------------------------- */
 
-static double middle(const struct view_feature *f, int bin)
+/* The last bin in [lo, hi) whose middle is at most u, where that of lo is: bins of u's cell are the only ones in doubt. */
+static int bin_of(const struct forest_middles *m, int lo, int hi, double u)
 {
-    double low = bin > 0 ? (double)view_edge(f, bin - 1) : (double)f->f->low;
-    return 0.5 * (low + (double)view_edge(f, bin));
-}
-
-/* The last rank in [lo, hi) whose bin's middle is at most u. */
-static int rank_of(const struct view_feature *f, int lo, int hi, int base, double u)
-{
+    int c = forest_cell(m, u), from = m->below[c] - 1, to = m->below[c + 1];
+    lo = from > lo ? from : lo;
+    hi = to < hi ? to : hi;
     while (hi - lo > 1) {
         int mid = (lo + hi) / 2;
-        if (middle(f, mid - base) <= u)
+        if (m->at[mid] <= u)
             lo = mid;
         else
             hi = mid;
@@ -289,8 +286,9 @@ static int random_cut(const struct view_node *v, struct rng *r)
         if (lo >= hi || rng_below(r, 8) == 0)
             return v->missing_low ? 0 : hi;
     }
-    double a = middle(f, lo - base), b = middle(f, hi - base);
-    return rank_of(f, lo, hi, base, a + (b - a) * rng_unit(r));
+    const struct forest_middles *m = &v->d->middle[v->feature];
+    double a = m->at[lo - base], b = m->at[hi - base];
+    return base + bin_of(m, lo - base, hi - base, a + (b - a) * rng_unit(r));
 }
 
 static void left_classes(struct view_node *v, int only)
@@ -315,7 +313,13 @@ static void try_cut(struct view_node *v, struct cut *best, int only)
 {
     struct sweep s = {.d = v->d, .w = v->w, .right_w = v->sums->weight, .right_t = v->sums->target};
     int k = v->d->classes;
-    if (k) {
+    if (k && !v->at.weight && !v->d->params.entropy && v->rest < 0) {
+        struct forest_squares q = {.all = (uint64_t)(v->sums->score * (double)v->sums->weight + 0.5)};
+        v->w->fast->squares(v->w->key, v->at.label, v->n, only, k, v->w->count, v->w->left, &q);
+        s.left_w = (int64_t)q.weight;
+        s.left_s = (double)q.left;
+        s.right_s = (double)q.right;
+    } else if (k) {
         left_classes(v, only);
         for (int c = 0; c < k; c++) {
             uint32_t a = v->w->left[c], b = v->w->count[c] - a;

@@ -101,6 +101,7 @@ START_TEST(lists_change_nothing)
         struct tree tree[2];
         for (int k = 0; k < 2; k++) {
             d.list = k ? lists.list : NULL;
+            ck_assert_int_eq(forest_middles_make(&d, t.e.exec.scratch), ASX_OK);
             struct forest_work *work = forest_work_create(&d, t.e.exec.mem);
             ck_assert_int_eq(forest_tree(&d, work, seed, t.e.exec.mem, &tree[k]), ASX_OK);
             forest_work_free(work);
