@@ -42,6 +42,11 @@ void model_free(struct asx_model *m)
     mem_free(m->cut);
     mem_free(m->threshold);
     mem_free(m->thresholds);
+    mem_free(m->step);
+    mem_free(m->step_root);
+    mem_free(m->step_leaf);
+    mem_free(m->step_value);
+    mem_free(m->step_order);
     mem_free(m);
 }
 

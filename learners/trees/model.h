@@ -13,6 +13,7 @@
 #include "learners/trees/tree.h"
 
 struct walk_node;    /* predict.c */
+struct step_node;    /* predict_row.c */
 struct asx_cut_node; /* kernels_tree.h */
 
 struct asx_model {
@@ -34,14 +35,22 @@ struct asx_model {
     float *threshold;         /**< [used * 256] a column's thresholds in order, padded with infinity */
     int *thresholds;          /**< [used] */
     int depth, most_masks;    /**< of the deepest tree; most category nodes of one tree */
+    struct step_node *step;   /**< the same nodes and leaves once more, for single rows; NULL: walk */
+    size_t *step_root;        /**< [n_trees] first in step */
+    int32_t *step_leaf;       /**< leaf at each place */
+    double *step_value;       /**< its value, where leaves have one; else NULL */
+    int32_t *step_order;      /**< [n_trees] trees by depth */
 };
 
 /** Copies `n` trees into a new model. */
 asx_st model_create(struct mem *, const struct tree *, int n, size_t columns, struct asx_model **, struct asx_err *);
 void model_free(struct asx_model *);
-/** Builds what prediction needs. model_prepare_cuts is its second half: nodes over cut codes. */
+/** Builds what prediction needs. model_prepare_cuts is its second part: nodes over cut codes; model_prepare_steps the third. */
 asx_st model_prepare(struct asx_model *);
 asx_st model_prepare_cuts(struct asx_model *);
+asx_st model_prepare_steps(struct asx_model *);
+/** Adds all trees for one row of cut codes; needs `step`. code [2 * used], the second half is scratch; at [n_trees] scratch. */
+void model_add_row(const struct asx_model *, uint8_t *code, uint32_t *at, double *raw);
 /** Predicts up to a block of rows by masks; needs `cut`. */
 struct model_scratch;
 struct model_scratch *model_scratch_create(const struct asx_model *);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Prediction from raw matrices: the walk for single rows here, batches in predict_block.c. */
+/* Prediction from raw matrices: the walk for few rows here, faster ones in predict_row.c, batches in predict_block.c. */
 #include "base/err.h"
 #include "base/mem.h"
 #include "learners/trees/kernels.h"
@@ -64,7 +64,8 @@ asx_st model_prepare(struct asx_model *m)
                 w->threshold = n->by.threshold;
         }
     }
-    return model_prepare_cuts(m);
+    asx_st st = model_prepare_cuts(m);
+    return st ? st : model_prepare_steps(m);
 }
 
 static float number_at(const struct asx_colref *c, size_t row)
@@ -206,13 +207,17 @@ static uint8_t code_of(const float *threshold, float v)
     return (uint8_t)b;
 }
 
-static void add_few(const struct asx_model *m, const float *x, size_t n, uint8_t *code, double *raw)
+static void add_few(const struct asx_model *m, const float *x, size_t n, uint8_t *code, uint32_t *place, double *raw)
 {
     int32_t at[TOGETHER];
     for (size_t i = 0; i < n; i++, x += m->used) {
         double *to = raw + i * (size_t)m->scores;
         for (size_t j = 0; m->cut && j < m->used; j++)
             code[j] = code_of(m->threshold + j * 256, x[j]);
+        if (m->step) {
+            model_add_row(m, code, place, to);
+            continue;
+        }
         for (int t = 0; t < m->n_trees; t += TOGETHER) {
             int some = m->n_trees - t < TOGETHER ? m->n_trees - t : TOGETHER;
             if (m->cut)
@@ -235,15 +240,16 @@ asx_st model_predict(const struct asx_model *m, const struct asx_matrix *x, size
     size_t step = few ? 16 : MODEL_BLOCK, most = to - from < step ? to - from : step;
     float *buf = few ? mem_array(NULL, most * m->used + 1, sizeof *buf) : NULL;
     struct model_scratch *s = few ? NULL : model_scratch_create(m);
-    uint8_t *code = few ? mem_array(NULL, m->used + 1, 1) : NULL;
+    uint8_t *code = few ? mem_array(NULL, 2 * m->used + 1, 1) : NULL;
+    uint32_t *place = few && m->step ? mem_array(NULL, (size_t)m->n_trees + 1, sizeof *place) : NULL;
     double *raw = mem_array(NULL, most * (size_t)m->scores + 1, sizeof *raw);
-    asx_st st = (few ? buf && code : s != NULL) && raw ? ASX_OK : ASX_E_NOMEM;
+    asx_st st = (few ? buf && code && (place || !m->step) : s != NULL) && raw ? ASX_OK : ASX_E_NOMEM;
     for (size_t i = from; !st && i < to; i += step) {
         size_t n = to - i < step ? to - i : step;
         start_raw(m, n, raw);
         if (few) {
             model_gather(m, x, i, i + n, buf);
-            add_few(m, buf, n, code, raw);
+            add_few(m, buf, n, code, place, raw);
         } else {
             model_add_block(m, s, x, i, n, raw);
         }
@@ -252,6 +258,7 @@ asx_st model_predict(const struct asx_model *m, const struct asx_matrix *x, size
     }
     mem_free(buf);
     mem_free(code);
+    mem_free(place);
     model_scratch_free(s);
     mem_free(raw);
     return st ? err_set(err, st, "out of memory for prediction; predict fewer rows at once") : ASX_OK;

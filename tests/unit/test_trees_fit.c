@@ -121,6 +121,32 @@ START_TEST(learns_and_models_agree)
 }
 END_TEST
 
+/* Batches, few rows and single rows go different ways through the trees and add the same numbers in the same order. */
+START_TEST(rows_alone_are_rows_of_a_batch)
+{
+    int way = _i % 5, task = _i / 5;
+    struct world w;
+    world_make(&w, tasks[task].task, tasks[task].classes, N);
+    struct trees_make t;
+    trees_make_init(&t, w.problem, ways[way].learner, w.x, N, D, 1);
+    struct asx_member m = trees_make_member(&t, 0, ways[way].rounds / 3); /* not a multiple of eight trees */
+    ck_assert_int_eq(trees_make_fit(&t, ways[way].op, &m), ASX_OK);
+    size_t k = (size_t)w.problem->outputs;
+    double *out = malloc(N * k * sizeof *out), few[8 * 3];
+    struct asx_model *model = trees_make_model(&t, &m, 0, out);
+    struct asx_err err = {0};
+    for (size_t i = 0; i + 8 < N; i += 7) {
+        size_t n = i % 2 ? 1 : 8;
+        ck_assert_int_eq(t.learner->predict(model, &t.raw_matrix, i, i + n, few, &err), ASX_OK);
+        ck_assert_mem_eq(few, out + i * k, n * k * sizeof *few);
+    }
+    free(out);
+    trees_make_end(&t, &m, model);
+    trees_make_clear(&t);
+    world_clear(&w);
+}
+END_TEST
+
 START_TEST(threads_do_not_matter)
 {
     int way = _i % 5, task = _i / 5;
@@ -314,6 +340,7 @@ Suite *suite_trees_fit(void)
     TCase *c = tcase_create("fit");
     tcase_set_timeout(c, 120);
     tcase_add_loop_test(c, learns_and_models_agree, 0, 15);
+    tcase_add_loop_test(c, rows_alone_are_rows_of_a_batch, 0, 15);
     tcase_add_loop_test(c, threads_do_not_matter, 0, 15);
     tcase_add_loop_test(c, continues_exactly, 0, 12);
     tcase_add_loop_test(c, fixed_is_close_to_f64, 0, 3);
