@@ -91,63 +91,75 @@ INLINE void add_row(uint64_t *hist, const uint8_t *c, uint64_t v, int width, int
 #undef UPDATE
 }
 
-INLINE void hist_loop(const struct asx_hist_args *a, int width, int stride_log2, int shift)
+INLINE uint64_t gradient(const struct asx_hist_args *a, size_t i, bool few)
+{
+    return few ? asx_widen(a->gh16[i]) : a->gh[i];
+}
+
+/* A row is `width` bytes, of which `used` are counted. */
+INLINE void hist_loop(const struct asx_hist_args *a, int width, int used, int stride_log2, int shift, bool few)
 {
     const uint8_t *code = a->code;
-    const uint64_t *gh = a->gh;
     uint64_t *hist = a->hist;
     size_t n = a->n, w = (size_t)width;
     if (!a->row) {
         code += a->first * w;
         for (size_t i = 0; i < n; i++)
-            add_row(hist, code + i * w, gh[i], width, stride_log2, shift);
+            add_row(hist, code + i * w, gradient(a, i, few), used, stride_log2, shift);
         return;
     }
     const uint32_t *row = a->row;
     size_t i = 0;
     for (; i + PREFETCH < n; i++) {
         __builtin_prefetch(code + (size_t)row[i + PREFETCH] * w);
-        add_row(hist, code + (size_t)row[i] * w, gh[i], width, stride_log2, shift);
+        add_row(hist, code + (size_t)row[i] * w, gradient(a, i, few), used, stride_log2, shift);
     }
     for (; i < n; i++)
-        add_row(hist, code + (size_t)row[i] * w, gh[i], width, stride_log2, shift);
+        add_row(hist, code + (size_t)row[i] * w, gradient(a, i, few), used, stride_log2, shift);
 }
 
-#define HIST(W, S, SH)                                                                                                             \
-    static void hist_##W##_##S##_##SH(const struct asx_hist_args *a)                                                               \
+/* U counted slots in rows of W bytes. */
+#define HIST(W, U, S, SH)                                                                                                          \
+    static void hist_##U##_##S##_##SH(const struct asx_hist_args *a)                                                               \
     {                                                                                                                              \
-        hist_loop(a, W, S, SH);                                                                                                    \
+        hist_loop(a, W, U, S, SH, false);                                                                                          \
+    }                                                                                                                              \
+    static void few_##U##_##S##_##SH(const struct asx_hist_args *a)                                                                \
+    {                                                                                                                              \
+        hist_loop(a, W, U, S, SH, true);                                                                                           \
     }
-#define HIST_S(W) HIST(W, 4, 0) HIST(W, 5, 0) HIST(W, 6, 0) HIST(W, 7, 0) HIST(W, 8, 0) HIST(W, 6, 2) HIST(W, 7, 1)
-HIST_S(4)
-HIST_S(8)
-HIST_S(12)
-HIST_S(16)
+#define HIST_S(W, U)                                                                                                               \
+    HIST(W, U, 4, 0) HIST(W, U, 5, 0) HIST(W, U, 6, 0) HIST(W, U, 7, 0) HIST(W, U, 8, 0) HIST(W, U, 6, 2) HIST(W, U, 7, 1)
+HIST_S(4, 4)
+HIST_S(8, 8)
+HIST_S(16, 12)
+HIST_S(16, 16)
 
+/* By counted slots, then by stride 4..8 unshifted, 6 shifted by 2, 7 shifted by 1. */
 typedef void (*hist_fn)(const struct asx_hist_args *);
-#define ROW(W)                                                                                                                     \
+#define ROW(K, U)                                                                                                                  \
     {                                                                                                                              \
-        hist_##W##_4_0, hist_##W##_5_0, hist_##W##_6_0, hist_##W##_7_0, hist_##W##_8_0                                             \
+        K##_##U##_4_0, K##_##U##_5_0, K##_##U##_6_0, K##_##U##_7_0, K##_##U##_8_0, K##_##U##_6_2, K##_##U##_7_1                    \
     }
-static const hist_fn hist_plain[4][5] = {ROW(4), ROW(8), ROW(12), ROW(16)};
-static const hist_fn hist_by4[4] = {hist_4_6_2, hist_8_6_2, hist_12_6_2, hist_16_6_2};
-static const hist_fn hist_by2[4] = {hist_4_7_1, hist_8_7_1, hist_12_7_1, hist_16_7_1};
+static const hist_fn hist_table[2][4][7] = {{ROW(hist, 4), ROW(hist, 8), ROW(hist, 12), ROW(hist, 16)},
+                                            {ROW(few, 4), ROW(few, 8), ROW(few, 12), ROW(few, 16)}};
 
-static void hist_any(const struct asx_hist_args *a)
+static void hist_any(const struct asx_hist_args *a, int used)
 {
     for (size_t i = 0; i < a->n; i++) {
         const uint8_t *c = a->code + (a->row ? a->row[i] : a->first + i) * (size_t)a->width;
-        for (int j = 0; j < a->width; j++)
-            a->hist[((size_t)j << a->stride_log2) + (size_t)(c[j] >> a->shift)] += a->gh[i];
+        uint64_t v = gradient(a, i, a->gh16 != NULL);
+        for (int j = 0; j < used; j++)
+            a->hist[((size_t)j << a->stride_log2) + (size_t)(c[j] >> a->shift)] += v;
     }
 }
 
-static void hist_doubles(const struct asx_hist_args *a)
+static void hist_doubles(const struct asx_hist_args *a, int used)
 {
     for (size_t i = 0; i < a->n; i++) {
         const uint8_t *c = a->code + (a->row ? a->row[i] : a->first + i) * (size_t)a->width;
         double g = a->gh64[2 * i], h = a->gh64[2 * i + 1];
-        for (int j = 0; j < a->width; j++) {
+        for (int j = 0; j < used; j++) {
             double *at = a->hist64 + 2 * (((size_t)j << a->stride_log2) + (size_t)(c[j] >> a->shift));
             at[0] += g;
             at[1] += h;
@@ -159,19 +171,18 @@ static asx_st fast_hist(struct asx_queue *q, const void *args)
 {
     (void)q;
     const struct asx_hist_args *a = args;
-    int w = a->width / 4 - 1, s = a->stride_log2;
+    int used = a->used ? a->used : a->width, s = a->stride_log2, way = -1;
+    bool known = used == 12 ? a->width == 16 : a->width == used && (used == 4 || used == 8 || used == 16);
+    if (a->shift == 0 && s >= 4 && s <= 8)
+        way = s - 4;
+    else if ((a->shift == 2 && s == 6) || (a->shift == 1 && s == 7))
+        way = s - 1;
     if (a->gh64)
-        hist_doubles(a);
-    else if (a->width % 4 || w < 0 || w > 3 || s < 4 || s > 8)
-        hist_any(a);
-    else if (a->shift == 0)
-        hist_plain[w][s - 4](a);
-    else if (a->shift == 2 && s == 6)
-        hist_by4[w](a);
-    else if (a->shift == 1 && s == 7)
-        hist_by2[w](a);
+        hist_doubles(a, used);
+    else if (way < 0 || !known)
+        hist_any(a, used);
     else
-        hist_any(a);
+        hist_table[a->gh16 != NULL][used / 4 - 1][way](a);
     return ASX_OK;
 }
 
@@ -275,84 +286,111 @@ static asx_st fast_split(struct asx_queue *q, const void *args)
 
 /* ---- partition ------------------------------------------------------------- */
 
-static void part_rows(struct asx_partition_args *a, size_t from, size_t nl, size_t nr)
+INLINE uint64_t sides_of(const struct asx_partition_args *a, size_t i, size_t m)
 {
-    const uint8_t *code = a->code, *left = a->left;
-    const uint32_t *row = a->row;
-    uint32_t *lr = a->left_row, *rr = a->right_row;
-    size_t w = (size_t)a->width, n = a->n;
-    for (size_t i = from; i < n; i++) {
-        uint32_t r = row[i];
-        __builtin_prefetch(code + (size_t)row[i + PREFETCH < n ? i + PREFETCH : n - 1] * w);
-        size_t go = left[code[(size_t)r * w]];
-        uint64_t v = a->gh ? a->gh[i] : 0;
-        lr[nl] = r;
-        rr[nr] = r;
-        if (a->gh) {
-            a->left_gh[nl] = v;
-            a->right_gh[nr] = v;
-        }
+    size_t w = (size_t)a->width;
+    uint64_t s = 0;
+    for (size_t j = 0; j < m; j++)
+        s |= (uint64_t)(a->left[a->code[(size_t)a->row[i + j] * w]] != 0) << j;
+    return s;
+}
+
+static void move_rows(const struct asx_partition_args *a, size_t from, size_t nl, size_t nr)
+{
+    for (size_t i = from; i < a->n; i++) {
+        bool go = a->side[i / 64] >> (i % 64) & 1;
+        size_t at = go ? nl : nr;
+        *((go ? a->left_row : a->right_row) + at) = a->row[i];
+        if (a->gh)
+            *((go ? a->left_gh : a->right_gh) + at) = a->gh[i];
+        else if (a->gh16)
+            *((go ? a->left_gh16 : a->right_gh16) + at) = a->gh16[i];
         nl += go;
-        nr += 1 - go;
+        nr += !go;
     }
-    a->n_left = nl;
 }
 
 #ifdef __AVX512F__
 #include <immintrin.h>
 
-/*
- * 64 rows at a time: sides as a bit mask, then compressed stores of whole vectors. A store may write past what
- * counts, but never past the rows already read (left and right parts are shorter than what was visited).
- */
+INLINE uint64_t sides_of_64(const struct asx_partition_args *a, size_t i)
+{
+    uint8_t side[64] __attribute__((aligned(64)));
+    size_t w = (size_t)a->width;
+    for (int j = 0; j < 64; j++)
+        side[j] = a->left[a->code[(size_t)a->row[i + (size_t)j] * w]];
+    __m512i s = _mm512_load_si512(side);
+    return _mm512_test_epi8_mask(s, s);
+}
+
+INLINE __mmask16 first(unsigned n)
+{
+    return (__mmask16)_bzhi_u32(0xffff, n);
+}
+
+/* 16 rows at a time: compressed in a register, then stored under a mask, for other pieces fill the places beside. */
+static void move_all(const struct asx_partition_args *a)
+{
+    size_t nl = 0, nr = 0, i = 0;
+    for (; i + 16 <= a->n; i += 16) {
+        __mmask16 m = (__mmask16)(a->side[i / 64] >> (i % 64)), o = (__mmask16)~m;
+        unsigned l = (unsigned)__builtin_popcount(m), l0 = (unsigned)__builtin_popcount(m & 255u);
+        __m512i r = _mm512_loadu_si512(a->row + i);
+        _mm512_mask_storeu_epi32(a->left_row + nl, first(l), _mm512_maskz_compress_epi32(m, r));
+        _mm512_mask_storeu_epi32(a->right_row + nr, first(16 - l), _mm512_maskz_compress_epi32(o, r));
+        if (a->gh) {
+            __m512i g0 = _mm512_loadu_si512(a->gh + i), g1 = _mm512_loadu_si512(a->gh + i + 8);
+            __mmask8 m0 = (__mmask8)m, m1 = (__mmask8)(m >> 8), o0 = (__mmask8)o, o1 = (__mmask8)(o >> 8);
+            uint64_t *left = a->left_gh + nl, *right = a->right_gh + nr;
+            _mm512_mask_storeu_epi64(left, (__mmask8)first(l0), _mm512_maskz_compress_epi64(m0, g0));
+            _mm512_mask_storeu_epi64(left + l0, (__mmask8)first(l - l0), _mm512_maskz_compress_epi64(m1, g1));
+            _mm512_mask_storeu_epi64(right, (__mmask8)first(8 - l0), _mm512_maskz_compress_epi64(o0, g0));
+            _mm512_mask_storeu_epi64(right + 8 - l0, (__mmask8)first(8 - (l - l0)), _mm512_maskz_compress_epi64(o1, g1));
+        } else if (a->gh16) {
+            __m512i g = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(a->gh16 + i)));
+            _mm256_mask_storeu_epi16(a->left_gh16 + nl, first(l), _mm512_cvtepi32_epi16(_mm512_maskz_compress_epi32(m, g)));
+            _mm256_mask_storeu_epi16(a->right_gh16 + nr, first(16 - l), _mm512_cvtepi32_epi16(_mm512_maskz_compress_epi32(o, g)));
+        }
+        nl += l;
+        nr += 16 - l;
+    }
+    move_rows(a, i, nl, nr);
+}
+#else
+INLINE uint64_t sides_of_64(const struct asx_partition_args *a, size_t i)
+{
+    return sides_of(a, i, 64);
+}
+
+static void move_all(const struct asx_partition_args *a)
+{
+    move_rows(a, 0, 0, 0);
+}
+#endif
+
 static asx_st fast_partition(struct asx_queue *q, const void *args)
 {
     (void)q;
     struct asx_partition_args *a = (struct asx_partition_args *)(uintptr_t)args;
-    const uint8_t *code = a->code, *left = a->left;
-    const uint32_t *row = a->row;
-    size_t w = (size_t)a->width, n = a->n, nl = 0, nr = 0, i = 0;
-    uint8_t side[64] __attribute__((aligned(64)));
+    size_t w = (size_t)a->width, n = a->n, nl = 0, i = 0;
+    if (a->move) {
+        move_all(a);
+        return ASX_OK;
+    }
     for (; i + 64 <= n; i += 64) {
         if (i + 128 <= n)
-            for (int j = 0; j < 64; j++)
-                __builtin_prefetch(code + (size_t)row[i + 64 + (size_t)j] * w);
-        for (int j = 0; j < 64; j++)
-            side[j] = left[code[(size_t)row[i + (size_t)j] * w]];
-        __m512i s = _mm512_load_si512(side);
-        uint64_t mask = _mm512_test_epi8_mask(s, s);
-        for (int j = 0; j < 64; j += 16, mask >>= 16) {
-            __mmask16 m = (__mmask16)mask, o = (__mmask16)~m;
-            __m512i r = _mm512_loadu_si512(row + i + j);
-            __m512i g0 = r, g1 = r;
-            if (a->gh) {
-                g0 = _mm512_loadu_si512(a->gh + i + j);
-                g1 = _mm512_loadu_si512(a->gh + i + j + 8);
-            }
-            _mm512_storeu_si512(a->left_row + nl, _mm512_maskz_compress_epi32(m, r));
-            _mm512_storeu_si512(a->right_row + nr, _mm512_maskz_compress_epi32(o, r));
-            size_t l0 = (size_t)__builtin_popcount(m & 255u), l1 = (size_t)__builtin_popcount((unsigned)m >> 8);
-            if (a->gh) {
-                _mm512_storeu_si512(a->left_gh + nl, _mm512_maskz_compress_epi64((__mmask8)m, g0));
-                _mm512_storeu_si512(a->right_gh + nr, _mm512_maskz_compress_epi64((__mmask8)o, g0));
-                _mm512_storeu_si512(a->left_gh + nl + l0, _mm512_maskz_compress_epi64((__mmask8)(m >> 8), g1));
-                _mm512_storeu_si512(a->right_gh + nr + 8 - l0, _mm512_maskz_compress_epi64((__mmask8)(o >> 8), g1));
-            }
-            nl += l0 + l1;
-            nr += 16 - l0 - l1;
-        }
+            for (size_t j = 0; j < 64; j++)
+                __builtin_prefetch(a->code + (size_t)a->row[i + 64 + j] * w);
+        a->side[i / 64] = sides_of_64(a, i);
+        nl += (size_t)__builtin_popcountll(a->side[i / 64]);
     }
-    part_rows(a, i, nl, nr);
+    if (i < n) {
+        a->side[i / 64] = sides_of(a, i, n - i);
+        nl += (size_t)__builtin_popcountll(a->side[i / 64]);
+    }
+    a->n_left = nl;
     return ASX_OK;
 }
-#else
-static asx_st fast_partition(struct asx_queue *q, const void *args)
-{
-    (void)q;
-    part_rows((struct asx_partition_args *)(uintptr_t)args, 0, 0, 0);
-    return ASX_OK;
-}
-#endif
 
 /* ---- prediction -------------------------------------------------------------- */
 

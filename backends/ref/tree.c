@@ -23,13 +23,13 @@ static asx_st ref_hist(struct asx_queue *q, const void *args)
     const struct asx_hist_args *a = args;
     for (size_t i = 0; i < a->n; i++) {
         size_t row = a->row ? a->row[i] : a->first + i;
-        for (int j = 0; j < a->width; j++) {
+        for (int j = 0; j < (a->used ? a->used : a->width); j++) {
             size_t at = ((size_t)j << a->stride_log2) | (size_t)(a->code[row * (size_t)a->width + (size_t)j] >> a->shift);
             if (a->gh64) {
                 a->hist64[2 * at] += a->gh64[2 * i];
                 a->hist64[2 * at + 1] += a->gh64[2 * i + 1];
             } else {
-                a->hist[at] += a->gh[i];
+                a->hist[at] += a->gh ? a->gh[i] : asx_widen(a->gh16[i]);
             }
         }
     }
@@ -102,12 +102,19 @@ static asx_st ref_partition(struct asx_queue *q, const void *args)
     (void)q;
     struct asx_partition_args *a = (struct asx_partition_args *)(uintptr_t)args;
     size_t nl = 0, nr = 0;
+    for (size_t i = 0; !a->move && i < (a->n + 63) / 64; i++)
+        a->side[i] = 0;
     for (size_t i = 0; i < a->n; i++) {
-        uint32_t row = a->row[i];
-        bool left = a->left[a->code[(size_t)row * (size_t)a->width]] != 0;
-        if (a->gh)
-            (left ? a->left_gh : a->right_gh)[left ? nl : nr] = a->gh[i];
-        (left ? a->left_row : a->right_row)[left ? nl : nr] = row;
+        bool left = a->move ? a->side[i / 64] >> (i % 64) & 1 : a->left[a->code[(size_t)a->row[i] * (size_t)a->width]] != 0;
+        if (!a->move) {
+            a->side[i / 64] |= (uint64_t)left << (i % 64);
+        } else {
+            (left ? a->left_row : a->right_row)[left ? nl : nr] = a->row[i];
+            if (a->gh)
+                (left ? a->left_gh : a->right_gh)[left ? nl : nr] = a->gh[i];
+            if (a->gh16)
+                (left ? a->left_gh16 : a->right_gh16)[left ? nl : nr] = a->gh16[i];
+        }
         nl += left;
         nr += !left;
     }

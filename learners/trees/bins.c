@@ -249,7 +249,8 @@ static void add_group(struct bins *bins, const int *feature, int n)
 {
     struct bins_group *g = &bins->group[bins->n_groups];
     g->n = n;
-    g->width = (n + 3) / 4 * 4;
+    g->used = (n + 3) / 4 * 4;
+    g->width = g->used == 12 ? 16 : g->used;
     for (int j = 0; j < n; j++) {
         const struct bins_feature *f = &bins->feature[feature[j]];
         g->feature[j] = feature[j];

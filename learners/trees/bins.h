@@ -41,7 +41,8 @@ struct bins_feature {
 };
 
 struct bins_group {
-    int width, stride_log2, n; /**< bytes a row, stride of histograms, features used (n <= width) */
+    int width, used;    /**< bytes a row: 4, 8 or 16, so that none straddles cache lines; slots histograms count */
+    int stride_log2, n; /**< stride of histograms, features (n <= used <= width) */
     int feature[BINS_GROUP];
     bool categorical;
     uint8_t *code; /**< [rows * width] */

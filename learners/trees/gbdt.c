@@ -4,50 +4,13 @@
 
 #include "base/err.h"
 #include "base/mem.h"
-#include "learners/trees/grow.h"
+#include "learners/trees/gbdt_fit.h"
 
 #include <assay/ext/metric.h>
 #include <assay/ext/prep.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { CHUNK = 1 << 15 };
-
-/** What continues boosting: trees and raw scores. */
-struct asx_state {
-    struct loss loss;
-    int iterations, room;
-    struct tree *tree; /* [iterations * scores] */
-    double *start;     /* [scores] */
-    double *score;     /* [scores * rows] of every row of the fold, by matrix row */
-    size_t rows;
-};
-
-/* One run of a fit on one member. */
-struct fit {
-    struct asx_exec *exec;
-    const struct asx_problem *problem;
-    struct asx_member *member;
-    const struct asx_fold *fold;
-    struct gbdt_params params;
-    struct asx_state *state;
-    struct view view;
-    struct grow grow;
-    bool doubles;
-    float *lse;                /* [n_train] softmax */
-    double *lse64;             /* the same for the reference way */
-    double *chunk_g, *chunk_h; /* [chunks] sums */
-    uint64_t *chunk_gh;
-    uint32_t *out_row; /* rows left out by bagging */
-    size_t n_out;
-    double *residual; /* [2 * n_train] leaf refinement */
-    float *pred;      /* staged predictions */
-    /* of the tree at hand */
-    struct tree *tree;
-    int score;
-    float g_scale, h_scale;
-};
 
 bool trees_curve_add(struct asx_curve *c, int iteration, double value)
 {
@@ -153,141 +116,46 @@ static asx_st room_for(struct fit *f, int iterations, struct asx_err *err)
     return ASX_OK;
 }
 
-/* ---- gradients ------------------------------------------------------------------- */
-
-static size_t chunks_of(size_t n)
-{
-    return (n + CHUNK - 1) / CHUNK;
-}
-
-static size_t chunk_rows(size_t n, size_t chunk)
-{
-    size_t from = chunk * CHUNK;
-    return n - from < CHUNK ? n - from : CHUNK;
-}
-
-static void lse_chunk(void *arg, size_t c, int worker)
-{
-    (void)worker;
-    struct fit *f = arg;
-    loss_lse(&f->state->loss, f->state->score, f->state->rows, f->fold->train + c * CHUNK, chunk_rows(f->fold->n_train, c),
-             f->lse + c * CHUNK);
-}
-
-static void gradient_chunk(void *arg, size_t c, int worker)
-{
-    (void)worker;
-    struct fit *f = arg;
-    float *gh = (float *)f->grow.spare_gh;
-    loss_gradients(&f->state->loss, f->problem, f->state->score, f->state->rows, f->score, f->lse ? f->lse + c * CHUNK : NULL,
-                   f->fold->train + c * CHUNK, chunk_rows(f->fold->n_train, c), gh + 2 * c * CHUNK, &f->chunk_g[c], &f->chunk_h[c]);
-}
-
-static void pack_chunk(void *arg, size_t c, int worker)
-{
-    (void)worker;
-    struct fit *f = arg;
-    size_t n = chunk_rows(f->fold->n_train, c);
-    uint64_t *gh = f->grow.gh + c * CHUNK, sum = 0;
-    loss_pack(&f->state->loss, (const float *)f->grow.spare_gh + 2 * c * CHUNK, n, f->g_scale, f->h_scale, gh);
-    for (size_t i = 0; i < n; i++)
-        sum += gh[i];
-    f->chunk_gh[c] = sum;
-    memcpy(f->grow.row + c * CHUNK, f->fold->train + c * CHUNK, n * sizeof(uint32_t));
-}
-
-/* The smallest power of two u with sum / u + n / 2 below `most`: n rounded numbers cannot leave the range. */
-static double unit_for(double sum, size_t n, double most)
-{
-    int e;
-    double u = sum / (most - 0.5 * (double)n - 1);
-    if (!(u > 1e-30))
-        return 0x1p-100;
-    frexp(u, &e);
-    return ldexp(1, e);
-}
-
-/* Rows of this round, drawn without replacement by their own random numbers; fills out_row with the others. */
-static size_t bag(struct fit *f, int iteration)
-{
-    struct grow *g = &f->grow;
-    size_t n = 0;
-    struct rng r = rng_stream(f->member->seed, 0x626167, (uint64_t)iteration, 0);
-    f->n_out = 0;
-    uint64_t below = (uint64_t)(f->params.bagging_fraction * 18446744073709549568.0);
-    for (size_t i = 0; i < f->fold->n_train; i++) {
-        bool in = rng_at(&r, i) < below;
-        uint32_t row = f->fold->train[i];
-        g->row[n] = row;
-        if (!f->doubles)
-            g->gh[n] = g->gh[i];
-        f->out_row[f->n_out] = row;
-        n += in;
-        f->n_out += !in;
-    }
-    return n;
-}
-
-static void fixed_gradients(struct fit *f, size_t chunks)
-{
-    size_t n = f->fold->n_train;
-    double sg = 0, sh = 0;
-    f->exec->split(f->exec, chunks, gradient_chunk, f);
-    for (size_t c = 0; c < chunks; c++) {
-        sg += f->chunk_g[c];
-        sh += f->chunk_h[c];
-    }
-    f->grow.g_unit = unit_for(sg * 1.0001, n, 2147483647.0);
-    f->grow.h_unit = unit_for(sh * 1.0001, n, 2147483647.0);
-    f->g_scale = (float)(1 / f->grow.g_unit);
-    f->h_scale = (float)(1 / f->grow.h_unit);
-    f->exec->split(f->exec, chunks, pack_chunk, f);
-}
-
-/* Fills grow's rows and gradients for one tree; returns the rows in it and their sums. */
-static size_t gradients(struct fit *f, int iteration, double *root_g, double *root_h)
-{
-    struct asx_state *s = f->state;
-    const struct asx_fold *fold = f->fold;
-    size_t n = fold->n_train, chunks = chunks_of(n);
-    bool bagged = f->params.bagging_fraction < 1;
-    if (f->doubles) {
-        loss_gradients64(&s->loss, f->problem, s->score, s->rows, f->score, f->lse64, fold->train, n, f->grow.gh64);
-        memcpy(f->grow.row, fold->train, n * sizeof *f->grow.row);
-    } else {
-        fixed_gradients(f, chunks);
-    }
-    if (bagged)
-        n = bag(f, iteration);
-    *root_g = *root_h = 0;
-    if (f->doubles) {
-        for (size_t i = 0; i < n; i++) {
-            *root_g += f->grow.gh64[2 * (size_t)f->grow.row[i]];
-            *root_h += f->grow.gh64[2 * (size_t)f->grow.row[i] + 1];
-        }
-        return n;
-    }
-    uint64_t sum = 0;
-    for (size_t c = 0; !bagged && c < chunks; c++)
-        sum += f->chunk_gh[c];
-    for (size_t i = 0; bagged && i < n; i++)
-        sum += f->grow.gh[i];
-    *root_g = (double)((int64_t)sum >> 32) * f->grow.g_unit;
-    *root_h = (double)(uint32_t)sum * f->grow.h_unit;
-    return n;
-}
-
 /* ---- one tree ------------------------------------------------------------------------ */
 
-static void leaf_chunk(void *arg, size_t leaf, int worker)
+/* The rows of all leaves in pieces, leaf by leaf. */
+static asx_st list_pieces(struct fit *f)
+{
+    size_t most = (size_t)f->tree->n_leaves + gbdt_chunks(f->fold->n_train), n = 0;
+    if (most > f->piece_room) {
+        struct leaf_piece *p = mem_realloc(f->exec->mem, f->piece, most * sizeof *p);
+        if (!p)
+            return ASX_E_NOMEM;
+        f->piece = p;
+        f->piece_room = most;
+    }
+    for (int l = 0; l < f->tree->n_leaves; l++) {
+        size_t rows = f->grow.leaf[l].count;
+        for (size_t from = 0; from < rows; from += GBDT_CHUNK)
+            f->piece[n++] = (struct leaf_piece){.leaf = l, .from = from, .n = rows - from < GBDT_CHUNK ? rows - from : GBDT_CHUNK};
+    }
+    f->pieces = n;
+    return ASX_OK;
+}
+
+static void score_piece(void *arg, size_t i, int worker)
 {
     (void)worker;
     struct fit *f = arg;
-    const struct grow_leaf *l = &f->grow.leaf[leaf];
-    const uint32_t *row = f->grow.row + l->begin;
-    double v = f->tree->value[f->tree->at[leaf]], *score = f->state->score + (size_t)f->score * f->state->rows;
-    for (size_t i = 0; i < l->count; i++)
-        score[row[i]] += v;
+    const struct leaf_piece *p = &f->piece[i];
+    const uint32_t *row = grow_rows(&f->grow, &f->grow.leaf[p->leaf]) + p->from;
+    double v = f->tree->value[f->tree->at[p->leaf]], *score = f->state->score + (size_t)f->score * f->state->rows;
+    for (size_t k = 0; k < p->n; k++) {
+        __builtin_prefetch(score + row[k + 32 < p->n ? k + 32 : k], 1);
+        score[row[k]] += v;
+    }
+}
+
+static void exact_piece(void *arg, size_t i, int worker)
+{
+    (void)worker;
+    struct fit *f = arg;
+    gbdt_exact_sums(f, &f->piece[i]);
 }
 
 struct walk_job {
@@ -302,7 +170,7 @@ static void walk_chunk(void *arg, size_t c, int worker)
     struct walk_job *job = arg;
     struct fit *f = job->f;
     double *score = f->state->score + (size_t)f->score * f->state->rows;
-    size_t from = c * CHUNK, to = from + chunk_rows(job->n, c);
+    size_t from = c * GBDT_CHUNK, to = from + gbdt_chunk_rows(job->n, c);
     for (size_t i = from; i < to; i++)
         tree_add_leaf(f->tree, tree_leaf_of_bins(f->tree, &f->view, job->row[i]), 1, score + job->row[i]);
 }
@@ -310,18 +178,32 @@ static void walk_chunk(void *arg, size_t c, int worker)
 static void walk_rows(struct fit *f, const uint32_t *row, size_t n)
 {
     struct walk_job job = {f, row, n};
-    f->exec->split(f->exec, chunks_of(n), walk_chunk, &job);
+    f->exec->split(f->exec, gbdt_chunks(n), walk_chunk, &job);
+}
+
+/* Few bits choose the splits only: leaf values come from the gradients before rounding. */
+static void refit_sums(struct fit *f)
+{
+    f->exec->split(f->exec, f->pieces, exact_piece, f);
+    for (int l = 0; l < f->tree->n_leaves; l++)
+        f->grow.leaf[l].sum_g = f->grow.leaf[l].sum_h = 0;
+    for (size_t i = 0; i < f->pieces; i++) {
+        f->grow.leaf[f->piece[i].leaf].sum_g += f->piece[i].g;
+        f->grow.leaf[f->piece[i].leaf].sum_h += f->piece[i].h;
+    }
 }
 
 static asx_st leaf_values(struct fit *f, struct asx_err *err)
 {
     const struct grow_params *p = &f->params.grow;
     const struct asx_state *s = f->state;
+    if (f->kind == GROW_FEW)
+        refit_sums(f);
     for (int l = 0; l < f->tree->n_leaves; l++) {
         const struct grow_leaf *leaf = &f->grow.leaf[l];
         double v = split_leaf_value(leaf->sum_g, leaf->sum_h, p->l1, p->l2);
         if (s->loss.refine)
-            v = loss_refine(&s->loss, f->problem, s->score, f->grow.row + leaf->begin, leaf->count, f->residual);
+            v = loss_refine(&s->loss, f->problem, s->score, grow_rows(&f->grow, leaf), leaf->count, f->residual);
         v = v < leaf->low ? leaf->low : v > leaf->high ? leaf->high : v;
         v *= f->params.learning_rate;
         if (tree_set_leaf(f->tree, l, &v))
@@ -330,23 +212,26 @@ static asx_st leaf_values(struct fit *f, struct asx_err *err)
     return ASX_OK;
 }
 
-static asx_st boost_tree(struct fit *f, int iteration, int k, struct asx_err *err)
+static asx_st boost_tree(struct fit *f, int k, struct asx_err *err)
 {
     double g, h;
     f->score = k;
-    f->tree = &f->state->tree[iteration * f->state->loss.scores + k];
+    f->iteration = f->state->iterations;
+    f->tree = &f->state->tree[f->iteration * f->state->loss.scores + k];
     if (tree_init(f->tree, f->exec->mem, 32, 1))
         return no_memory(err);
-    size_t n = gradients(f, iteration, &g, &h);
-    struct rng r = rng_stream(f->member->seed, 0x74726565, (uint64_t)iteration, (uint64_t)k);
+    size_t n = gbdt_gradients(f, &g, &h);
+    struct rng r = rng_stream(f->member->seed, 0x74726565, (uint64_t)f->iteration, (uint64_t)k);
     asx_st st = grow_tree(&f->grow, n, g, h, rng_at(&r, 0), f->tree, err);
+    if (!st && list_pieces(f))
+        st = no_memory(err);
     if (!st)
         st = leaf_values(f, err);
     if (st) {
         tree_clear(f->tree);
         return st;
     }
-    f->exec->split(f->exec, (size_t)f->tree->n_leaves, leaf_chunk, f);
+    f->exec->split(f->exec, f->pieces, score_piece, f);
     if (f->params.bagging_fraction < 1)
         walk_rows(f, f->out_row, f->n_out);
     walk_rows(f, f->fold->test, f->fold->n_test);
@@ -417,13 +302,10 @@ static asx_st rounds(struct fit *f, struct asx_err *err)
     while (!st && s->iterations < to) {
         if (f->exec->stop && f->exec->stop(f->exec))
             return ASX_STOPPED;
-        if (f->lse)
-            f->exec->split(f->exec, chunks_of(f->fold->n_train), lse_chunk, f);
-        if (f->lse64)
-            loss_lse64(&s->loss, s->score, s->rows, f->fold->train, f->fold->n_train, f->lse64);
+        gbdt_lse(f);
         int k = 0;
         for (; !st && k < s->loss.scores; k++)
-            st = boost_tree(f, s->iterations, k, err);
+            st = boost_tree(f, k, err);
         if (st) {
             undo_round(f, k - 1);
             return st;
@@ -439,22 +321,24 @@ static asx_st rounds(struct fit *f, struct asx_err *err)
 static asx_st fit_memory(struct fit *f, struct asx_err *err)
 {
     struct mem *m = f->exec->mem;
-    size_t n = f->fold->n_train, chunks = chunks_of(n) + 1;
+    size_t n = f->fold->n_train, chunks = gbdt_chunks(n) + 1;
     bool softmax = f->state->loss.kind == LOSS_SOFTMAX, bagged = f->params.bagging_fraction < 1;
     f->chunk_g = mem_array(m, chunks, sizeof *f->chunk_g);
     f->chunk_h = mem_array(m, chunks, sizeof *f->chunk_h);
     f->chunk_gh = mem_array(m, chunks, sizeof *f->chunk_gh);
     f->pred = mem_array(m, f->fold->n_test * (size_t)f->problem->outputs + 1, sizeof *f->pred);
-    if (softmax && f->doubles)
+    if (softmax && f->kind == GROW_DOUBLES)
         f->lse64 = mem_array(m, n, sizeof *f->lse64);
     else if (softmax)
         f->lse = mem_array(m, n, sizeof *f->lse);
+    if (f->kind == GROW_FEW)
+        f->exact = mem_array(m, f->view.rows + 1, 2 * sizeof *f->exact);
     if (bagged)
         f->out_row = mem_array(m, n + 1, sizeof *f->out_row);
     if (f->state->loss.refine)
         f->residual = mem_array(m, n + 1, 2 * sizeof *f->residual);
     bool ok = f->chunk_g && f->chunk_h && f->chunk_gh && f->pred && (!softmax || f->lse || f->lse64) && (!bagged || f->out_row) &&
-              (!f->state->loss.refine || f->residual);
+              (f->kind != GROW_FEW || f->exact) && (!f->state->loss.refine || f->residual);
     return ok ? ASX_OK : no_memory(err);
 }
 
@@ -467,18 +351,20 @@ static void fit_clear(struct fit *f)
     mem_free(f->pred);
     mem_free(f->lse);
     mem_free(f->lse64);
+    mem_free(f->exact);
+    mem_free(f->piece);
     mem_free(f->out_row);
     mem_free(f->residual);
 }
 
-static asx_st fit_member(struct asx_exec *exec, struct asx_member *m, const struct asx_matrix *bins, bool doubles,
-                         struct asx_err *err)
+static asx_st fit_member(struct asx_exec *exec, struct asx_member *m, const struct asx_matrix *bins,
+                         enum grow_kind kind, struct asx_err *err)
 {
     struct fit f = {.exec = exec,
                     .problem = exec->problem,
                     .member = m,
                     .fold = &exec->problem->splits->fold[m->fold],
-                    .doubles = doubles,
+                    .kind = kind,
                     .state = m->state};
     gbdt_read(m->config, f.problem->task, &f.params);
     if (f.fold->n_train == 0)
@@ -490,7 +376,9 @@ static asx_st fit_member(struct asx_exec *exec, struct asx_member *m, const stru
     if (!st)
         st = fit_memory(&f, err);
     if (!st)
-        st = grow_init(&f.grow, exec, &f.view, &f.params.grow, f.fold->n_train, doubles, err);
+        st = grow_init(&f.grow, exec, &f.view, &f.params.grow, f.fold->n_train, kind, err);
+    for (size_t i = 1; i < f.fold->n_train && f.grow.ascending; i++)
+        f.grow.ascending = f.fold->train[i - 1] < f.fold->train[i];
     if (!st)
         st = rounds(&f, err);
     if (!st && m->pred && f.fold->n_test)
@@ -504,12 +392,12 @@ static asx_st fit_member(struct asx_exec *exec, struct asx_member *m, const stru
     return st;
 }
 
-static asx_st run(struct asx_exec *exec, const struct asx_batch *batch, bool doubles, struct asx_err *err)
+static asx_st run(struct asx_exec *exec, const struct asx_batch *batch, enum grow_kind kind, struct asx_err *err)
 {
     asx_st st = ASX_OK;
     for (int i = 0; i < batch->n && st <= 0; i++) {
         struct asx_member *m = &batch->member[i];
-        m->status = fit_member(exec, m, exec->in[i * exec->n_needs], doubles, &m->err);
+        m->status = fit_member(exec, m, exec->in[i * exec->n_needs], kind, &m->err);
         if (m->status)
             st = m->status;
     }
@@ -520,12 +408,17 @@ static asx_st run(struct asx_exec *exec, const struct asx_batch *batch, bool dou
 
 static asx_st run_fixed(struct asx_exec *exec, const struct asx_batch *batch, struct asx_err *err)
 {
-    return run(exec, batch, false, err);
+    return run(exec, batch, GROW_PACKED, err);
+}
+
+static asx_st run_lowbit(struct asx_exec *exec, const struct asx_batch *batch, struct asx_err *err)
+{
+    return run(exec, batch, GROW_FEW, err);
 }
 
 static asx_st run_f64(struct asx_exec *exec, const struct asx_batch *batch, struct asx_err *err)
 {
-    return run(exec, batch, true, err);
+    return run(exec, batch, GROW_DOUBLES, err);
 }
 
 /*
@@ -602,6 +495,30 @@ const struct asx_op gbdt_fit_fixed = {
     .run = run_fixed,
 };
 
+/* Fewer bytes of gradients to move, and one more pass for the leaf values. */
+static void gbdt_work_lowbit(const struct asx_problem *p, const struct asx_batch *b, struct asx_work *w)
+{
+    gbdt_work(p, b, w);
+    for (int i = 0; i < w->n_per_iteration; i++) {
+        struct asx_use *u = &w->per_iteration[i];
+        if (u->k == ASX_KC_PARTITION)
+            u->m *= 0.7;
+        if (u->k == ASX_KC_STREAM)
+            u->m += b->shape.rows;
+    }
+}
+
+const struct asx_op gbdt_fit_lowbit = {
+    .head = {"gbdt.fit/hist_lowbit", "histogram boosting with gradients of 8 bits, stochastically rounded; exact leaf values"},
+    .version = 1,
+    .equiv = ASX_APPROX,
+    .needs = {"bins"},
+    .gives = "fit",
+    .flags = ASX_SEEDED | ASX_SPLITS,
+    .work = gbdt_work_lowbit,
+    .run = run_lowbit,
+};
+
 /* ---- the learner ---------------------------------------------------------------------------- */
 
 static asx_st held_out(struct asx_exec *exec, const struct asx_member *m, int iterations, float *pred, struct asx_err *err)
@@ -659,7 +576,7 @@ static asx_st make_model(struct asx_exec *exec, const struct asx_member *m, int 
     return ASX_OK;
 }
 
-static const struct asx_op *const ways[] = {&gbdt_fit_f64, &gbdt_fit_fixed, NULL};
+static const struct asx_op *const ways[] = {&gbdt_fit_f64, &gbdt_fit_lowbit, &gbdt_fit_fixed, NULL};
 
 /* Strong starts: the default; small trees for little data; a slow learner; random cuts; wide trees on samples. */
 static const char *const first[] = {

@@ -42,7 +42,7 @@ static void add_dense(struct view *v, const struct bins *b, size_t column, int w
             f->group = v->groups;
             f->hist = v->hist_size + ((size_t)j << vg->stride_log2);
         }
-        v->hist_size += (size_t)vg->g->width << vg->stride_log2;
+        v->hist_size += (size_t)vg->g->used << vg->stride_log2;
         v->groups++;
     }
 }

@@ -51,6 +51,7 @@ START_TEST(histograms)
     static uint8_t code[N * 16 + 64];
     static uint32_t row[N];
     static uint64_t gh[N], a[16 * 256], b[16 * 256];
+    static uint16_t gh16[N];
     static double gh64[2 * N], c[2 * 16 * 256], d[2 * 16 * 256];
     ref_tree_rows(ref);
     if (!rows_of(_i, k))
@@ -58,19 +59,22 @@ START_TEST(histograms)
     for (int i = 0; i < N; i++) {
         int64_t g = (int64_t)rng_below(&r, 200001) - 100000;
         gh[i] = ((uint64_t)g << 32) + rng_below(&r, 100000);
+        gh16[i] = (uint16_t)rng_u64(&r);
         gh64[2 * i] = rng_normal(&r);
         gh64[2 * i + 1] = rng_unit(&r);
     }
     for (int stride = 4; stride <= 8; stride++)
-        for (int width = 4; width <= 16; width += 4)
+        for (int used = 4; used <= 16; used += 4)
             for (int shift = 0; shift <= 2; shift++)
-                for (int lists = 0; lists < 2; lists++) {
+                for (int lists = 0; lists < 3; lists++) {
+                    int width = lists == 2 && used == 12 ? 16 : used;
                     for (int i = 0; i < N * width; i++)
                         code[i] = (uint8_t)rng_below(&r, (uint64_t)(stride + shift > 8 ? 256 : 1 << (stride + shift)));
                     for (int i = 0; i < N; i++)
                         row[i] = (uint32_t)rng_below(&r, N);
                     struct asx_hist_args p = {.code = code,
                                               .width = width,
+                                              .used = lists ? used : 0,
                                               .stride_log2 = stride,
                                               .shift = shift,
                                               .row = lists ? row : NULL,
@@ -84,9 +88,15 @@ START_TEST(histograms)
                     p.hist = b;
                     k[ASX_K_HIST](NULL, &p);
                     ck_assert_mem_eq(a, b, sizeof a);
+                    p.gh = NULL;
+                    p.gh16 = gh16;
+                    ref[ASX_K_HIST](NULL, &p);
+                    p.hist = a;
+                    k[ASX_K_HIST](NULL, &p);
+                    ck_assert_mem_eq(a, b, sizeof a);
                     memset(c, 0, sizeof c);
                     memset(d, 0, sizeof d);
-                    p.gh = NULL;
+                    p.gh16 = NULL;
                     p.gh64 = gh64;
                     p.hist64 = c;
                     ref[ASX_K_HIST](NULL, &p);
@@ -152,13 +162,15 @@ START_TEST(scans)
 }
 END_TEST
 
+/* Both steps, and the moves of a node in two pieces beside each other. */
 START_TEST(partitions)
 {
     asx_kernel_fn ref[ASX_KERNELS], k[ASX_KERNELS];
     struct rng r = rng_stream(4, 1, 1, 1);
     static uint8_t code[N * 16], left[256];
-    static uint32_t row[N], la[N], ra[N], rb[N];
-    static uint64_t gh[N], ga[N], ha[N], hb[N];
+    static uint32_t row[N], ra[N], rb[N];
+    static uint64_t gh[N], ga[N], gb[N], side_a[N / 64 + 1], side_b[N / 64 + 1];
+    static uint16_t few[N], fa[N], fb[N];
     ref_tree_rows(ref);
     if (!rows_of(_i, k))
         return;
@@ -171,29 +183,49 @@ START_TEST(partitions)
         for (size_t i = 0; i < n; i++) {
             row[i] = (uint32_t)rng_below(&r, N);
             gh[i] = rng_u64(&r);
+            few[i] = (uint16_t)rng_u64(&r);
         }
-        struct asx_partition_args a = {.code = code + 3,
-                                       .width = 16,
-                                       .left = left,
-                                       .row = row,
-                                       .gh = gh,
-                                       .n = n,
-                                       .left_row = la,
-                                       .right_row = ra,
-                                       .left_gh = ga,
-                                       .right_gh = ha};
+        struct asx_partition_args a = {.code = code + 3, .width = 16, .left = left, .row = row, .n = n, .side = side_a}, b = a;
+        b.side = side_b;
         ref[ASX_K_PARTITION](NULL, &a);
-        struct asx_partition_args b = a;
-        b.left_row = row; /* in place */
-        b.left_gh = gh;
-        b.right_row = rb;
-        b.right_gh = hb;
         k[ASX_K_PARTITION](NULL, &b);
         ck_assert_uint_eq(a.n_left, b.n_left);
-        ck_assert_mem_eq(la, row, a.n_left * sizeof *la);
-        ck_assert_mem_eq(ga, gh, a.n_left * sizeof *ga);
-        ck_assert_mem_eq(ra, rb, (n - a.n_left) * sizeof *ra);
-        ck_assert_mem_eq(ha, hb, (n - a.n_left) * sizeof *ha);
+        ck_assert_mem_eq(side_a, side_b, (n + 63) / 64 * sizeof *side_a);
+        a.move = true;
+        if (t % 2)
+            a.gh = gh;
+        else
+            a.gh16 = few;
+        b = a;
+        a.left_row = ra;
+        a.right_row = ra + a.n_left;
+        a.left_gh = ga;
+        a.right_gh = ga + a.n_left;
+        a.left_gh16 = fa;
+        a.right_gh16 = fa + a.n_left;
+        ref[ASX_K_PARTITION](NULL, &a);
+        size_t cut = n / 2 / 64 * 64, nl = 0;
+        for (size_t i = 0; i < cut; i++)
+            nl += side_a[i / 64] >> (i % 64) & 1;
+        for (int piece = 1; piece >= 0; piece--) {
+            struct asx_partition_args p = b;
+            size_t from = piece ? cut : 0, l = piece ? nl : 0, right = a.n_left + from - l;
+            p.row += from;
+            p.side += from / 64;
+            p.n = piece ? n - cut : cut;
+            p.gh = b.gh ? b.gh + from : NULL;
+            p.gh16 = b.gh16 ? b.gh16 + from : NULL;
+            p.left_row = rb + l;
+            p.right_row = rb + right;
+            p.left_gh = gb + l;
+            p.right_gh = gb + right;
+            p.left_gh16 = fb + l;
+            p.right_gh16 = fb + right;
+            k[ASX_K_PARTITION](NULL, &p);
+        }
+        ck_assert_mem_eq(ra, rb, n * sizeof *ra);
+        ck_assert(!a.gh || memcmp(ga, gb, n * sizeof *ga) == 0);
+        ck_assert(!a.gh16 || memcmp(fa, fb, n * sizeof *fa) == 0);
     }
 }
 END_TEST

@@ -31,18 +31,26 @@ struct asx_bin_args {
     uint8_t *code;     /**< [n] */
 };
 
+/** A few-bit gradient as a packed one. */
+static inline uint64_t asx_widen(uint16_t v)
+{
+    return ((uint64_t)(int64_t)(int8_t)(v >> 8) << 32) + (v & 255u);
+}
+
 /**
- * hist[slot << stride_log2 | code >> shift] += gh, for n rows and all slots of a group.
- * Adds to what is there. Exactly one of gh (packed) and gh64 (pairs of doubles) is set.
+ * hist[slot << stride_log2 | code >> shift] += gh, for n rows and the used slots of a group.
+ * Adds to what is there. Exactly one of gh (packed), gh16 (few bits) and gh64 (pairs of doubles) is set.
  */
 struct asx_hist_args {
     const uint8_t *code; /**< [rows * width] */
-    int width;           /**< 4, 8, 12 or 16 */
+    int width;           /**< bytes of a row: 4, 8, 12 or 16 */
+    int used;            /**< slots that are counted, 4, 8, 12 or 16; 0: width */
     int stride_log2;     /**< 4..8 */
     int shift;           /**< 0..2: coarser bins from the same codes */
     const uint32_t *row; /**< [n] rows; NULL: rows first .. first + n - 1 */
     size_t first, n;
-    const uint64_t *gh; /**< [n] packed, in the order of `row` */
+    const uint64_t *gh;   /**< [n] packed, in the order of `row` */
+    const uint16_t *gh16; /**< [n] few bits: (g << 8) + h, g signed, h unsigned; sums go to `hist` as packed ones do */
     uint64_t *hist;
     const double *gh64; /**< [2 n] */
     double *hist64;
@@ -70,17 +78,26 @@ struct asx_split_args {
     double left_g, left_h;
 };
 
-/** Stable two-way partition of (row, gradient) pairs by a table over codes. */
+/**
+ * Stable two-way partition of (row, gradient) pairs by a table over codes, in two steps, so that pieces of a node
+ * can be done side by side: first the sides of all pieces, then, with every piece's place known, the moves.
+ * Step 1 (`move` false) reads code, left and row and writes side and n_left. Step 2 reads side, row and gradients
+ * and writes exactly the rows of each part, which must not overlap `row`.
+ */
 struct asx_partition_args {
-    const uint8_t *code; /**< cell of a row is code[row * width] */
+    const uint8_t *code; /**< step 1: cell of a row is code[row * width] */
     int width;
-    const uint8_t *left; /**< [256] 1: goes left */
+    const uint8_t *left; /**< step 1: [256] 1: goes left */
     const uint32_t *row; /**< [n] */
-    const uint64_t *gh;  /**< [n], may be NULL */
+    const uint64_t *gh;  /**< step 2: [n], may be NULL; else */
+    const uint16_t *gh16;
     size_t n;
-    uint32_t *left_row, *right_row; /**< room for n each; left_row may be row itself */
+    uint64_t *side; /**< [(n + 63) / 64] bit i % 64 of word i / 64: row i goes left; bits from n on are 0 */
+    bool move;      /**< step 2 */
+    uint32_t *left_row, *right_row;
     uint64_t *left_gh, *right_gh;
-    size_t n_left; /**< out */
+    uint16_t *left_gh16, *right_gh16;
+    size_t n_left; /**< step 1: out */
 };
 
 /** A node of a tree over cut codes: left when (uint8_t)(code + add) <= cut. Children >= 0 are nodes, else ~leaf. */

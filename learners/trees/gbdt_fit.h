@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** @file gbdt_fit.h What the parts of a boosting fit share: its state, one run of it, the gradients of a round. */
+#ifndef ASSAY_LEARNERS_TREES_GBDT_FIT_H
+#define ASSAY_LEARNERS_TREES_GBDT_FIT_H
+
+#include "learners/trees/grow.h"
+#include "learners/trees/loss.h"
+
+enum { GBDT_CHUNK = 1 << 14 }; /* rows of a parallel piece; fixed, so sums are too */
+
+/** What continues boosting: trees and raw scores. */
+struct asx_state {
+    struct loss loss;
+    int iterations, room;
+    struct tree *tree; /**< [iterations * scores] */
+    double *start;     /**< [scores] */
+    double *score;     /**< [scores * rows] of every row of the fold, by matrix row */
+    size_t rows;
+};
+
+/** Rows of one leaf that are done as one piece. */
+struct leaf_piece {
+    int leaf;
+    size_t from, n;
+    double g, h; /**< sums of exact gradients, where leaf values are refitted */
+};
+
+/** One run of a fit on one member. */
+struct fit {
+    struct asx_exec *exec;
+    const struct asx_problem *problem;
+    struct asx_member *member;
+    const struct asx_fold *fold;
+    struct gbdt_params params;
+    struct asx_state *state;
+    struct view view;
+    struct grow grow;
+    enum grow_kind kind;
+    float *lse;                /**< [n_train] softmax */
+    double *lse64;             /**< the same for the reference way */
+    float *exact;              /**< few bits: [2 * matrix rows] gradients before rounding, by matrix row */
+    double *chunk_g, *chunk_h; /**< [chunks] sums of |g| and h, or (few bits) their largest */
+    uint64_t *chunk_gh;
+    uint32_t *out_row; /**< rows left out by bagging */
+    size_t n_out;
+    double *residual; /**< [2 * n_train] leaf refinement */
+    float *pred;      /**< staged predictions */
+    struct leaf_piece *piece;
+    size_t pieces, piece_room;
+    /* of the tree at hand */
+    struct tree *tree;
+    int score, iteration;
+    float g_scale, h_scale;
+};
+
+static inline size_t gbdt_chunks(size_t n)
+{
+    return (n + GBDT_CHUNK - 1) / GBDT_CHUNK;
+}
+
+static inline size_t gbdt_chunk_rows(size_t n, size_t chunk)
+{
+    size_t from = chunk * GBDT_CHUNK;
+    return n - from < GBDT_CHUNK ? n - from : GBDT_CHUNK;
+}
+
+/** Log-sum-exp of all training rows, once a round (softmax). */
+void gbdt_lse(struct fit *);
+/** Fills grow's rows and gradients for tree f->score of round f->iteration; returns its rows and their sums. */
+size_t gbdt_gradients(struct fit *, double *root_g, double *root_h);
+/** Sums of a piece's gradients before rounding (few bits). */
+void gbdt_exact_sums(const struct fit *, struct leaf_piece *);
+
+#endif
