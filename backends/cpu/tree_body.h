@@ -246,11 +246,12 @@ static void best_of(struct asx_split_args *a, int n, const double *gl, const dou
         top = lane[k] > top ? lane[k] : top;
     for (; b < n; b++)
         top = gain[b] > top ? gain[b] : top;
-    if (!(top > a->gain))
+    double slack = asx_split_slack(a, top);
+    if (!(top > (a->bin < 0 ? a->gain : a->gain + slack)))
         return;
-    for (b = first; gain[b] != top;)
+    for (b = first; gain[b] < top - slack;)
         b++;
-    a->gain = top;
+    a->gain = gain[b];
     a->bin = b;
     a->missing_left = missing_left;
     a->left_g = gl[b] + mg;

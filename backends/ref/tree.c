@@ -61,22 +61,35 @@ static void cell(const struct asx_split_args *a, int b, double *g, double *h)
     }
 }
 
-/* One direction of the missing cells: mg, mh are theirs when they go left. */
-static void scan(struct asx_split_args *a, double mg, double mh, bool missing_left)
+/* Largest gain of one direction of the missing cells (mg, mh are theirs when they go left); -1: none is allowed. */
+static double largest(const struct asx_split_args *a, double mg, double mh)
 {
-    double g = mg, h = mh;
+    double g = mg, h = mh, top = -1;
     for (int b = 0; b < a->bins - 1; b++) {
         cell(a, b, &g, &h);
         if (h < a->min_h || a->sum_h - h < a->min_h || (a->only >= 0 && b != a->only))
             continue;
-        double gain = gain_of(a, g, h);
-        if (gain > a->gain) {
-            a->gain = gain;
-            a->bin = b;
-            a->missing_left = missing_left;
-            a->left_g = g;
-            a->left_h = h;
-        }
+        top = fmax(top, gain_of(a, g, h));
+    }
+    return top;
+}
+
+/* The first threshold that ties with the largest, if that beats the other direction. */
+static void scan(struct asx_split_args *a, double mg, double mh, bool missing_left)
+{
+    double g = mg, h = mh, top = largest(a, mg, mh), slack = asx_split_slack(a, top);
+    if (!(top > (a->bin < 0 ? a->gain : a->gain + slack)))
+        return;
+    for (int b = 0; b < a->bins - 1; b++) {
+        cell(a, b, &g, &h);
+        if (h < a->min_h || a->sum_h - h < a->min_h || (a->only >= 0 && b != a->only) || gain_of(a, g, h) < top - slack)
+            continue;
+        a->gain = gain_of(a, g, h);
+        a->bin = b;
+        a->missing_left = missing_left;
+        a->left_g = g;
+        a->left_h = h;
+        return;
     }
 }
 

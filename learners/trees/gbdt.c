@@ -357,8 +357,8 @@ static void fit_clear(struct fit *f)
     mem_free(f->residual);
 }
 
-static asx_st fit_member(struct asx_exec *exec, struct asx_member *m, const struct asx_matrix *bins,
-                         enum grow_kind kind, struct asx_err *err)
+static asx_st fit_member(struct asx_exec *exec, struct asx_member *m, const struct asx_matrix *bins, enum grow_kind kind,
+                         struct asx_err *err)
 {
     struct fit f = {.exec = exec,
                     .problem = exec->problem,
@@ -474,7 +474,7 @@ static void gbdt_work_f64(const struct asx_problem *p, const struct asx_batch *b
 
 const struct asx_op gbdt_fit_f64 = {
     .head = {"gbdt.fit/hist_f64", "histogram boosting with gradients in double precision (reference)"},
-    .version = 1,
+    .version = 2,
     .equiv = ASX_BITWISE,
     .needs = {"bins"},
     .gives = "fit",
@@ -485,9 +485,9 @@ const struct asx_op gbdt_fit_f64 = {
 
 const struct asx_op gbdt_fit_fixed = {
     .head = {"gbdt.fit/hist_fixed", "histogram boosting with gradients in packed fixed point: exact sums"},
-    .version = 1,
+    .version = 2,
     .equiv = ASX_CLOSE,
-    .tolerance = 1e-3,
+    .tolerance = 1e-5,
     .needs = {"bins"},
     .gives = "fit",
     .flags = ASX_SEEDED | ASX_SPLITS,

@@ -95,8 +95,8 @@ static void exact_chunk(void *arg, size_t c, int worker)
     for (size_t i = from; i < end; i += BLOCK) {
         size_t n = end - i < BLOCK ? end - i : BLOCK;
         double sg, sh;
-        loss_gradients(&f->state->loss, f->problem, f->state->score, f->state->rows, f->score, lse_at(f, i), f->fold->train + i, n, gh,
-                       &sg, &sh);
+        loss_gradients(&f->state->loss, f->problem, f->state->score, f->state->rows, f->score, lse_at(f, i), f->fold->train + i, n,
+                       gh, &sg, &sh);
         for (size_t k = 0; k < n; k++) {
             most_g = fmaxf(most_g, fabsf(gh[2 * k]));
             most_h = fmaxf(most_h, gh[2 * k + 1]);

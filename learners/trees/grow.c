@@ -51,7 +51,8 @@ asx_st grow_init(struct grow *g, struct asx_exec *exec, const struct view *view,
     }
     g->leaf = mem_calloc(m, (size_t)g->ids, sizeof *g->leaf);
     g->use = mem_calloc(m, (size_t)view->features + 1, sizeof *g->use);
-    g->node_use = mem_calloc(m, params->feature_fraction_bynode < 1 ? 2 * ahead * (size_t)view->features + 1 : 1, sizeof *g->node_use);
+    g->node_use =
+        mem_calloc(m, params->feature_fraction_bynode < 1 ? 2 * ahead * (size_t)view->features + 1 : 1, sizeof *g->node_use);
     g->group_use = mem_calloc(m, (size_t)view->groups + 1, 1);
     g->side = mem_array(m, rows / 64 + rows / GROW_CHUNK + ahead + 2, sizeof *g->side);
     g->table = mem_alloc(m, ahead * g->table_size);
@@ -127,8 +128,7 @@ static int next_leaf(const struct grow *g, bool fresh)
 {
     int best = -1;
     for (int i = 0; i < g->leaves; i++)
-        if (g->leaf[i].candidate && !(fresh && g->leaf[i].pair >= 0) &&
-            (best < 0 || comes_before(g, i, best)))
+        if (g->leaf[i].candidate && !(fresh && g->leaf[i].pair >= 0) && (best < 0 || comes_before(g, i, best)))
             best = i;
     return best;
 }

@@ -23,7 +23,7 @@ enum {
 
 struct grow_leaf {
     size_t begin, count;
-    bool in_spare; /**< rows lie in spare_row, else in row */
+    bool in_spare;   /**< rows lie in spare_row, else in row */
     int depth, slot; /**< slot: histogram in the pool, -1: none */
     int node;        /**< parent, -1: root */
     bool left_side;
@@ -69,23 +69,23 @@ struct grow {
     struct grow_params params;
     asx_kernel_fn kernel[ASX_KERNELS];
     enum grow_kind kind;
-    size_t room;              /**< rows there is room for */
-    bool ascending;           /**< rows come in rising order (the caller unsets it), so that runs need no list */
+    size_t room;    /**< rows there is room for */
+    bool ascending; /**< rows come in rising order (the caller unsets it), so that runs need no list */
     uint32_t *row, *spare_row;
-    uint64_t *gh, *spare_gh;  /**< packed, moved with the rows */
+    uint64_t *gh, *spare_gh;   /**< packed, moved with the rows */
     uint16_t *few, *spare_few; /**< few bits, moved with the rows */
-    double *gh64;             /**< doubles: [2 * matrix rows] by row */
-    double *leaf_gh64;        /**< doubles: [2 * room] gathered for histograms, at the places of the rows */
+    double *gh64;              /**< doubles: [2 * matrix rows] by row */
+    double *leaf_gh64;         /**< doubles: [2 * room] gathered for histograms, at the places of the rows */
     double g_unit, h_unit;
     struct grow_leaf *leaf; /**< [ids] leaves of the tree, then pairs of children split off ahead */
     int leaves, ids;
     int free_pair[GROW_AHEAD], free_pairs;
     struct grow_split split[GROW_AHEAD];
-    void **slot; /**< histograms, made when first used */
-    int *owner;  /**< id of the leaf that holds a slot, -1: free */
+    void **slot;  /**< histograms, made when first used */
+    int *owner;   /**< id of the leaf that holds a slot, -1: free */
     bool *pinned; /**< slot is in use by the splits being made */
     int slots;
-    void *part;  /**< histograms of pieces of rows, `parts` of them */
+    void *part; /**< histograms of pieces of rows, `parts` of them */
     int parts;
     bool *use, *node_use; /**< [features] of this tree; [2 * GROW_AHEAD * features] of nodes */
     uint8_t *group_use;   /**< [groups] */

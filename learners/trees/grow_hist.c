@@ -398,6 +398,8 @@ static bool arrange(struct grow *g, struct grow_split *s, bool *parts_taken)
         return true;
     }
     s->subtract = large && parent >= 0 && g->leaf[parent].slot >= 0;
+    if (s->subtract)
+        g->pinned[g->leaf[parent].slot] = true;
     s->build[0] = small || s->subtract;
     s->build[1] = large && !s->subtract;
     if (s->build[0] && !take_slot(g, a))

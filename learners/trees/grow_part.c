@@ -40,8 +40,7 @@ static void find_sides(struct grow *g, struct grow_part *p)
         p->n_left = wide_sides(g, f, table, row, p->n, g->side + p->side);
         return;
     }
-    struct asx_partition_args a = {
-        .code = f->code, .width = 1, .left = table, .row = row, .n = p->n, .side = g->side + p->side};
+    struct asx_partition_args a = {.code = f->code, .width = 1, .left = table, .row = row, .n = p->n, .side = g->side + p->side};
     g->kernel[ASX_K_PARTITION](NULL, &a);
     p->n_left = a.n_left;
 }

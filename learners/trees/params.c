@@ -6,238 +6,72 @@ static const char *const losses[] = {"auto", "squared", "absolute", "huber", "qu
 static const char *const policies[] = {"leaf", "depth"};
 static const char *const bin_widths[] = {"63", "127", "255"};
 static const char *const criteria[] = {"gini", "entropy"};
+static const char *const precisions[] = {"hist_fixed", "hist_lowbit"}; /* names of ways: the optimizer goes by them */
+
+/* Rows of the tables: searched from low to high (on a log scale), allowed from min to max. */
+#define NUMBER(k, n, from, to, least, most, on_log, d, is_fixed, h)                                                                \
+    {                                                                                                                              \
+        .name = n, .kind = k, .low = from, .high = to, .min = least, .max = most, .log = on_log, .def = d, .fixed = is_fixed,      \
+        .help = h                                                                                                                  \
+    }
+#define CHOICE(n, list, d, is_fixed, h)                                                                                            \
+    {                                                                                                                              \
+        .name = n, .kind = ASX_CHOICE, .choices = list, .n_choices = sizeof(list) / sizeof *(list), .def = d, .fixed = is_fixed,   \
+        .help = h                                                                                                                  \
+    }
+#define FLAG(n, d, is_fixed, h)                                                                                                    \
+    {                                                                                                                              \
+        .name = n, .kind = ASX_BOOL, .high = 1, .def = d, .fixed = is_fixed, .help = h                                             \
+    }
+enum { SEARCHED = false, FIXED = true, LINEAR = false, LOG = true };
+
+#define MAX_BIN CHOICE("max_bin", bin_widths, 2, FIXED, "bins a column")
 
 const struct asx_param gbdt_param[GBDT_PARAMS] = {
-    {.name = "n_estimators",
-     .kind = ASX_INT,
-     .low = 20,
-     .high = 3000,
-     .min = 1,
-     .max = 100000,
-     .log = true,
-     .def = 1000,
-     .fixed = true,
-     .help = "rounds at most; the mean held-out curve decides how many are kept"},
-    {.name = "learning_rate",
-     .kind = ASX_REAL,
-     .low = 0.01,
-     .high = 0.3,
-     .min = 1e-5,
-     .max = 10,
-     .log = true,
-     .def = 0.05,
-     .help = "share of each tree that is added"},
-    {.name = "num_leaves",
-     .kind = ASX_INT,
-     .low = 3,
-     .high = 255,
-     .min = 2,
-     .max = 65536,
-     .log = true,
-     .def = 31,
-     .help = "leaves of a tree"},
-    {.name = "max_depth",
-     .kind = ASX_INT,
-     .low = 3,
-     .high = 12,
-     .min = 0,
-     .max = 1000,
-     .def = 0,
-     .fixed = true,
-     .help = "longest path in splits, 0: no limit"},
-    {.name = "min_data_in_leaf",
-     .kind = ASX_INT,
-     .low = 1,
-     .high = 64,
-     .min = 0,
-     .max = 1e9,
-     .log = true,
-     .def = 20,
-     .help = "rows a leaf needs (from the hessian share where hessians vary)"},
-    {.name = "min_sum_hessian",
-     .kind = ASX_REAL,
-     .low = 1e-4,
-     .high = 10,
-     .min = 0,
-     .max = 1e12,
-     .log = true,
-     .def = 1e-3,
-     .fixed = true,
-     .help = "hessian sum a leaf needs"},
-    {.name = "feature_fraction",
-     .kind = ASX_REAL,
-     .low = 0.4,
-     .high = 1,
-     .min = 1e-6,
-     .max = 1,
-     .def = 1,
-     .help = "share of the columns each tree sees"},
-    {.name = "feature_fraction_bynode",
-     .kind = ASX_REAL,
-     .low = 0.3,
-     .high = 1,
-     .min = 1e-6,
-     .max = 1,
-     .def = 1,
-     .fixed = true,
-     .help = "share of the tree's columns each node sees"},
-    {.name = "bagging_fraction",
-     .kind = ASX_REAL,
-     .low = 0.5,
-     .high = 1,
-     .min = 1e-6,
-     .max = 1,
-     .def = 1,
-     .help = "share of the rows each tree sees"},
-    {.name = "l1",
-     .kind = ASX_REAL,
-     .low = 1e-4,
-     .high = 1,
-     .min = 0,
-     .max = 1e9,
-     .log = true,
-     .def = 0,
-     .fixed = true,
-     .help = "L1 penalty on leaf values"},
-    {.name = "l2",
-     .kind = ASX_REAL,
-     .low = 1e-4,
-     .high = 10,
-     .min = 0,
-     .max = 1e9,
-     .log = true,
-     .def = 1e-3,
-     .help = "L2 penalty on leaf values"},
-    {.name = "min_gain",
-     .kind = ASX_REAL,
-     .low = 0,
-     .high = 1,
-     .min = 0,
-     .max = 1e12,
-     .def = 0,
-     .fixed = true,
-     .help = "loss reduction a split needs"},
-    {.name = "max_bin",
-     .kind = ASX_CHOICE,
-     .choices = bin_widths,
-     .n_choices = 3,
-     .def = 2,
-     .fixed = true,
-     .help = "bins a column"},
-    {.name = "extra_trees", .kind = ASX_BOOL, .high = 1, .def = 0, .help = "one random threshold a column and node"},
-    {.name = "cat_smooth",
-     .kind = ASX_REAL,
-     .low = 1,
-     .high = 100,
-     .min = 0,
-     .max = 1e9,
-     .log = true,
-     .def = 10,
-     .fixed = true,
-     .help = "added to the hessian when categories are ordered"},
-    {.name = "cat_l2",
-     .kind = ASX_REAL,
-     .low = 0.1,
-     .high = 50,
-     .min = 0,
-     .max = 1e9,
-     .log = true,
-     .def = 10,
-     .fixed = true,
-     .help = "L2 penalty of splits into sets of categories"},
-    {.name = "min_data_per_group",
-     .kind = ASX_INT,
-     .low = 1,
-     .high = 200,
-     .min = 0,
-     .max = 1e9,
-     .log = true,
-     .def = 100,
-     .fixed = true,
-     .help = "rows between two cuts of ordered categories"},
-    {.name = "grow_policy",
-     .kind = ASX_CHOICE,
-     .choices = policies,
-     .n_choices = 2,
-     .def = 0,
-     .fixed = true,
-     .help = "best leaf first, or level by level"},
-    {.name = "loss",
-     .kind = ASX_CHOICE,
-     .choices = losses,
-     .n_choices = 6,
-     .def = 0,
-     .fixed = true,
-     .help = "loss of regression; auto: squared"},
-    {.name = "alpha",
-     .kind = ASX_REAL,
-     .low = 0.1,
-     .high = 0.9,
-     .min = 1e-6,
-     .max = 1e9,
-     .def = 0.9,
-     .fixed = true,
-     .help = "quantile level, or width of Huber's square in units of the target"},
+    NUMBER(ASX_INT, "n_estimators", 20, 3000, 1, 100000, LOG, 1000, FIXED,
+           "rounds at most; the mean held-out curve decides how many are kept"),
+    NUMBER(ASX_REAL, "learning_rate", 0.01, 0.3, 1e-5, 10, LOG, 0.05, SEARCHED, "share of each tree that is added"),
+    NUMBER(ASX_INT, "num_leaves", 3, 255, 2, 65536, LOG, 31, SEARCHED, "leaves of a tree"),
+    NUMBER(ASX_INT, "max_depth", 3, 12, 0, 1000, LINEAR, 0, FIXED, "longest path in splits, 0: no limit"),
+    NUMBER(ASX_INT, "min_data_in_leaf", 1, 64, 0, 1e9, LOG, 20, SEARCHED,
+           "rows a leaf needs (from the hessian share where hessians vary)"),
+    NUMBER(ASX_REAL, "min_sum_hessian", 1e-4, 10, 0, 1e12, LOG, 1e-3, FIXED, "hessian sum a leaf needs"),
+    NUMBER(ASX_REAL, "feature_fraction", 0.4, 1, 1e-6, 1, LINEAR, 1, SEARCHED, "share of the columns each tree sees"),
+    NUMBER(ASX_REAL, "feature_fraction_bynode", 0.3, 1, 1e-6, 1, LINEAR, 1, FIXED, "share of the tree's columns each node sees"),
+    NUMBER(ASX_REAL, "bagging_fraction", 0.5, 1, 1e-6, 1, LINEAR, 1, SEARCHED, "share of the rows each tree sees"),
+    NUMBER(ASX_REAL, "l1", 1e-4, 1, 0, 1e9, LOG, 0, FIXED, "L1 penalty on leaf values"),
+    NUMBER(ASX_REAL, "l2", 1e-4, 10, 0, 1e9, LOG, 1e-3, SEARCHED, "L2 penalty on leaf values"),
+    NUMBER(ASX_REAL, "min_gain", 0, 1, 0, 1e12, LINEAR, 0, FIXED, "loss reduction a split needs"),
+    MAX_BIN,
+    FLAG("extra_trees", 0, SEARCHED, "one random threshold a column and node"),
+    NUMBER(ASX_REAL, "cat_smooth", 1, 100, 0, 1e9, LOG, 10, FIXED, "added to the hessian when categories are ordered"),
+    NUMBER(ASX_REAL, "cat_l2", 0.1, 50, 0, 1e9, LOG, 10, FIXED, "L2 penalty of splits into sets of categories"),
+    NUMBER(ASX_INT, "min_data_per_group", 1, 200, 0, 1e9, LOG, 100, FIXED, "rows between two cuts of ordered categories"),
+    CHOICE("grow_policy", policies, 0, FIXED, "best leaf first, or level by level"),
+    CHOICE("loss", losses, 0, FIXED, "loss of regression; auto: squared"),
+    NUMBER(ASX_REAL, "alpha", 0.1, 0.9, 1e-6, 1e9, LINEAR, 0.9, FIXED,
+           "quantile level, or width of Huber's square in units of the target"),
+    CHOICE("gradients", precisions, 0, FIXED, "hist_lowbit: of 8 bits, stochastically rounded: approximate"),
 };
-#define TREES(n)                                                                                                                   \
-    {                                                                                                                              \
-        .name = "n_estimators", .kind = ASX_INT, .low = 20, .high = 500, .min = 1, .max = 100000, .log = true, .def = n,           \
-        .fixed = true, .help = "trees"                                                                                             \
-    }
-#define COMMON                                                                                                                     \
-    {.name = "max_features",                                                                                                       \
-     .kind = ASX_REAL,                                                                                                             \
-     .low = 0.1,                                                                                                                   \
-     .high = 1,                                                                                                                    \
-     .min = 0,                                                                                                                     \
-     .max = 1,                                                                                                                     \
-     .def = 0,                                                                                                                     \
-     .help = "share of the columns each node looks at; 0: square root of their number (classes), all (values)"},                   \
-        {.name = "min_samples_leaf",                                                                                               \
-         .kind = ASX_INT,                                                                                                          \
-         .low = 1,                                                                                                                 \
-         .high = 20,                                                                                                               \
-         .min = 1,                                                                                                                 \
-         .max = 1e9,                                                                                                               \
-         .log = true,                                                                                                              \
-         .def = 1,                                                                                                                 \
-         .help = "weight of rows a leaf needs"},                                                                                   \
-        {.name = "max_depth",                                                                                                      \
-         .kind = ASX_INT,                                                                                                          \
-         .low = 3,                                                                                                                 \
-         .high = 30,                                                                                                               \
-         .min = 0,                                                                                                                 \
-         .max = 10000,                                                                                                             \
-         .def = 0,                                                                                                                 \
-         .fixed = true,                                                                                                            \
-         .help = "longest path in splits, 0: no limit"},                                                                           \
-        {.name = "criterion", .kind = ASX_CHOICE, .choices = criteria, .n_choices = 2, .def = 0, .help = "impurity of classes"},   \
-    {                                                                                                                              \
-        .name = "max_bin", .kind = ASX_CHOICE, .choices = bin_widths, .n_choices = 3, .def = 2, .fixed = true,                     \
-        .help = "bins a column"                                                                                                    \
-    }
+
+/* What all trees of counts have. */
+#define COUNTED                                                                                                                    \
+    NUMBER(ASX_REAL, "max_features", 0.1, 1, 0, 1, LINEAR, 0, SEARCHED,                                                            \
+           "share of the columns each node looks at; 0: square root of their number (classes), all (values)"),                     \
+        NUMBER(ASX_INT, "min_samples_leaf", 1, 20, 1, 1e9, LOG, 1, SEARCHED, "weight of rows a leaf needs"),                       \
+        NUMBER(ASX_INT, "max_depth", 3, 30, 0, 10000, LINEAR, 0, FIXED, "longest path in splits, 0: no limit"),                    \
+        CHOICE("criterion", criteria, 0, SEARCHED, "impurity of classes"), MAX_BIN
+#define TREES NUMBER(ASX_INT, "n_estimators", 20, 500, 1, 100000, LOG, 200, FIXED, "trees")
 
 const struct asx_param forest_param[FOREST_PARAMS] = {
-    TREES(200),
-    COMMON,
-    {.name = "bootstrap",
-     .kind = ASX_BOOL,
-     .high = 1,
-     .def = 1,
-     .fixed = true,
-     .help = "each tree sees rows drawn with replacement"},
-    {.name = "max_samples",
-     .kind = ASX_REAL,
-     .low = 0.5,
-     .high = 1,
-     .min = 1e-6,
-     .max = 1,
-     .def = 1,
-     .fixed = true,
-     .help = "rows drawn, as a share"},
+    TREES,
+    COUNTED,
+    FLAG("bootstrap", 1, FIXED, "each tree sees rows drawn with replacement"),
+    NUMBER(ASX_REAL, "max_samples", 0.5, 1, 1e-6, 1, LINEAR, 1, FIXED, "rows drawn, as a share"),
 };
-const struct asx_param extra_trees_param[EXTRA_TREES_PARAMS] = {TREES(200), COMMON};
-const struct asx_param tree_param[TREE_PARAMS] = {COMMON};
+const struct asx_param extra_trees_param[EXTRA_TREES_PARAMS] = {TREES, COUNTED};
+const struct asx_param tree_param[TREE_PARAMS] = {COUNTED};
+
 /* A space may lack parameters that a spec removed; the table's default stands in. */
 static double get(const struct asx_config *c, const struct asx_param *table, int n, const char *name)
 {

@@ -31,7 +31,7 @@ struct forest_params {
     bool bootstrap, random_cuts, entropy;
 };
 
-enum { GBDT_PARAMS = 20, FOREST_PARAMS = 8, EXTRA_TREES_PARAMS = 6, TREE_PARAMS = 5 };
+enum { GBDT_PARAMS = 21, FOREST_PARAMS = 8, EXTRA_TREES_PARAMS = 6, TREE_PARAMS = 5 };
 extern const struct asx_param gbdt_param[GBDT_PARAMS], forest_param[FOREST_PARAMS], extra_trees_param[EXTRA_TREES_PARAMS],
     tree_param[TREE_PARAMS];
 

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { N = 1200, D = 7 };
+enum { N = 1200, D = 7, WAYS = 6 };
 
 struct world {
     struct frame_make *frame;
@@ -72,11 +72,9 @@ static double error_of(const struct world *w, const float *pred, int fold)
 static const struct {
     const char *learner, *op;
     int rounds;
-} ways[] = {{"gbdt", "gbdt.fit/hist_fixed", 60},
-            {"gbdt", "gbdt.fit/hist_f64", 60},
-            {"forest", "forest.fit/hist", 40},
-            {"extra_trees", "extra_trees.fit/hist", 40},
-            {"tree", "tree.fit/hist", 0}};
+} ways[WAYS] = {{"gbdt", "gbdt.fit/hist_fixed", 60}, {"gbdt", "gbdt.fit/hist_f64", 60},
+                {"forest", "forest.fit/hist", 40},   {"extra_trees", "extra_trees.fit/hist", 40},
+                {"tree", "tree.fit/hist", 0},        {"gbdt", "gbdt.fit/hist_lowbit", 60}};
 static const struct {
     enum asx_task task;
     int classes;
@@ -96,7 +94,7 @@ static void fit_one(const struct world *w, int way, int threads, int rounds, flo
 
 START_TEST(learns_and_models_agree)
 {
-    int way = _i % 5, task = _i / 5;
+    int way = _i % WAYS, task = _i / WAYS;
     struct world w;
     world_make(&w, tasks[task].task, tasks[task].classes, N);
     struct trees_make t;
@@ -149,7 +147,7 @@ END_TEST
 
 START_TEST(threads_do_not_matter)
 {
-    int way = _i % 5, task = _i / 5;
+    int way = _i % WAYS, task = _i / WAYS;
     struct world w;
     world_make(&w, tasks[task].task, tasks[task].classes, N);
     float a[N * 3], b[N * 3];
@@ -164,13 +162,13 @@ END_TEST
 /* Law 6, with all sampling on; held_out at an earlier round equals a shorter fit. */
 START_TEST(continues_exactly)
 {
-    int way = _i % 4, task = _i / 4;
+    int way = _i % 5 == 4 ? 5 : _i % 5, task = _i / 5;
     struct world w;
     world_make(&w, tasks[task].task, tasks[task].classes, N);
     struct trees_make t;
     struct asx_err err = {0};
     trees_make_init(&t, w.problem, ways[way].learner, w.x, N, D, 1);
-    if (way < 2) {
+    if (way < 2 || way == 5) {
         config_make_set(&t.config, "bagging_fraction", 0.6);
         config_make_set(&t.config, "feature_fraction", 0.7);
         config_make_set(&t.config, "feature_fraction_bynode", 0.7);
@@ -201,7 +199,7 @@ START_TEST(continues_exactly)
 }
 END_TEST
 
-/* The fixed point way stays near the double precision reference. */
+/* The stated tolerance; gains within a millionth count as ties, so that rounding does not choose. */
 START_TEST(fixed_is_close_to_f64)
 {
     struct world w;
@@ -209,10 +207,9 @@ START_TEST(fixed_is_close_to_f64)
     world_make(&w, tasks[_i].task, tasks[_i].classes, N);
     fit_one(&w, 0, 1, 20, a);
     fit_one(&w, 1, 1, 20, b);
-    size_t n = w.problem->splits->fold[1].n_test * (size_t)w.problem->outputs, far = 0;
+    size_t n = w.problem->splits->fold[1].n_test * (size_t)w.problem->outputs;
     for (size_t i = 0; i < n; i++)
-        far += fabs((double)a[i] - (double)b[i]) > 1e-3 * (1 + fabs((double)b[i]));
-    ck_assert_msg(far * 50 <= n, "%zu of %zu predictions differ", far, n); /* near ties may fall the other way */
+        ck_assert_double_eq_tol(a[i], b[i], 1e-5 * (1 + fabs((double)b[i])));
     world_clear(&w);
 }
 END_TEST
@@ -256,7 +253,7 @@ static void put_back(struct trees_make *t, const struct asx_model *model, const 
 
 START_TEST(saves_and_loads)
 {
-    int way = _i % 5, task = _i / 5;
+    int way = _i % WAYS, task = _i / WAYS;
     struct world w;
     world_make(&w, tasks[task].task, tasks[task].classes, 300);
     struct trees_make t;
@@ -339,13 +336,13 @@ Suite *suite_trees_fit(void)
     Suite *s = suite_create("trees_fit");
     TCase *c = tcase_create("fit");
     tcase_set_timeout(c, 120);
-    tcase_add_loop_test(c, learns_and_models_agree, 0, 15);
+    tcase_add_loop_test(c, learns_and_models_agree, 0, 3 * WAYS);
     tcase_add_loop_test(c, rows_alone_are_rows_of_a_batch, 0, 15);
-    tcase_add_loop_test(c, threads_do_not_matter, 0, 15);
-    tcase_add_loop_test(c, continues_exactly, 0, 12);
+    tcase_add_loop_test(c, threads_do_not_matter, 0, 3 * WAYS);
+    tcase_add_loop_test(c, continues_exactly, 0, 15);
     tcase_add_loop_test(c, fixed_is_close_to_f64, 0, 3);
-    tcase_add_loop_test(c, saves_and_loads, 0, 15);
-    tcase_add_loop_test(c, survives_failed_allocations, 0, 5);
+    tcase_add_loop_test(c, saves_and_loads, 0, 3 * WAYS);
+    tcase_add_loop_test(c, survives_failed_allocations, 0, WAYS);
     tcase_add_loop_test(c, stops_and_goes_on, 0, 4);
     suite_add_tcase(s, c);
     return s;

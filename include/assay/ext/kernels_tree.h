@@ -59,7 +59,8 @@ struct asx_hist_args {
 /**
  * Best threshold of one numeric feature: left = bins 0..bin (and missing when missing_left).
  * @formula gain = T(GL)^2/(HL + l2) + T(GR)^2/(HR + l2), T(x) = sign(x) max(|x| - l1, 0);
- *          both sides need a hessian sum of at least min_h > 0. Ties: lowest bin, missing right first.
+ *          both sides need a hessian sum of at least min_h > 0. Gains within asx_split_slack of the best are ties:
+ *          lowest bin, missing right first.
  * @source  Chen and Guestrin, XGBoost (KDD 2016), eq. 7 and algorithm 3
  */
 struct asx_split_args {
@@ -77,6 +78,17 @@ struct asx_split_args {
     bool missing_left;
     double left_g, left_h;
 };
+
+/**
+ * What counts as a tie with the best gain: a millionth of what the split gains over the whole node. Thresholds
+ * that part the rows alike have equal gains up to rounding, so ways of different precision choose alike.
+ */
+static inline double asx_split_slack(const struct asx_split_args *a, double best)
+{
+    double t = (a->sum_g < 0 ? -a->sum_g : a->sum_g) - a->l1;
+    double whole = t > 0 ? t * t / (a->sum_h + a->l2) : 0, net = best - whole;
+    return net > 0 ? 1e-6 * net : 0;
+}
 
 /**
  * Stable two-way partition of (row, gradient) pairs by a table over codes, in two steps, so that pieces of a node
