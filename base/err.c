@@ -22,6 +22,7 @@ static void fill(struct asx_err *err, asx_st code, const char *file, int line, i
     err->code = code;
     err->line = line;
     err->column = column;
+    err->key = NULL;
     copy_name(err->file, sizeof err->file, file);
     vsnprintf(err->text, sizeof err->text, fmt, ap);
 }
@@ -51,6 +52,12 @@ void err_place(struct asx_err *err, const char *file, int line, int column)
     copy_name(err->file, sizeof err->file, file);
     err->line = line;
     err->column = column;
+}
+
+void err_key(struct asx_err *err, const char *key)
+{
+    if (err && err->code < 0 && !err->key)
+        err->key = key;
 }
 
 const char *err_format(const struct asx_err *err, char *out, size_t size)
@@ -136,7 +143,7 @@ const char *err_nearest(const char *word, const char *const *candidates, size_t 
         if (!candidates[i])
             continue;
         size_t d = distance(word, candidates[i]);
-        if (d <= least && (!best || d < least)) {
+        if (d < strnlen(word, WORD) && d <= least && (!best || d < least)) {
             best = candidates[i];
             least = d;
         }

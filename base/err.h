@@ -16,6 +16,9 @@ asx_st err_at(struct asx_err *err, asx_st code, const char *file, int line, int 
 /** Adds a place to a record that has none. */
 void err_place(struct asx_err *err, const char *file, int line, int column);
 
+/** Says which key of the task spec the error comes from, unless that is known; `key` is a literal. */
+void err_key(struct asx_err *err, const char *key);
+
 /** "FILE:LINE:COLUMN: text", without the parts that are unknown. Returns out. */
 const char *err_format(const struct asx_err *err, char *out, size_t size);
 

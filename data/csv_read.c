@@ -93,19 +93,23 @@ asx_st data_check_names(const struct data_options *o, const char *file, char *co
         if (has_name(name, columns, *s))
             continue;
         const char *nearest = columns <= 5000 ? err_nearest(*s, (const char *const *)name, columns) : NULL;
-        return err_at(err, ASX_E_INVAL, file, 0, 0,
-                      nearest ? "data.ignore names column '%.100s', which is not there; did you mean '%.100s'?"
-                              : "data.ignore names column '%.100s', which is not there; remove it",
-                      *s, nearest);
+        err_at(err, ASX_E_INVAL, file, 0, 0,
+               nearest ? "data.ignore names column '%.100s', which is not there; did you mean '%.100s'?"
+                       : "data.ignore names column '%.100s', which is not there; remove it",
+               *s, nearest);
+        err_key(err, "data.ignore");
+        return ASX_E_INVAL;
     }
     for (size_t i = 0; i < o->n_types && !o->lenient; i++) {
         if (has_name(name, columns, o->types[i].name))
             continue;
         const char *nearest = columns <= 5000 ? err_nearest(o->types[i].name, (const char *const *)name, columns) : NULL;
-        return err_at(err, ASX_E_INVAL, file, 0, 0,
-                      nearest ? "a type is given for column '%.100s', which is not there; did you mean '%.100s'?"
-                              : "a type is given for column '%.100s', which is not there; remove it",
-                      o->types[i].name, nearest);
+        err_at(err, ASX_E_INVAL, file, 0, 0,
+               nearest ? "a type is given for column '%.100s', which is not there; did you mean '%.100s'?"
+                       : "a type is given for column '%.100s', which is not there; remove it",
+               o->types[i].name, nearest);
+        err_key(err, "data.types");
+        return ASX_E_INVAL;
     }
     return ASX_OK;
 }

@@ -188,6 +188,7 @@ assay_status assay_task_run(assay_task *t, assay_model **out)
         asx_st wrapped = api_wrap_model(m, out, &err);
         st = wrapped < 0 ? wrapped : st;
     }
+    task_place(t->task, &err);
     return session_fail(t->task->session, st, &err);
 }
 
@@ -207,6 +208,7 @@ assay_status assay_task_explain(assay_task *t, const struct assay_explain_option
         st = run_explain(t->task->session, &o, &e, text, &err);
     if (a)
         arena_destroy(a);
+    task_place(t->task, &err);
     return session_fail(t->task->session, st, &err);
 }
 

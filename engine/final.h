@@ -28,6 +28,11 @@ asx_st final_refit(struct run *, struct config_run *const *, int n, bool full, s
 
 /** Reads the test data (or a sample of the training rows, for timing only) and predicts it with every config that has models. */
 asx_st final_read_test(struct run *, struct asx_err *);
+/**
+ * Before the search: can the test data be used? A small file is read and kept, of a large one the beginning is looked at.
+ * Its errors name the file (status 2); a clock that ends meanwhile is no error.
+ */
+asx_st final_check_test(struct run *, struct asx_err *);
 asx_st final_test(struct run *, struct asx_err *);
 /** Measures predict_fixed_s and predict_row_s of a config whose models are there, on training rows; 0 where it cannot. */
 void final_time_prediction(struct run *, struct config_run *);

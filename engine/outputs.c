@@ -59,8 +59,12 @@ static asx_st check_path(const char *path, const char *key, struct asx_err *err)
 
 asx_st run_check_outputs(const struct run_options *o, struct asx_err *err)
 {
-    asx_st st = check_path(o->model_path, "output.model", err);
-    if (st == ASX_OK)
-        st = check_path(o->report_path, "output.report", err);
-    return st == ASX_OK ? check_path(o->board_path, "output.leaderboard", err) : st;
+    const char *const key[] = {"output.model", "output.report", "output.leaderboard"};
+    const char *const path[] = {o->model_path, o->report_path, o->board_path};
+    for (size_t i = 0; i < sizeof key / sizeof *key; i++)
+        if (check_path(path[i], key[i], err) != ASX_OK) {
+            err_key(err, key[i]);
+            return ASX_E_IO;
+        }
+    return ASX_OK;
 }

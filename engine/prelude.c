@@ -57,6 +57,8 @@ static asx_st read_run(struct asx_exec *e, const struct asx_batch *b, struct asx
         o.byte_budget = mem_limit(r->mem) / 2;
     struct asx_frame *frame = NULL;
     asx_st st = data_read(&o, r->opt.train, r->mem, &r->session->sink, &frame, err);
+    if (st == ASX_E_IO || st == ASX_E_UNSUPPORTED)
+        err_key(err, "data.train");
     r->file_frame = frame;
     return st;
 }
@@ -87,6 +89,7 @@ static asx_st find_target(struct run *r, int *at, struct asx_err *err)
     asx_st st = frame_require(r->file_frame, name, at, err);
     if (st != ASX_OK && r->opt.train)
         err_place(err, r->opt.train, 0, 0);
+    err_key(err, "data.target");
     return st;
 }
 
@@ -289,6 +292,8 @@ static asx_st check_weighted_classes(const struct run *r, const double *weight, 
 static asx_st weights(struct run *r, struct asx_err *err)
 {
     asx_st st = r->opt.weights ? read_weights(r, err) : ASX_OK;
+    if (st != ASX_OK)
+        err_key(err, "data.weights");
     if (st == ASX_OK && r->opt.weights && r->target.task != ASX_REGRESSION)
         st = check_weighted_classes(r, r->score_weight, "data.weights", err);
     if (st != ASX_OK || !r->opt.class_weight_mode)
@@ -296,7 +301,10 @@ static asx_st weights(struct run *r, struct asx_err *err)
     if (r->target.task == ASX_REGRESSION)
         return err_set(err, ASX_E_INVAL, "data.class_weights needs classes, but the task is regression; remove it");
     st = fit_weights(r, err);
-    return st == ASX_OK ? check_weighted_classes(r, r->fit_weight, "data.class_weights", err) : st;
+    if (st == ASX_OK)
+        st = check_weighted_classes(r, r->fit_weight, "data.class_weights", err);
+    err_key(err, "data.class_weights");
+    return st;
 }
 
 /* Squares of such values, which every method and most metrics need, are not finite. */
@@ -361,11 +369,16 @@ static asx_st make_splits(struct run *r, struct asx_err *err)
     }
     if (r->opt.group && (st = frame_require(r->frame, r->opt.group, &at, err)) == ASX_OK)
         o.group = &r->frame->column[at];
+    err_key(err, "search.validation.group");
     if (st == ASX_OK && r->opt.time && (st = frame_require(r->frame, r->opt.time, &at, err)) == ASX_OK)
         o.time = &r->frame->column[at];
+    err_key(err, "search.validation.time");
     if (st == ASX_OK && !o.group && !o.time && (size_t)o.folds > r->frame->rows / 2 && !r->opt.folds && r->frame->rows >= 4)
         o.folds = (int)(r->frame->rows / 2);
-    return st == ASX_OK ? splits_make(&o, r->frame->rows, r->mem, &r->splits, err) : st;
+    if (st == ASX_OK)
+        st = splits_make(&o, r->frame->rows, r->mem, &r->splits, err);
+    err_key(err, r->opt.folds ? "search.validation.folds" : r->opt.holdout > 0 ? "search.validation.holdout" : "search.validation");
+    return st;
 }
 
 static void fill_problem(struct run *r)
@@ -399,15 +412,40 @@ static void fill_problem(struct run *r)
     r->problem_ptr = p;
 }
 
+asx_st run_check_domain(struct run *r, const struct asx_target *t, const char *file, struct asx_err *err)
+{
+    const struct asx_metric *m = r->opt.metric;
+    size_t bad = 0, first = 0;
+    for (size_t i = t->rows; m->accepts && i-- > 0;)
+        if (!m->accepts(t->y[i])) {
+            bad++;
+            first = i;
+        }
+    if (bad && m->refuses)
+        return err_at(err, ASX_E_DATA, file, 0, 0,
+                      "metric '%s' is for targets %s, but data row %u has %g; correct the target, or choose another metric",
+                      m->head.name, m->domain, t->row[first] + 1, t->y[first]);
+    if (bad)
+        run_warn(r, "data.metric_domain",
+                 "metric '%s' is for targets %s, but %zu rows%s%s are not, data row %u the first; such rows outweigh all others, "
+                 "another metric may be meant",
+                 m->head.name, m->domain, bad, file ? " of " : "", file ? file : "", t->row[first] + 1);
+    return ASX_OK;
+}
+
 static asx_st choose_metric(struct run *r, struct asx_err *err)
 {
     if (!r->opt.metric)
         r->opt.metric = registry_metric(r->session->registry, r->opt.kind->default_metric(r->target.task));
     static const char *const task_name[] = {"two classes", "several classes", "regression"};
+    asx_st st = ASX_OK;
     if (!(r->opt.metric->tasks & ASX_TASK_BIT(r->target.task)))
-        return err_set(err, ASX_E_INVAL, "metric '%s' is not defined for a target with %s; 'assay metrics' lists what is",
-                       r->opt.metric->head.name, task_name[r->target.task]);
-    return ASX_OK;
+        st = err_set(err, ASX_E_INVAL, "metric '%s' is not defined for a target with %s; 'assay metrics' lists what is",
+                     r->opt.metric->head.name, task_name[r->target.task]);
+    if (st == ASX_OK)
+        st = run_check_domain(r, &r->target, r->opt.train, err);
+    err_key(err, "objective.metric");
+    return st;
 }
 
 static asx_st split_run(struct asx_exec *e, const struct asx_batch *b, struct asx_err *err)
@@ -419,6 +457,7 @@ static asx_st split_run(struct asx_exec *e, const struct asx_batch *b, struct as
     if (st == ASX_OK)
         st = r->opt.kind->target(r->file_frame, column, r->opt.positive, r->mem, &r->target, err);
     if (st != ASX_OK) {
+        err_key(err, st == ASX_E_INVAL && r->opt.positive ? "data.positive" : "data.target");
         if (r->opt.train)
             err_place(err, r->opt.train, 0, 0);
         return st;
@@ -442,8 +481,8 @@ static asx_st split_run(struct asx_exec *e, const struct asx_batch *b, struct as
     st = check_target_size(r, err);
     if (st == ASX_OK)
         st = weights(r, err);
-    if (st == ASX_OK)
-        st = monotone(r, err);
+    if (st == ASX_OK && (st = monotone(r, err)) != ASX_OK)
+        err_key(err, "data.monotone");
     if (st == ASX_OK)
         st = make_splits(r, err);
     if (st == ASX_OK)
@@ -471,6 +510,8 @@ static struct asx_shape input_shape(const struct run *r, asx_st *st, struct asx_
     }
     struct data_prescan scan = {0};
     *st = data_prescan(r->opt.train, &scan, err);
+    if (*st == ASX_E_IO || *st == ASX_E_UNSUPPORTED)
+        err_key(err, "data.train");
     s.rows = scan.rows;
     s.cols = scan.columns;
     s.nnz = (double)scan.file_bytes; /* bytes of text: what reading costs */

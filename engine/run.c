@@ -205,6 +205,7 @@ static asx_st add_learners(struct run *r, struct asx_err *err)
                 st = add_learner(r, r->session_registry->family[f]->learner[i], err);
     if (st == ASX_OK && r->learners == 0)
         st = err_set(err, ASX_E_INVAL, "none of the learners asked for can do this task; 'assay learners' lists what each can do");
+    err_key(err, "search.learners");
     return st;
 }
 
@@ -305,6 +306,8 @@ static asx_st run_phases(struct run *r, struct asx_err *err)
                    : err_set(err, ASX_E_LIMIT, "the time limit ended before the target was read; raise the time limit");
     if (st == ASX_OK)
         st = check_same_data(r, err);
+    if (st == ASX_OK)
+        st = final_check_test(r, err);
     if (st == ASX_OK)
         st = record_facts(r, err);
     if (st == ASX_OK)

@@ -233,6 +233,8 @@ void run_tick(void *run);                                           /**< progres
 asx_st run_plan(struct run *, struct opt_plan *, struct asx_err *); /**< runs a plan of CORE steps */
 
 asx_st run_prelude(struct run *, struct asx_err *);
+/** Has the metric a value for these truths? E_DATA with the first row that it has none for, or a warning. */
+asx_st run_check_domain(struct run *, const struct asx_target *, const char *file, struct asx_err *);
 asx_st run_open_planning(struct run *, struct asx_err *);
 asx_st run_search(struct run *, struct asx_err *);
 asx_st run_final(struct run *, struct asx_err *);

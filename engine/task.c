@@ -172,11 +172,14 @@ static bool names_way(const struct asx_registry *reg, const char *name)
 static asx_st disable_part(const struct task *t, struct asx_err *err)
 {
     for (int i = 0; i < t->spec->optimizer.disable.n; i++)
-        if (!names_way(t->session->registry, t->spec->optimizer.disable.name[i]))
-            return err_set(
+        if (!names_way(t->session->registry, t->spec->optimizer.disable.name[i])) {
+            asx_st st = err_set(
                 err, ASX_E_INVAL,
                 "optimizer.disable names '%s', which is no rule or way; write batching, sharing or a way that 'explain' shows",
                 t->spec->optimizer.disable.name[i]);
+            err_key(err, "optimizer.disable");
+            return st;
+        }
     return ASX_OK;
 }
 
@@ -244,4 +247,16 @@ asx_st task_reading(struct session *s, struct data_options *o, struct asx_err *e
     }
     task_free(t);
     return st;
+}
+
+void task_place(const struct task *t, struct asx_err *err)
+{
+    if (err->code >= 0 || !err->key)
+        return;
+    struct spec_place p = spec_where(t->spec, err->key);
+    if (p.line <= 0 || !p.origin)
+        return;
+    err->file[0] = '\0';
+    err->line = err->column = 0;
+    err_place(err, p.origin, p.line, p.column);
 }

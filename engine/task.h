@@ -23,6 +23,8 @@ void task_free(struct task *);
 /** Everything run_task wants; lists live in `arena`. The spec must be valid. */
 asx_st task_options(struct task *, struct arena *arena, struct run_options *, struct asx_err *);
 
+/** Moves an error that comes from a key of a spec file to where the key stands there. */
+void task_place(const struct task *, struct asx_err *);
 /** How files are read that no task names: header and delimiter as the session's options say. */
 asx_st task_reading(struct session *, struct data_options *, struct asx_err *);
 

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "data/frame.h"
 #include "data/read.h"
+#include "data/source.h"
 
 #include <string.h>
 
@@ -25,7 +26,14 @@ static struct data_type *training_types(struct run *r, size_t *n)
     return t;
 }
 
-static asx_st read_test_file(struct run *r, struct asx_exec *e, const struct asx_frame **out, struct asx_err *err)
+static bool stop_reading(void *run)
+{
+    return run_should_stop(run);
+}
+
+/* `text` NULL: the whole file; else its beginning. */
+static asx_st read_test_file(struct run *r, const struct data_par *par, const char *text, size_t size, const struct asx_frame **out,
+                             struct asx_err *err)
 {
     size_t n;
     struct data_type *types = training_types(r, &n);
@@ -36,22 +44,64 @@ static asx_st read_test_file(struct run *r, struct asx_exec *e, const struct asx
                              .missing = r->opt.read.missing,
                              .types = types,
                              .n_types = n,
-                             .lenient = true,
-                             .par = data_par_exec(e)};
+                             .lenient = true};
+    if (par)
+        o.par = *par;
+    if (strcmp(r->phase, "reading") == 0) {
+        o.stop = stop_reading;
+        o.stop_arg = r;
+    }
     struct asx_frame *frame = NULL;
-    asx_st st = data_read(&o, r->opt.test, r->mem, &r->session->sink, &frame, err);
+    asx_st st = text ? data_read_text(&o, r->opt.test, text, size, r->mem, NULL, &frame, err)
+                     : data_read(&o, r->opt.test, r->mem, &r->session->sink, &frame, err);
     mem_free(types);
     *out = frame;
     return st;
+}
+
+static asx_st lacks(const char *name, const char *what, struct asx_err *err)
+{
+    return err_set(err, ASX_E_DATA, "the test data lacks column '%s', %s; add it, or leave the test data out", name, what);
+}
+
+/* Every column that a model of this run may want. */
+static asx_st check_columns(const struct run *r, const struct asx_frame *test, struct asx_err *err)
+{
+    if (frame_find(test, r->opt.target ? r->opt.target : "target") < 0)
+        return lacks(r->opt.target ? r->opt.target : "target", "the target", err);
+    for (size_t j = 0; !r->frame->sparse && j < r->frame->columns; j++)
+        if (r->profile->own[j].role == ASX_ROLE_FEATURE && frame_find(test, r->frame->column[j].name) < 0)
+            return lacks(r->frame->column[j].name, "which the training data has", err);
+    if (r->opt.weights && frame_find(test, r->opt.weights) < 0)
+        return lacks(r->opt.weights, "the weights", err);
+    return ASX_OK;
+}
+
+static asx_st check_weights(const struct run *r, const struct asx_frame *test, struct asx_err *err)
+{
+    const struct asx_column *c = r->opt.weights ? &test->column[frame_find(test, r->opt.weights)] : NULL;
+    for (size_t i = 0; c && i < test->rows; i++) {
+        double w = c->type == ASX_NUMERIC ? asx_column_number(c, i) : NAN;
+        if (!(w >= 0) || isinf(w))
+            return err_set(err, ASX_E_DATA, "weight column '%s' is missing, negative or no number in row %zu; mend the row",
+                           r->opt.weights, i + 1);
+    }
+    return ASX_OK;
 }
 
 static asx_st bind_target(struct run *r, const struct asx_frame *file, struct asx_err *err)
 {
     const char *name = r->opt.target ? r->opt.target : "target";
     int column;
-    asx_st st = frame_require(file, name, &column, err);
+    asx_st st = check_columns(r, file, err);
+    if (st == ASX_OK)
+        st = check_weights(r, file, err);
+    if (st == ASX_OK)
+        st = frame_require(file, name, &column, err);
     if (st == ASX_OK)
         st = r->opt.kind->target_again(file, column, &r->target, r->mem, &r->test_target, err);
+    if (st == ASX_OK)
+        st = run_check_domain(r, &r->test_target, r->opt.test, err);
     struct asx_frame *kept = NULL;
     if (st == ASX_OK)
         st = frame_take_rows(file, r->test_target.row, r->test_target.rows, r->mem, &kept, err);
@@ -81,6 +131,14 @@ static asx_st timing_rows(struct run *r, struct asx_err *err)
     return st;
 }
 
+static void place_error(const struct run *r, asx_st st, struct asx_err *err)
+{
+    if (st == ASX_E_IO || st == ASX_E_UNSUPPORTED)
+        err_key(err, "data.test"); /* they name the file */
+    else if (st < 0)
+        err_place(err, r->opt.test, 0, 0);
+}
+
 static asx_st test_read_run(struct asx_exec *e, const struct asx_batch *b, struct asx_err *err)
 {
     (void)b;
@@ -88,13 +146,12 @@ static asx_st test_read_run(struct asx_exec *e, const struct asx_batch *b, struc
     if (!r->opt.test)
         return timing_rows(r, err);
     const struct asx_frame *file = NULL;
-    asx_st st = read_test_file(r, e, &file, err);
+    struct data_par par = data_par_exec(e);
+    asx_st st = read_test_file(r, &par, NULL, 0, &file, err);
     if (st == ASX_OK)
         st = bind_target(r, file, err);
-    if (file)
-        frame_put(file);
-    if (st < 0 && r->opt.test)
-        err_place(err, r->opt.test, 0, 0);
+    frame_put(file);
+    place_error(r, st, err);
     return st;
 }
 
@@ -114,8 +171,10 @@ static const struct asx_op core_test_read = {.head = {"test.read/stream", "test 
 asx_st final_read_test(struct run *r, struct asx_err *err)
 {
     struct opt_plan *plan = NULL;
-    asx_st st = opt_plan_create(r->mem, &plan);
     struct data_prescan scan = {0};
+    if (r->opt.test && r->test_frame)
+        return ASX_OK; /* since before the search */
+    asx_st st = opt_plan_create(r->mem, &plan);
     if (st == ASX_OK && r->opt.test)
         st = data_prescan(r->opt.test, &scan, err);
     struct asx_shape shape = {.rows = scan.rows, .cols = scan.columns, .nnz = (double)scan.file_bytes, .bytes = scan.frame_bytes};
@@ -129,6 +188,66 @@ asx_st final_read_test(struct run *r, struct asx_err *err)
     if (plan)
         opt_plan_free(plan);
     return st;
+}
+
+/* ---- before the search ------------------------------------------------------------------ */
+
+enum { HEAD = 1 << 20, KEPT = 64 << 20 };
+
+/* The first records of the file, cut where no quote is open. */
+static asx_st read_head(struct run *r, char **text, size_t *size, struct asx_err *err)
+{
+    struct source source;
+    asx_st st = source_open(&source, r->opt.test, r->mem, err);
+    if (st != ASX_OK)
+        return st;
+    *text = mem_alloc(r->mem, HEAD);
+    st = *text ? source_read(&source, *text, HEAD, size, err) : err_set(err, ASX_E_NOMEM, "no memory to look at the test data");
+    source_close(&source);
+    bool open = false;
+    size_t end = 0;
+    for (size_t i = 0; st == ASX_OK && i < *size; i++) {
+        open ^= (*text)[i] == '"';
+        if ((*text)[i] == '\n' && !open)
+            end = i + 1;
+    }
+    *size = end;
+    return st;
+}
+
+static asx_st check_head(struct run *r, struct asx_err *err)
+{
+    char *text = NULL;
+    size_t size = 0;
+    const struct asx_frame *file = NULL;
+    asx_st st = read_head(r, &text, &size, err);
+    if (st == ASX_OK && size) {
+        st = read_test_file(r, NULL, text, size, &file, err);
+        if (st == ASX_OK)
+            st = check_columns(r, file, err);
+    }
+    frame_put(file);
+    mem_free(text);
+    return st;
+}
+
+asx_st final_check_test(struct run *r, struct asx_err *err)
+{
+    if (!r->opt.test)
+        return ASX_OK;
+    struct data_prescan scan = {0};
+    asx_st st = data_prescan(r->opt.test, &scan, err);
+    double seconds = (double)scan.file_bytes / 50e6;
+    bool large = scan.file_bytes > KEPT || (r->opt.time_s > 0 && seconds > 0.05 * r->opt.time_s) ||
+                 (r->opt.memory && scan.frame_bytes > (double)mem_limit(r->mem) / 16);
+    if (st == ASX_OK)
+        st = large ? check_head(r, err) : final_read_test(r, err);
+    place_error(r, st, err);
+    if (st == ASX_OK && r->test_frame) {
+        r->test_rows_guess = (double)r->test_frame->rows;
+        r->test_read_guess = 0;
+    }
+    return st == ASX_STOPPED ? ASX_OK : st; /* the clock ends the search at once; what is there becomes the model */
 }
 
 /* ---- predicting and scoring -------------------------------------------------------- */
@@ -297,6 +416,9 @@ static asx_st test_run(struct asx_exec *e, const struct asx_batch *b, struct asx
     if (r->opt.test && whole) {
         temper64(blend, r->test_frame->rows, r->problem.outputs, r->temperature);
         r->ensemble_test = score_test(r, blend, r->threshold);
+        if (r->ensemble_test != r->ensemble_test)
+            run_warn(r, "test.no_score", "metric '%s' has no value on the test data, which may lack a class",
+                     r->opt.metric->head.name);
     } else if (r->opt.test) {
         run_warn(
             r, "test.no_time",

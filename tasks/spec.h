@@ -227,6 +227,12 @@ json_t *spec_json(const struct task_spec *);
  */
 int spec_choice_values(const struct spec_restriction *, const struct asx_param *, double *out);
 
+/**
+ * Where a key was given; line 0 when it was not in a file. "objective.metric" is maximize or minimize, a section what
+ * stands in it first.
+ */
+struct spec_place spec_where(const struct task_spec *, const char *path);
+
 /** What `assay init` knows. */
 struct spec_init {
     const char *data, *target;

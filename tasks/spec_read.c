@@ -451,6 +451,18 @@ void spec_free(struct task_spec *s)
     mem_free(s);
 }
 
+struct spec_place spec_where(const struct task_spec *s, const char *path)
+{
+    size_t n = strlen(path);
+    if (strcmp(path, "objective.metric") == 0)
+        path = spec_given(s, "objective.maximize") ? "objective.maximize" : "objective.minimize";
+    int key = spec_find(path);
+    for (int i = 0; key < 0 && i < spec_keys_n; i++)
+        if (s->place[i].origin && strncmp(spec_keys[i].path, path, n) == 0 && spec_keys[i].path[n] == '.')
+            key = i;
+    return key >= 0 ? s->place[key] : (struct spec_place){0, 0, NULL};
+}
+
 bool spec_given(const struct task_spec *s, const char *path)
 {
     int key = spec_find(path);

@@ -14,6 +14,11 @@ static double mape(const struct asx_scored *s)
     return metric_mean(s, relative);
 }
 
+static bool not_zero(double y)
+{
+    return y != 0;
+}
+
 const struct asx_metric asx_metric_mape = {
     .head = {"mape", "mean absolute error relative to the truth"},
     .tasks = ASX_REGRESS,
@@ -21,4 +26,6 @@ const struct asx_metric asx_metric_mape = {
     .best = 0,
     .worst = INFINITY,
     .score = mape,
+    .accepts = not_zero,
+    .domain = "other than 0",
 };

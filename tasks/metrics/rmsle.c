@@ -13,6 +13,11 @@ static double rmsle(const struct asx_scored *s)
     return sqrt(metric_mean(s, squared_log));
 }
 
+static bool not_negative(double y)
+{
+    return y >= 0;
+}
+
 const struct asx_metric asx_metric_rmsle = {
     .head = {"rmsle", "root mean squared error of ln(1 + value), for targets of 0 and more"},
     .tasks = ASX_REGRESS,
@@ -20,4 +25,7 @@ const struct asx_metric asx_metric_rmsle = {
     .best = 0,
     .worst = INFINITY,
     .score = rmsle,
+    .accepts = not_negative,
+    .domain = "of 0 and more",
+    .refuses = true,
 };

@@ -39,6 +39,9 @@ struct asx_metric {
     bool thresholded;   /**< a decision threshold changes it */
     /** NaN only where scikit-learn has no value either (one class under roc_auc). */
     double (*score)(const struct asx_scored *);
+    bool (*accepts)(double y); /**< is it defined for this truth? NULL: for every one */
+    const char *domain;        /**< what it accepts, in words: "of 0 and more"; with `accepts` */
+    bool refuses;              /**< other truths are an error, not a warning */
 };
 
 /** Is a better than b? NaN is never better. */

@@ -53,6 +53,7 @@ struct asx_err {
     int line, column; /**< 1-based place in `file`; 0 = no place */
     char file[256];   /**< "" = no file */
     char text[768];   /**< one sentence, without the place */
+    const char *key;  /**< key of the task spec that asked for what failed ("data.target"), a literal; NULL: none */
 };
 
 #ifdef __cplusplus
