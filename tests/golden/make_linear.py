@@ -15,24 +15,9 @@ import numpy as np
 import sklearn
 from sklearn.linear_model import ElasticNet, LogisticRegression, Ridge
 from sklearn.naive_bayes import GaussianNB, MultinomialNB
+from tables import Gen, head
 
 warnings.filterwarnings("ignore")
-MASK = (1 << 64) - 1
-
-
-class Gen:
-    def __init__(self, seed):
-        self.s = seed
-
-    def unit(self):
-        self.s = (self.s * 6364136223846793005 + 1442695040888963407) & MASK
-        return (self.s >> 11) / 9007199254740992.0
-
-    def bell(self):
-        t = self.unit()
-        for _ in range(3):
-            t += self.unit()
-        return 2 * (t - 2)
 
 
 def table(rows, cols, classes, missing, seed):
@@ -98,8 +83,7 @@ def fitted(shape, weighted):
     return prepare(x, train, w, shape[3] != 2), y, w, train, test
 
 
-print("/* SPDX-License-Identifier: Apache-2.0 */")
-print("/* Written by tests/golden/make_linear.py with scikit-learn %s; do not edit. */" % sklearn.__version__)
+head("make_linear.py", sklearn.__version__)
 print("static const struct linear_case linear_cases[] = {")
 reg, holes, wide = (150, 6, 0, 0, 11), (150, 7, 0, 1, 12), (36, 60, 0, 0, 13)
 for shape, tag in ((reg, "plain"), (holes, "missing"), (wide, "wide")):

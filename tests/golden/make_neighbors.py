@@ -10,24 +10,9 @@ out in numpy: mean fill, standard scale by the present training cells, missing i
 import numpy as np
 import sklearn
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+from tables import Gen, head
 
-MASK = (1 << 64) - 1
 ROWS, COLS, FOLDS = 72, 5, 3
-
-
-class Gen:
-    def __init__(self, seed):
-        self.s = seed
-
-    def unit(self):
-        self.s = (self.s * 6364136223846793005 + 1442695040888963407) & MASK
-        return (self.s >> 11) / 9007199254740992.0
-
-    def bell(self):
-        t = self.unit()
-        for _ in range(3):
-            t += self.unit()
-        return 2 * (t - 2)
 
 
 def table(classes, missing, seed):
@@ -62,8 +47,7 @@ def prepared(x, train):
     return np.column_stack([z] + masks)
 
 
-print("/* SPDX-License-Identifier: Apache-2.0 */")
-print("/* Written by tests/golden/make_neighbors.py with scikit-learn %s; do not edit. */" % sklearn.__version__)
+head("make_neighbors.py", sklearn.__version__)
 print("static const struct neighbors_case neighbors_cases[] = {")
 for classes in (0, 2, 3):
     for missing in (0, 1):

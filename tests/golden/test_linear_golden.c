@@ -104,9 +104,7 @@ START_TEST(agrees_with_sklearn)
                             .y = y,
                             .classes = k->classes,
                             .folds = 3,
-                            .task = k->classes == 0   ? ASX_REGRESSION
-                                    : k->classes == 2 ? ASX_BINARY
-                                                      : ASX_MULTICLASS,
+                            .task = fit_make_task(k->classes),
                             .weight = k->weighted ? w : NULL,
                             .unscaled = k->missing == 2};
     if (strcmp(k->learner, "multinomial_nb") == 0) {

@@ -45,17 +45,11 @@ START_TEST(equals_scikit_learn)
     double x[ROWS * COLS], y[ROWS];
     make_table(k, x, y);
     struct fit_make m;
-    fit_make_init(&m,
-                  &(struct fit_data){.rows = ROWS,
-                                     .dense = COLS,
-                                     .x = x,
-                                     .y = y,
-                                     .task = !k->classes       ? ASX_REGRESSION
-                                             : k->classes == 2 ? ASX_BINARY
-                                                               : ASX_MULTICLASS,
-                                     .classes = k->classes,
-                                     .folds = FOLDS},
-                  1);
+    fit_make_init(
+        &m,
+        &(struct fit_data){
+            .rows = ROWS, .dense = COLS, .x = x, .y = y, .task = fit_make_task(k->classes), .classes = k->classes, .folds = FOLDS},
+        1);
     const struct asx_learner *l = fit_make_learner("knn");
     struct asx_member *b = fit_make_member(&m, l, 1);
     fit_make_set(&m, b, "n_neighbors", k->k);

@@ -62,6 +62,12 @@ struct fit_make {
     size_t pred_size;
 };
 
+/** Task of that many classes; 0: regression. */
+static inline enum asx_task fit_make_task(int classes)
+{
+    return classes == 0 ? ASX_REGRESSION : classes == 2 ? ASX_BINARY : ASX_MULTICLASS;
+}
+
 void fit_make_init(struct fit_make *, const struct fit_data *, int threads);
 /** A member with defaults and room for held-out predictions (none for the full fit). */
 struct asx_member *fit_make_member(struct fit_make *, const struct asx_learner *, int fold);

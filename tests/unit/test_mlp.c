@@ -45,9 +45,7 @@ static void make_table(struct table *t, int classes)
                                 .x = t->x,
                                 .s = t->s,
                                 .indicator = true,
-                                .task = !classes       ? ASX_REGRESSION
-                                        : classes == 2 ? ASX_BINARY
-                                                       : ASX_MULTICLASS,
+                                .task = fit_make_task(classes),
                                 .y = t->y,
                                 .classes = classes,
                                 .folds = FOLDS};
