@@ -155,7 +155,13 @@ static double phase_end_of(struct run *r, const char *phase)
     if (strcmp(phase, "testing others") == 0)
         return r->deadline - save;
     double end = r->deadline - save - test_seconds(r);
-    return strcmp(phase, "refitting") == 0 ? end : end - 0.3 * ensemble_seconds(r);
+    if (strcmp(phase, "refitting") == 0)
+        return end;
+    /* A selection that is cut is one config: it gets its time even where the test data may then wait in vain. */
+    double select = ensemble_seconds(r), least = clock_now() + 2 * select;
+    end -= 0.3 * select;
+    end = end < least ? least : end;
+    return end < r->deadline - save ? end : r->deadline - save;
 }
 
 void run_enter(struct run *r, const char *phase)
