@@ -19,7 +19,7 @@ def drawn(args, t, seed, train, test):
 def scores(report, args, sets, rounds=100, leaves=63):
     """Boosting: log loss (root mean square error) of Assay, LightGBM, XGBoost, and paired differences."""
     rows, threads = [], max(args.threads)
-    most = (10000, 5000) if args.quick else (100000, 50000)
+    most = (10000, 5000) if args.quick else (50000, 25000)
     with Assay(args.worker) as ours, Peer("lightgbm") as lgb, Peer("xgboost") as xgb:
         for name, make in sets:
             t, got = make(), {"assay": [], "lightgbm": [], "xgboost": []}
@@ -66,7 +66,7 @@ def forests(report, args, sets):
                     r = ratio(b, a)
                     what = f"{name}, {kind}, {threads} thr"
                     report.goal("forests", f"{what}, vs scikit-learn", r[0], least=FORESTS[name][kind], of_cpu=r[1])
-                    row = [what, f"{1e3 * median(a) / n:.1f} ({1e3 * median(a, 'cpu') / n:.1f})", f"{1e3 * median(b) / n:.1f} ({1e3 * median(b, 'cpu') / n:.1f})", show(r)]
+                    row = [what, f"{1e3 * median(a, 'seconds') / n:.1f} ({1e3 * median(a, 'cpu') / n:.1f})", f"{1e3 * median(b, 'seconds') / n:.1f} ({1e3 * median(b, 'cpu') / n:.1f})", show(r)]
                     if last:
                         mine, theirs = [1 - x[0] for x in right], [1 - x[1] for x in right]
                         mean, se = report.paired("forests", f"{name}, {kind}, error rate", mine, theirs, "share")
