@@ -233,11 +233,14 @@ static asx_st ensemble_run(struct asx_exec *e, const struct asx_batch *b, struct
 static void ensemble_work(const struct asx_problem *p, const struct asx_batch *b, struct asx_work *w)
 {
     double candidates = b->shape.cols < 100 ? b->shape.cols : 100, cells = (double)p->rows * p->outputs;
-    asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_STREAM, .t = ASX_F32, .m = 40 * candidates * cells});
+    asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_STREAM, .t = ASX_F32, .m = 100 * candidates * cells});
     asx_work_add(w->once, &w->n_once,
-                 (struct asx_use){
-                     .k = ASX_KC_SORT, .t = ASX_F32, .m = p->rows < 10000 ? (double)p->rows : 10000, .n = 1, .times = candidates});
-    w->scratch = (uint64_t)(candidates * cells * 4);
+                 (struct asx_use){.k = ASX_KC_SORT,
+                                  .t = ASX_F32,
+                                  .m = p->rows < 10000 ? (double)p->rows : 10000,
+                                  .n = 1,
+                                  .times = p->task == ASX_BINARY ? 20 * candidates : candidates}); /* ranked anew for every round */
+    w->scratch = (uint64_t)((candidates + 1) * cells * 4 + (double)p->rows * 4 + 2e6); /* bootstrap samples are of bounded size */
 }
 
 const struct asx_op core_ensemble = {

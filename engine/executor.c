@@ -117,11 +117,18 @@ static bool help(struct active_run *a)
     return false;
 }
 
+/* Beside others a step starts only if what it is predicted to need is there; alone it may try. */
+static bool has_room(const struct active_run *a, const struct opt_node *n)
+{
+    return a->running == 0 || n->kind == OPT_CORE || mem_fits(a->ex->mem, n->cost.host_peak);
+}
+
 static int next_ready(const struct active_run *a)
 {
     for (int i = 0; i < a->plan->nodes && !a->lonely; i++) {
         int id = a->order[i];
-        if (a->result[id].state == NODE_WAITING && a->waiting_for[id] == 0 && (!a->result[id].alone || a->running == 0))
+        if (a->result[id].state == NODE_WAITING && a->waiting_for[id] == 0 && (!a->result[id].alone || a->running == 0) &&
+            has_room(a, a->plan->node[id]))
             return id;
     }
     return -1;

@@ -252,7 +252,8 @@ static asx_st save_op_run(struct asx_exec *e, const struct asx_batch *b, struct 
 static void save_work(const struct asx_problem *p, const struct asx_batch *b, struct asx_work *w)
 {
     (void)p;
-    asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_IO, .t = ASX_U8, .m = b->shape.bytes});
+    /* written, hashed, compressed; 5e6: files to flush, rows of the catalog */
+    asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_IO, .t = ASX_U8, .m = 2 * b->shape.bytes + 5e6});
 }
 
 const struct asx_op core_save = {.head = {"model.save/file", "members put together, written to the catalog and to a file"},
@@ -265,7 +266,9 @@ static asx_st assemble_and_save(struct run *r, struct asx_err *err)
 {
     struct opt_plan *plan = NULL;
     asx_st st = opt_plan_create(r->mem, &plan);
-    struct asx_shape shape = {.bytes = 1e6};
+    struct asx_shape shape = {.bytes = 0};
+    for (int i = 0; i < r->candidates; i++)
+        shape.bytes += r->candidate[i]->weight > 0 ? r->candidate[i]->model_bytes : 0;
     if (st == ASX_OK && opt_plan_add_core(plan, &r->ctx, &core_save, "save model", &shape, NULL, 0, (struct asx_key){0, 0}, r) < 0)
         st = err_set(err, ASX_E_NOMEM, "no memory to save the model");
     if (st == ASX_OK) {

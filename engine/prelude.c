@@ -32,7 +32,8 @@ static void read_work(const struct asx_problem *p, const struct asx_batch *b, st
 {
     (void)p;
     asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_IO, .t = ASX_U8, .m = b->shape.nnz});
-    asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_PARSE, .t = ASX_U8, .m = b->shape.nnz});
+    /* numbers are parsed once; types, dictionaries and the content's hash make it about three passes */
+    asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_PARSE, .t = ASX_U8, .m = 3 * b->shape.nnz});
     w->output = (uint64_t)b->shape.bytes;
 }
 
@@ -53,8 +54,8 @@ static asx_st read_run(struct asx_exec *e, const struct asx_batch *b, struct asx
     o.stop = stop_reading;
     o.stop_arg = e;
     o.facts = &r->read_facts;
-    if (r->opt.memory) /* half for the frame: matrices and fits want the rest */
-        o.byte_budget = mem_limit(r->mem) / 2;
+    if (r->opt.memory) /* a matrix of the same numbers, the codes of trees and a fit each want as much again */
+        o.byte_budget = (uint64_t)(0.3 * (double)mem_limit(r->mem));
     struct asx_frame *frame = NULL;
     asx_st st = data_read(&o, r->opt.train, r->mem, &r->session->sink, &frame, err);
     if (st == ASX_E_IO || st == ASX_E_UNSUPPORTED)
@@ -78,7 +79,7 @@ static void profile_work(const struct asx_problem *p, const struct asx_batch *b,
 {
     (void)p;
     asx_work_add(w->once, &w->n_once,
-                 (struct asx_use){.k = ASX_KC_HASH, .t = ASX_F64, .m = b->shape.rows * b->shape.cols, .n = b->shape.rows});
+                 (struct asx_use){.k = ASX_KC_HASH, .t = ASX_F64, .m = 4 * b->shape.rows * b->shape.cols, .n = b->shape.rows});
 }
 
 static asx_st find_target(struct run *r, int *at, struct asx_err *err)

@@ -209,12 +209,21 @@ static asx_st add_learners(struct run *r, struct asx_err *err)
     return st;
 }
 
+/* What the data leaves of the memory limit; counted, not asked of the account, so that repeatable plans repeat. */
+static uint64_t data_free_memory(const struct run *r)
+{
+    uint64_t limit = mem_limit(r->mem), data = frame_bytes(r->file_frame) + 16 * (uint64_t)r->problem.rows;
+    return data < limit / 2 ? limit - data : limit / 2;
+}
+
 asx_st run_open_planning(struct run *r, struct asx_err *err)
 {
     r->cache = cache_create(r->mem, cache_cap(r));
     if (!r->cache)
         return err_set(err, ASX_E_NOMEM, "no memory to plan; raise the memory limit");
     r->executor.cache = r->cache;
+    if (r->opt.memory) /* the account holds the data, too */
+        r->ctx.memory = data_free_memory(r);
     r->ctx.cached = cached;
     r->ctx.cached_arg = r;
     asx_st st = add_learners(r, err);

@@ -104,13 +104,21 @@ static struct trial_run *trial_of(struct asx_exec *e)
     return ((struct exec_context *)e->engine)->node->core;
 }
 
+/*
+ * shape.bytes: of the trial's fits, and so about those of the models made from them. shape.nnz: trees that held-out rows may
+ * walk once more to be predicted at the best round.
+ */
 static void score_work(const struct asx_problem *p, const struct asx_batch *b, struct asx_work *w)
 {
     (void)p;
     asx_work_add(w->once, &w->n_once,
                  (struct asx_use){.k = ASX_KC_STREAM, .t = ASX_F32, .m = 4 * b->shape.rows * (b->shape.cols + 1)});
     asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_SORT, .t = ASX_F32, .m = b->shape.rows, .n = 1});
-    w->output = (uint64_t)(b->shape.rows * b->shape.cols * 4);
+    asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_STREAM, .t = ASX_F32, .m = 6 * b->shape.bytes});
+    asx_work_add(w->once, &w->n_once,
+                 (struct asx_use){.k = ASX_KC_TREE_PREDICT, .t = ASX_U8, .m = b->shape.rows, .n = b->shape.nnz, .p = 6});
+    w->output = (uint64_t)(b->shape.rows * b->shape.cols * 4 + b->shape.bytes);
+    w->scratch = (uint64_t)(b->shape.rows * (b->shape.cols * 4 + 24));
 }
 
 /* Points exec->in at the inputs of the fit that served (trial, fold), now or in an earlier rung; false when the plan has none. */
@@ -136,7 +144,7 @@ static bool inputs_of(struct asx_exec *e, const struct trial_run *t, int fold, c
     }
     for (int d = 0; d < x->plan->dones; d++) {
         const struct opt_done *n = &x->plan->done[d];
-        if (n->trial != t->index || n->fold != fold)
+        if (n->trial != t->index || n->fold != fold || !t->config->fold[fold].state)
             continue;
         for (int k = 0; k < n->inputs; k++) {
             const struct artefact *a = x->result[n->input[k]].artefact;
@@ -205,7 +213,7 @@ static asx_st make_models(struct asx_exec *e, struct trial_run *t, struct asx_er
     asx_st st = ASX_OK;
     for (int f = from; f < to; f++) {
         const void *in[ASX_NEEDS] = {0};
-        if (model_stands(t, f) || (c->fold[f].state && inputs_of(e, t, f, in)))
+        if (model_stands(t, f) || inputs_of(e, t, f, in))
             continue;
         if (!t->refit) /* what a model of this fold is made from is gone: fewer folds make another model */
             config_drop_models(t->run, c);
@@ -264,6 +272,8 @@ static asx_st score_run(struct asx_exec *e, const struct asx_batch *b, struct as
     asx_st st = t->status;
     if (st == ASX_OK && !t->refit)
         st = score_folds(e, t, &mine);
+    if (st == ASX_E_NOMEM && t->status == ASX_OK && cache_shrink(r->cache, 0) > 0)
+        st = score_folds(e, t, &mine); /* what nobody uses now can be made again */
     if (st == ASX_OK && search_wants_models(r, t))
         st = make_models(e, t, &mine);
     if (st != ASX_OK && t->status == ASX_OK) {

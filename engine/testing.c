@@ -158,7 +158,8 @@ static asx_st test_read_run(struct asx_exec *e, const struct asx_batch *b, struc
 static void test_read_work(const struct asx_problem *p, const struct asx_batch *b, struct asx_work *w)
 {
     (void)p;
-    asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_PARSE, .t = ASX_U8, .m = b->shape.nnz + 1});
+    asx_work_add(w->once, &w->n_once,
+                 (struct asx_use){.k = ASX_KC_PARSE, .t = ASX_U8, .m = 3 * b->shape.nnz + 1}); /* as data.read */
 }
 
 static const struct asx_op core_test_read = {.head = {"test.read/stream", "test data"},
@@ -332,7 +333,7 @@ static void temper64(double *p, size_t n, int k, double temperature)
     }
 }
 
-/* One config's predictions of the test rows, kept until they are blended. */
+/* One config's predictions of the test rows; those of the ensemble's members are kept until they are blended. */
 struct prediction {
     struct run *run;
     struct config_run *config;
@@ -345,6 +346,8 @@ static asx_st predict_run(struct asx_exec *e, const struct asx_batch *b, struct 
     (void)b;
     struct prediction *p = ((struct exec_context *)e->engine)->node->core;
     struct run *r = p->run;
+    if (run_should_stop(r))
+        return ASX_OK;
     mem_free(p->pred); /* of a first try that ran out of memory */
     p->pred = mem_array(r->mem, r->test_frame->rows * (size_t)r->problem.outputs + 1, sizeof(double));
     if (!p->pred)
@@ -353,21 +356,26 @@ static asx_st predict_run(struct asx_exec *e, const struct asx_batch *b, struct 
     p->done = st == ASX_OK;
     if (p->done && r->opt.test)
         p->config->test = score_test(r, p->pred, 0);
+    if (p->config->weight <= 0) {
+        mem_free(p->pred);
+        p->pred = NULL;
+    }
     return st == ASX_STOPPED ? ASX_OK : st; /* the clock may cost the test score, never the model */
 }
 
-static void test_work(const struct asx_problem *p, const struct asx_batch *b, struct asx_work *w)
+/* shape: rows, fold models (cols), trees a model or what its arithmetic amounts to (nnz) */
+static void predict_work(const struct asx_problem *p, const struct asx_batch *b, struct asx_work *w)
 {
-    (void)p;
-    asx_work_add(
-        w->once, &w->n_once,
-        (struct asx_use){.k = ASX_KC_TREE_PREDICT, .t = ASX_F32, .m = b->shape.rows, .n = 100, .p = 6, .times = b->shape.cols});
+    double cells = b->shape.rows * b->shape.cols;
+    asx_work_add(w->once, &w->n_once,
+                 (struct asx_use){.k = ASX_KC_TREE_PREDICT, .t = ASX_F32, .m = cells, .n = b->shape.nnz, .p = 7});
+    asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_STREAM, .t = ASX_F64, .m = 8 * cells * (p ? p->outputs : 1)});
 }
 
 static const struct asx_op core_predict = {.head = {"test.predict/members", "test rows predicted by one config"},
                                            .version = 1,
                                            .gives = "predictions",
-                                           .work = test_work,
+                                           .work = predict_work,
                                            .run = predict_run};
 
 struct blend {
@@ -375,25 +383,6 @@ struct blend {
     struct prediction *part;
     int parts;
 };
-
-/* Configs outside the ensemble: shown when there is time. */
-static asx_st predict_others(struct run *r, struct asx_err *err)
-{
-    if (r->problem.repeatable)
-        return ASX_OK; /* which models are at hand depends on the clock and on threads */
-    double *pred = mem_array(r->mem, r->test_frame->rows * (size_t)r->problem.outputs + 1, sizeof *pred);
-    asx_st st = pred ? ASX_OK : err_set(err, ASX_E_NOMEM, "no memory to predict the test data; raise the memory limit");
-    for (int i = 0; i < r->candidates && st == ASX_OK && !run_should_stop(r); i++) {
-        struct config_run *c = r->candidate[i];
-        if (!c->has_models || c->weight > 0)
-            continue;
-        st = predict_config(r, c, pred, err);
-        if (st == ASX_OK && r->opt.test)
-            c->test = score_test(r, pred, 0);
-    }
-    mem_free(pred);
-    return st == ASX_STOPPED ? ASX_OK : st;
-}
 
 static asx_st test_run(struct asx_exec *e, const struct asx_batch *b, struct asx_err *err)
 {
@@ -425,46 +414,67 @@ static asx_st test_run(struct asx_exec *e, const struct asx_batch *b, struct asx
             "the time limit ended before the test data was predicted; the model is whole, 'assay leaderboard --test' scores it");
     }
     mem_free(blend);
-    run_enter(r, "testing others");
-    return predict_others(r, err);
+    return ASX_OK;
+}
+
+static void score_test_work(const struct asx_problem *p, const struct asx_batch *b, struct asx_work *w)
+{
+    double rows = b->shape.rows;
+    asx_work_add(w->once, &w->n_once,
+                 (struct asx_use){.k = ASX_KC_STREAM, .t = ASX_F64, .m = 3 * rows * b->shape.cols * (p ? p->outputs : 1)});
+    asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_SORT, .t = ASX_F32, .m = rows, .n = 1});
 }
 
 const struct asx_op core_test = {.head = {"test.score/predict", "test predictions blended and scored"},
                                  .version = 1,
                                  .gives = "test score",
-                                 .work = test_work,
+                                 .work = score_test_work,
                                  .run = test_run};
 
-static asx_st plan_test(struct run *r, struct opt_plan *plan, struct blend *j, struct asx_err *err)
+static int add_prediction(struct run *r, struct opt_plan *plan, struct blend *j, struct config_run *c)
 {
-    struct asx_shape shape = {.rows = (double)r->test_frame->rows, .cols = r->splits->folds};
+    bool trees = c->config.learner->prep_role == ASX_FOR_TREES;
+    int rounds = c->best_iteration > 0 ? c->best_iteration : 1;
+    struct asx_shape shape = {
+        .rows = (double)r->test_frame->rows, .cols = r->splits->folds, .nnz = trees ? (double)rounds * r->problem.outputs : 2};
+    struct prediction *p = &j->part[j->parts++];
+    *p = (struct prediction){.run = r, .config = c};
+    int id = opt_plan_add_core(plan, &r->ctx, &core_predict, "predict test data", &shape, NULL, 0, (struct asx_key){0, 0}, p);
+    if (id >= 0)
+        opt_plan_know(plan, id, c->predict_fixed_s + c->predict_row_s * shape.rows);
+    return id;
+}
+
+/* Members first; then, as a plan of their own, configs outside the ensemble: shown when there is time. */
+static asx_st plan_predictions(struct run *r, struct opt_plan *plan, struct blend *j, bool members, struct asx_err *err)
+{
     int *input = mem_array(r->mem, (size_t)r->candidates + 1, sizeof *input);
     bool good = input != NULL;
     for (int i = 0; good && i < r->candidates; i++) {
         struct config_run *c = r->candidate[i];
-        if (!c->has_models || c->weight <= 0)
+        if (!c->has_models || (c->weight > 0) != members)
             continue;
-        struct prediction *p = &j->part[j->parts];
-        *p = (struct prediction){.run = r, .config = c};
-        input[j->parts] =
-            opt_plan_add_core(plan, &r->ctx, &core_predict, "predict test data", &shape, NULL, 0, (struct asx_key){0, 0}, p);
-        good = input[j->parts++] >= 0;
+        int id = add_prediction(r, plan, j, c);
+        input[j->parts - 1] = id;
+        good = id >= 0;
     }
-    shape.cols = 1;
-    good = good &&
-           opt_plan_add_core(plan, &r->ctx, &core_test, "score test data", &shape, input, j->parts, (struct asx_key){0, 0}, j) >= 0;
+    struct asx_shape shape = {.rows = (double)r->test_frame->rows, .cols = j->parts};
+    good = good && (!members || opt_plan_add_core(plan, &r->ctx, &core_test, "score test data", &shape, input, j->parts,
+                                                  (struct asx_key){0, 0}, j) >= 0);
     mem_free(input);
-    return good ? ASX_OK : err_set(err, ASX_E_NOMEM, "no memory to score the test data");
+    return good ? ASX_OK : err_set(err, ASX_E_NOMEM, "no memory to score the test data; raise the memory limit");
 }
 
-asx_st final_test(struct run *r, struct asx_err *err)
+static asx_st run_predictions(struct run *r, bool members, struct asx_err *err)
 {
     struct opt_plan *plan = NULL;
     struct blend j = {.run = r, .part = mem_calloc(r->mem, (size_t)r->candidates + 1, sizeof *j.part)};
     asx_st st = j.part ? opt_plan_create(r->mem, &plan) : ASX_E_NOMEM;
-    if (st == ASX_OK)
-        st = plan_test(r, plan, &j, err);
-    if (st == ASX_OK) {
+    if (st != ASX_OK)
+        err_set(err, st, "no memory to score the test data; raise the memory limit");
+    else
+        st = plan_predictions(r, plan, &j, members, err);
+    if (st == ASX_OK && plan->nodes > 0) {
         opt_plan_place(plan, &r->ctx);
         st = run_plan(r, plan, err);
     }
@@ -473,7 +483,15 @@ asx_st final_test(struct run *r, struct asx_err *err)
     for (int i = 0; i < j.parts; i++)
         mem_free(j.part[i].pred);
     mem_free(j.part);
-    return st < 0 ? err_set(err, st, "no memory to score the test data; raise the memory limit") : st;
+    return st;
+}
+
+asx_st final_test(struct run *r, struct asx_err *err)
+{
+    asx_st st = run_predictions(r, true, err);
+    run_enter(r, "testing others");
+    /* which models are at hand depends on the clock and on threads: not in a repeatable run */
+    return st == ASX_OK && !r->problem.repeatable && !run_should_stop(r) ? run_predictions(r, false, err) : st;
 }
 
 /* Seconds to predict the first n rows of the training data; NaN when that fails. */

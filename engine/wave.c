@@ -16,6 +16,8 @@
 
 /* Predictions are judged over ops of at least this size. */
 enum { Q_ERROR_MS = 5, COUNTED_BYTES = 1 << 20 };
+/* Bytes are underestimated when more than a tenth is missing. */
+static const double UNDER = 1.1;
 
 static void books_lock(struct run *r)
 {
@@ -95,7 +97,7 @@ static void learn_ops(struct run *r, const struct opt_plan *plan, const struct n
         r->share_hits += uses;
         r->share_saved += uses * result[i].seconds;
         note_q_error(r, n->cost.total_s, result[i].seconds);
-        r->memory_under += result[i].bytes >= COUNTED_BYTES && result[i].bytes > (double)n->cost.host_peak;
+        r->memory_under += result[i].bytes >= COUNTED_BYTES && result[i].bytes > UNDER * (double)n->cost.host_peak;
         note_op_row(r, n, result[i].seconds);
         if (n->raw_s > 0) {
             r->raw_s += n->raw_s;
@@ -210,6 +212,7 @@ static asx_st add_scores(struct run *r, struct opt_plan *plan, struct trial_run 
     asx_st st = input ? ASX_OK : err_set(err, ASX_E_NOMEM, "no memory to plan a wave; raise the memory limit");
     for (int t = 0; t < n && st == ASX_OK; t++) {
         int inputs = 0;
+        double bytes = 0;
         for (int id = 0; id < fits; id++) {
             const struct opt_node *node = plan->node[id];
             bool mine = false;
@@ -217,9 +220,14 @@ static asx_st add_scores(struct run *r, struct opt_plan *plan, struct trial_run 
                 mine |= node->member[m].trial == t;
             if (mine)
                 input[inputs++] = id;
+            for (int m = 0; mine && m < node->members; m++)
+                bytes += node->member[m].trial == t ? (double)node->output_bytes / node->members : 0;
         }
         inputs = add_done(plan, t, input, inputs);
-        struct asx_shape shape = {.rows = (double)r->problem.rows, .cols = (double)r->problem.outputs};
+        struct asx_shape shape = {.rows = (double)r->problem.rows, .cols = (double)r->problem.outputs, .bytes = bytes};
+        const struct asx_learner *learner = trial[t].config->config.learner;
+        if (learner->held_out && learner->resumable && learner->prep_role == ASX_FOR_TREES)
+            shape.nnz = trial[t].ask.to.iterations * (r->problem.outputs > 2 ? r->problem.outputs : 1);
         char step[64];
         snprintf(step, sizeof step, "score %s", trial[t].config->config.learner->head.name);
         if (opt_plan_add_core(plan, &r->ctx, &core_score, step, &shape, input, inputs, (struct asx_key){0, 0}, &trial[t]) < 0)

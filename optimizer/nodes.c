@@ -189,7 +189,20 @@ bool planner_disabled(const struct opt_context *ctx, const char *name)
 struct asx_cost planner_cost(const struct opt_context *ctx, const struct plan_node *n, int threads, int busy, bool raw)
 {
     const char *device = ctx->model->machine->device[n->pub.device].id;
-    return opt_cost(ctx->model, raw ? NULL : n->pub.way, device[0] ? device : "cpu", &n->work, n->iterations, threads, busy);
+    struct asx_cost c =
+        opt_cost(ctx->model, raw ? NULL : n->pub.way, device[0] ? device : "cpu", &n->work, n->iterations, threads, busy);
+    if (n->known_s > 0) {
+        c.total_s = raw ? 0 : n->known_s;
+        c.startup_s = 0;
+        c.sd_s = 0.2 * n->known_s;
+    }
+    return c;
+}
+
+void opt_plan_know(struct opt_plan *plan, int id, double seconds)
+{
+    struct plan_node *n = plan_node_of(plan, id);
+    n->known_s = isfinite(seconds) && seconds > 0 ? seconds : 0;
 }
 
 double planner_known(double seconds)

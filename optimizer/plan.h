@@ -102,7 +102,7 @@ struct opt_context {
     const struct asx_problem *problem;
     struct opt_model *model;
     int threads;
-    uint64_t memory;             /**< accounted budget; 0 = none */
+    uint64_t memory;             /**< bytes that plans may use beside the data; 0 = no limit */
     bool early_results;          /**< a clock may end the wave: finish cheap trials first */
     bool sharing, batching;      /**< optimizer.sharing, optimizer.batching */
     const char *const *disabled; /**< optimizer.disable: ways ("ridge.fit/gram_chol"), steps or rules by name, NULL-terminated */
@@ -125,6 +125,8 @@ asx_st opt_plan_create(struct mem *, struct opt_plan **);
 /** Adds a CORE node priced from its op's work() on `shape`; returns its id, or -1 when out of memory. */
 int opt_plan_add_core(struct opt_plan *, const struct opt_context *, const struct asx_op *, const char *step,
                       const struct asx_shape *, const int *input, int inputs, struct asx_key key, void *core);
+/** Seconds of a node that were measured on a sample of its own work stand in for the model's; they teach the model nothing. */
+void opt_plan_know(struct opt_plan *, int id, double seconds);
 /** Schedules by earliest finish over `threads`; fills start_s, finish_s, seconds. Called by opt_plan_wave. */
 void opt_plan_place(struct opt_plan *, const struct opt_context *);
 void opt_plan_free(struct opt_plan *);
@@ -140,7 +142,8 @@ bool opt_member_from(const struct opt_trial *, int fold, struct asx_fidelity *fr
 
 /**
  * Marginal prices for strategies, on top of what is cached and what was committed since begin: wall seconds
- * while all threads are busy; in nominal mode seconds of one thread, whatever the thread count.
+ * while all threads are busy; in nominal mode seconds of one thread, whatever the thread count. What no way can
+ * do within the memory is INFINITY: no budget affords it. Unknown is NaN.
  */
 struct opt_pricer;
 struct opt_pricer *opt_pricer_create(const struct opt_context *);

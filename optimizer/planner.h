@@ -25,6 +25,7 @@ struct plan_node {
     struct asx_work work;
     struct asx_shape gives; /**< sizes of the artefact made */
     int iterations;
+    double known_s; /**< measured on a sample of this very work: taken instead of the model's; 0: not */
     double alone_s; /**< on one thread of an idle machine, cached or not */
     bool needed;    /**< some chosen fit wants it */
     bool splits;    /**< more threads help */

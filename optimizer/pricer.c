@@ -107,8 +107,9 @@ void opt_pricer_add(struct opt_pricer *p, const struct asx_config *config, struc
     p->trial = (struct opt_trial){.config = &p->config, .from = from, .to = to};
     p->valid = choose(p);
     int threads = p->planner.ctx->model->nominal ? 1 : planner_threads(p->planner.ctx);
+    bool fits = !p->planner.ctx->memory || p->choice.peak <= p->planner.ctx->memory;
     if (seconds)
-        *seconds = p->valid ? p->choice.seconds / threads : NAN;
+        *seconds = !p->valid ? NAN : fits ? p->choice.seconds / threads : INFINITY;
     if (bytes)
         *bytes = p->valid ? (double)p->choice.peak : NAN;
 }

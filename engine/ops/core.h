@@ -17,8 +17,7 @@ extern const struct asx_op core_profile;  /**< data.profile/columns */
 extern const struct asx_op core_split;    /**< data.split/rows: target, weights, folds */
 extern const struct asx_op core_score;    /**< trial.score/held_out; core: struct trial_run * */
 extern const struct asx_op core_ensemble; /**< ensemble.select/greedy */
-extern const struct asx_op core_model;    /**< model.make/members */
-extern const struct asx_op core_test;     /**< test.read + predict + score */
+extern const struct asx_op core_test;     /**< test.score/predict */
 extern const struct asx_op core_save;     /**< model.save/file */
 
 #endif

@@ -90,7 +90,7 @@ static void affine_work(const struct asx_problem *p, const struct asx_batch *b, 
                  (struct asx_use){.k = ASX_KC_STREAM, .t = ASX_F32, .m = 2 * s->rows * columns(s) + 2 * s->nnz});
     asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_SORT, .t = ASX_F32, .m = s->rows * columns(s) * 0.2, .n = 1});
     w->output = (uint64_t)(s->cols * 24 + 256);
-    w->scratch = (uint64_t)(s->rows * 8);
+    w->scratch = (uint64_t)(s->rows * 16);
 }
 
 static void affine_shape(const struct asx_problem *p, const struct asx_shape *in, struct asx_shape *out)
