@@ -10,6 +10,7 @@
 struct job {
     struct binned *b;
     const struct asx_frame *frame;
+    const struct data_par *par;
     int most;
     struct mem *mem;
     bool *failed;
@@ -104,6 +105,8 @@ static void bin_column(void *arg, size_t j, int worker)
     const struct asx_column *c = &k->frame->column[j];
     uint8_t *bin = k->b->bin + j * k->b->rows;
     (void)worker;
+    if (data_par_stop(k->par))
+        return;
     if (c->store == ASX_STORE_CODE) {
         k->failed[j] = !bin_codes(k, c, bin, &k->b->bins[j]);
     } else if (c->store == ASX_STORE_STRING) {
@@ -126,7 +129,7 @@ asx_st binned_make(struct binned *b, const struct asx_frame *frame, const struct
     b->row = row;
     b->bin = mem_array(mem, n * m, sizeof *b->bin);
     b->bins = mem_array(mem, n, sizeof *b->bins);
-    struct job k = {b, frame, most < PROFILE_BINS ? most : PROFILE_BINS, mem, mem_calloc(mem, n, sizeof *k.failed)};
+    struct job k = {b, frame, par, most < PROFILE_BINS ? most : PROFILE_BINS, mem, mem_calloc(mem, n, sizeof *k.failed)};
     bool good = row && b->bin && b->bins && k.failed;
     /* one row at a pseudo-random place of each of m stretches: even steps would fall in step with periodic data */
     for (size_t i = 0; good && i < m; i++) {
@@ -138,9 +141,11 @@ asx_st binned_make(struct binned *b, const struct asx_frame *frame, const struct
     for (size_t j = 0; good && j < n; j++)
         good = !k.failed[j];
     mem_free(k.failed);
-    if (good)
+    if (good && !data_par_stop(par))
         return ASX_OK;
     binned_clear(b);
+    if (good)
+        return ASX_STOPPED;
     return err_set(err, ASX_E_NOMEM, "no memory to profile %zu columns; raise the memory limit", n);
 }
 

@@ -101,6 +101,7 @@ static double dependence(const size_t count[SLOTS][2], double *strength)
 
 struct job {
     struct profile *p;
+    const struct data_par *par;
     const struct asx_frame *frame;
     const struct binned *b;
     struct mem *mem;
@@ -118,7 +119,7 @@ static void note(void *arg, size_t j, int worker)
     size_t m = k->b->rows, n = k->p->columns < 1000 ? k->p->columns : 1000, candidates = 0;
     double best = 2, strength = 0;
     (void)worker;
-    if (f->missing == 0)
+    if (f->missing == 0 || data_par_stop(k->par))
         return;
     if (f->missing == k->p->rows) {
         c->missingness = "every cell is missing";
@@ -163,7 +164,7 @@ asx_st profile_missingness(struct profile *p, const struct asx_frame *frame, con
     asx_st st = binned_make(&b, frame, par, BINS, SAMPLE, mem, err);
     if (st)
         return st;
-    struct job k = {p, frame, &b, mem, mem_calloc(mem, p->columns, sizeof *k.failed)};
+    struct job k = {p, par, frame, &b, mem, mem_calloc(mem, p->columns, sizeof *k.failed)};
     if (k.failed)
         data_par_run(par, p->columns, note, &k);
     for (size_t j = 0; j < p->columns; j++)

@@ -17,6 +17,7 @@ enum { BINS = PROFILE_BINS, SLOTS = BINS + 1, CLASSES = 64, SAMPLE = 6000 };
 
 struct job {
     struct profile *p;
+    const struct data_par *par;
     const struct asx_frame *frame;
     const struct binned *b;
     const uint8_t *label; /* [rows] class, 255 missing; NULL: numbers */
@@ -89,7 +90,7 @@ static void score(void *arg, size_t j, int worker)
 {
     struct job *k = arg;
     (void)worker;
-    if (k->p->own[j].role != ASX_ROLE_FEATURE)
+    if (k->p->own[j].role != ASX_ROLE_FEATURE || data_par_stop(k->par))
         return;
     const uint8_t *bin = k->b->bin + j * k->b->rows;
     double share = k->label ? classes_share(k, bin) : numbers_share(k, bin);
@@ -125,7 +126,7 @@ asx_st profile_predictors(struct profile *p, const struct asx_frame *frame, cons
             known[classes++] = value[i];
         label[i] = value[i] == value[i] && at < CLASSES ? (uint8_t)at : 255;
     }
-    struct job k = {p, frame, &b, label, value, classes};
+    struct job k = {p, par, frame, &b, label, value, classes};
     if (!st)
         data_par_run(par, p->columns, score, &k);
     mem_free(value);

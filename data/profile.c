@@ -15,6 +15,7 @@ enum { STRETCH = 4096, ID_ROWS = 20 };
 struct work {
     const struct asx_frame *frame;
     struct profile *p;
+    const struct data_par *par;
     unsigned flags;
     struct mem *mem;
     uint64_t *content; /* [columns] hash of the cells, for duplicates */
@@ -212,6 +213,8 @@ static void column_facts(void *arg, size_t j, int worker)
     const struct asx_column *c = &w->frame->column[j];
     struct asx_column_facts *f = &w->p->own[j];
     (void)worker;
+    if (data_par_stop(w->par))
+        return; /* profile_make sees it, too */
     f->min = f->max = f->mean = f->std = f->skew = NAN;
     w->p->column[j].duplicate_of = w->p->column[j].missing_with = -1;
     w->p->column[j].predicts_target = NAN;
@@ -370,7 +373,7 @@ asx_st profile_make(const struct asx_frame *frame, int target, const struct data
 {
     size_t n = frame->columns;
     struct profile *p = mem_calloc(mem, 1, sizeof *p);
-    struct work w = {.frame = frame, .p = p, .flags = flags, .mem = mem};
+    struct work w = {.frame = frame, .p = p, .par = par, .flags = flags, .mem = mem};
     asx_st st = ASX_E_NOMEM;
     if (target >= (int)n)
         return mem_free(p),
@@ -392,16 +395,17 @@ asx_st profile_make(const struct asx_frame *frame, int target, const struct data
     }
     if (st)
         err_set(err, st, "no memory to profile %zu columns; raise the memory limit", n);
+    if (!st && data_par_stop(par))
+        st = ASX_STOPPED;
     if (!st)
         st = find_roles(&w, target, err);
     if (!st) {
         target_facts(p, frame, target);
         st = profile_predictors(p, frame, par, mem, err);
+        if (!st && !(flags & PROFILE_QUICK))
+            st = profile_missingness(p, frame, par, mem, err);
+        st = st == ASX_STOPPED ? ASX_OK : st; /* the facts are there; notes for people are left out */
     }
-    if (!st && !(flags & PROFILE_QUICK))
-        st = profile_missingness(p, frame, par, mem, err);
-    if (!st && data_par_stop(par))
-        st = ASX_STOPPED;
     mem_free(w.content);
     mem_free(w.failed);
     if (st)

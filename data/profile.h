@@ -71,6 +71,9 @@ enum {
  * - ID-like: categories all but distinct (no repeats, at least 20 rows, not text), or whole numbers, none missing
  *   or repeated (20 rows at least), that fill two thirds of their range: row numbers, whole or sampled, in any order.
  *
+ * An op that is told to stop gets ASX_STOPPED within a column; once all facts are there, what is left are notes
+ * (predicts_target, missingness), which are then left unknown.
+ *
  * @owns   *out is the caller's: profile_free; borrows nothing of `frame` afterwards
  * @cost   one pass a column, columns in parallel
  */

@@ -19,7 +19,7 @@ struct binned {
     uint8_t *bins;  /**< [columns] bins of present cells */
 };
 
-/** At most `most` bins (up to 64) a column, at most `sample` rows. Columns in parallel. */
+/** At most `most` bins (up to 64) a column, at most `sample` rows. Columns in parallel. ASX_STOPPED when the op is told to stop. */
 asx_st binned_make(struct binned *, const struct asx_frame *, const struct data_par *, int most, size_t sample, struct mem *,
                    struct asx_err *);
 void binned_clear(struct binned *);
