@@ -12,6 +12,9 @@
 #include "backends/cpu/tree.h"
 
 #include <math.h>
+#ifdef __AVX512F__
+#include <immintrin.h>
+#endif
 
 #define INLINE static inline __attribute__((always_inline))
 enum { PREFETCH = 48 };
@@ -48,10 +51,98 @@ static void bin_block_16(const float *restrict x, size_t n, const float *restric
     }
 }
 
+#ifdef __AVX512F__
+/*
+ * The same search with the edges in registers, as a heap: level k of the tree has 2^k edges, and node h goes on at
+ * 2h or 2h + 1. Permutations by the low bits of h look an edge up without touching memory: levels 0 to 3 share one
+ * register, levels 4 to 7 take 1, 2, 4 and 8.
+ */
+struct bin_heap {
+    __m512 top, level4, level5[2], level6[4], level7[8];
+};
+
+static void heap_make(const float *edge, int levels, struct bin_heap *t)
+{
+    float h[256] __attribute__((aligned(64)));
+    h[0] = 0;
+    for (int k = 0; k < levels; k++)
+        for (int p = 0; p < 1 << k; p++)
+            h[(1 << k) + p] = edge[(p << (levels - k)) + (1 << (levels - 1 - k)) - 1];
+    t->top = _mm512_load_ps(h);
+    if (levels == 4)
+        return;
+    t->level4 = _mm512_load_ps(h + 16);
+    for (int i = 0; i < 2; i++)
+        t->level5[i] = _mm512_load_ps(h + 32 + 16 * i);
+    for (int i = 0; i < 4; i++)
+        t->level6[i] = _mm512_load_ps(h + 64 + 16 * i);
+    for (int i = 0; i < 8; i++)
+        t->level7[i] = _mm512_load_ps(h + 128 + 16 * i);
+}
+
+INLINE __m512i heap_down(__m512i h, __m512 v, __m512 edge)
+{
+    __mmask16 right = _mm512_cmp_ps_mask(v, edge, _CMP_GT_OQ);
+    h = _mm512_add_epi32(h, h);
+    return _mm512_mask_add_epi32(h, right, h, _mm512_set1_epi32(1));
+}
+
+INLINE __m512 heap_look_32(__m512i h, const __m512 *t)
+{
+    return _mm512_permutex2var_ps(t[0], h, t[1]);
+}
+
+INLINE __m512 heap_look_64(__m512i h, const __m512 *t)
+{
+    return _mm512_mask_blend_ps(_mm512_test_epi32_mask(h, _mm512_set1_epi32(32)), heap_look_32(h, t), heap_look_32(h, t + 2));
+}
+
+INLINE __m128i heap_codes(const struct bin_heap *t, __m512 v, int levels, __m512i missing)
+{
+    __m512i h = _mm512_set1_epi32(1);
+    for (int k = 0; k < 4; k++)
+        h = heap_down(h, v, _mm512_permutexvar_ps(h, t->top));
+    if (levels == 8) {
+        h = heap_down(h, v, _mm512_permutexvar_ps(h, t->level4));
+        h = heap_down(h, v, heap_look_32(h, t->level5));
+        h = heap_down(h, v, heap_look_64(h, t->level6));
+        __mmask16 high = _mm512_test_epi32_mask(h, _mm512_set1_epi32(64));
+        h = heap_down(h, v, _mm512_mask_blend_ps(high, heap_look_64(h, t->level7), heap_look_64(h, t->level7 + 4)));
+    } else {
+        h = _mm512_and_si512(h, _mm512_set1_epi32(15));
+    }
+    h = _mm512_mask_mov_epi32(h, _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q), missing);
+    return _mm512_cvtepi32_epi8(h);
+}
+
+INLINE void heap_bin(const struct asx_bin_args *a, int levels)
+{
+    struct bin_heap t;
+    heap_make(a->edge, levels, &t);
+    __m512i missing = _mm512_set1_epi32(a->missing);
+    size_t i = 0;
+    for (; i + 16 <= a->n; i += 16)
+        _mm_storeu_si128((__m128i *)(a->code + i), heap_codes(&t, _mm512_loadu_ps(a->x + i), levels, missing));
+    if (i < a->n) {
+        __mmask16 m = (__mmask16)_bzhi_u32(0xffff, (unsigned)(a->n - i));
+        _mm_mask_storeu_epi8(a->code + i, m, heap_codes(&t, _mm512_maskz_loadu_ps(m, a->x + i), levels, missing));
+    }
+}
+#endif
+
 static asx_st fast_bin(struct asx_queue *q, const void *args)
 {
     (void)q;
     const struct asx_bin_args *a = args;
+#ifdef __AVX512F__
+    if (a->n >= 256) { /* below, filling the registers costs more than it saves */
+        if (a->edges < 16)
+            heap_bin(a, 4);
+        else
+            heap_bin(a, 8);
+        return ASX_OK;
+    }
+#endif
     int32_t tmp[512];
     for (size_t i = 0; i < a->n; i += 512) {
         size_t n = a->n - i < 512 ? a->n - i : 512;
@@ -312,8 +403,6 @@ static void move_rows(const struct asx_partition_args *a, size_t from, size_t nl
 }
 
 #ifdef __AVX512F__
-#include <immintrin.h>
-
 INLINE uint64_t sides_of_64(const struct asx_partition_args *a, size_t i)
 {
     uint8_t side[64] __attribute__((aligned(64)));

@@ -64,6 +64,41 @@ static void distinct_insert(struct distinct *d, float v, double count)
     d->n++;
 }
 
+static bool any_missing(const float *x, size_t n)
+{
+    int found = 0; /* no early exit inside a tile: the loop vectorises */
+    for (size_t i = 0; i < n; i++)
+        found |= x[i] != x[i];
+    return found;
+}
+
+/* Adds the values of a tile that are not known yet; false: there are more than max_bins. */
+static bool add_unknown(struct build *b, const float *x, size_t n, struct distinct *d)
+{
+    float known[BINS_MAX];
+    uint8_t place[TILE];
+    for (size_t i = 0; i < BINS_MAX; i++)
+        known[i] = i < d->n ? d->value[i] : INFINITY;
+    struct asx_bin_args a = {.x = x, .n = n, .edge = known, .edges = (int)d->n, .missing = 0, .code = place};
+    b->kernel[ASX_K_BIN](NULL, &a);
+    int unknown = 0;
+    for (size_t i = 0; i < n; i++)
+        unknown |= ((known[place[i]] != x[i]) | (place[i] >= d->n)) & (x[i] == x[i]);
+    for (size_t i = 0; unknown && i < n; i++) {
+        size_t at = 0;
+        if (x[i] != x[i])
+            continue;
+        while (at < d->n && d->value[at] < x[i])
+            at++;
+        if (at < d->n && d->value[at] == x[i])
+            continue; /* added just now */
+        distinct_insert(d, x[i], 1);
+        if (d->n > (size_t)b->max_bins)
+            return false;
+    }
+    return true;
+}
+
 /*
  * A column that showed few distinct values in the sample is read whole, so that rare values get their
  * own bin too; gives up when there turn out to be more than max_bins. Also answers whether cells are missing.
@@ -71,36 +106,14 @@ static void distinct_insert(struct distinct *d, float v, double count)
 static bool complete(struct build *b, size_t col, struct distinct *d)
 {
     float tile[TILE];
-    bool missing = false, few = d->n <= (size_t)b->max_bins && b->source.rows > BINS_SAMPLE;
     size_t n = source_cells(&b->source, col);
-    if (n <= BINS_SAMPLE)
-        few = false;
+    bool missing = false, few = d->n <= (size_t)b->max_bins && n > BINS_SAMPLE;
     for (size_t i = 0; i < n && (few || !missing); i += TILE) {
         size_t m = n - i < TILE ? n - i : TILE;
-        source_cells_of(&b->source, col, i, m, tile);
-        size_t guess = 0;
-        for (size_t k = 0; k < m; k++) {
-            float v = tile[k];
-            if (v != v) {
-                missing = true;
-                continue;
-            }
-            if (!few || (guess < d->n && d->value[guess] == v))
-                continue;
-            size_t lo = 0, hi = d->n;
-            while (lo < hi) {
-                size_t mid = (lo + hi) / 2;
-                if (d->value[mid] < v)
-                    lo = mid + 1;
-                else
-                    hi = mid;
-            }
-            guess = lo;
-            if (lo < d->n && d->value[lo] == v)
-                continue;
-            distinct_insert(d, v, 1);
-            few = d->n <= (size_t)b->max_bins;
-        }
+        const float *x = source_run(&b->source, col, i, m, tile);
+        missing = missing || any_missing(x, m);
+        if (few)
+            few = add_unknown(b, x, m, d);
     }
     return missing;
 }
@@ -304,37 +317,37 @@ static void column_codes(struct build *b, size_t col, size_t first, size_t n, ui
             out[i] = code[i] >= 0 && code[i] < f->levels ? f->bin_of_level[code[i]] : (uint8_t)f->missing;
         return;
     }
-    float x[TILE], edge[BINS_MAX];
+    float tile[TILE], edge[BINS_MAX];
     int edges = f->n_bins - 1;
     for (int i = 0; i < BINS_MAX; i++)
         edge[i] = i < edges ? f->edge[i] : INFINITY;
-    bins_source_column(&b->source, col, first, n, x);
+    const float *x = source_run(&b->source, col, first, n, tile);
     struct asx_bin_args a = {.x = x, .n = n, .edge = edge, .edges = edges, .missing = f->missing, .code = out};
     b->kernel[ASX_K_BIN](NULL, &a);
 }
 
 /* Sixteen bytes of sixteen rows at a time, through 64-bit words. */
-static void interleave_16(const uint8_t *plane, size_t n, uint8_t *out)
+static void interleave_16(const uint8_t *const *lane, size_t n, uint8_t *out)
 {
     for (size_t i = 0; i < n; i++) {
         uint64_t lo = 0, hi = 0;
         for (int j = 0; j < 8; j++) {
-            lo |= (uint64_t)plane[j * TILE + (int)i] << (8 * j);
-            hi |= (uint64_t)plane[(j + 8) * TILE + (int)i] << (8 * j);
+            lo |= (uint64_t)lane[j][i] << (8 * j);
+            hi |= (uint64_t)lane[j + 8][i] << (8 * j);
         }
         memcpy(out + 16 * i, &lo, 8);
         memcpy(out + 16 * i + 8, &hi, 8);
     }
 }
 
-static void interleave(const struct bins_group *g, const uint8_t *plane, size_t n, uint8_t *out)
+static void interleave(const struct bins_group *g, const uint8_t *const *lane, size_t n, uint8_t *out)
 {
     if (g->width == 16)
-        interleave_16(plane, n, out);
+        interleave_16(lane, n, out);
     else
         for (size_t i = 0; i < n; i++)
             for (size_t j = 0; j < (size_t)g->width; j++)
-                out[i * (size_t)g->width + j] = plane[j * TILE + i];
+                out[i * (size_t)g->width + j] = lane[j][i];
 }
 
 static void codes_chunk(void *arg, size_t chunk, int worker)
@@ -342,27 +355,32 @@ static void codes_chunk(void *arg, size_t chunk, int worker)
     (void)worker;
     struct build *b = arg;
     struct bins_group *g = &b->bins->group[chunk / b->tiles];
-    uint8_t plane[BINS_GROUP * TILE];
+    uint8_t shifted[BINS_GROUP * TILE];
+    static const uint8_t none[TILE];
     if (atomic_load(&b->stopped))
         return;
     if (b->exec->stop && b->exec->stop(b->exec)) {
         atomic_store(&b->stopped, 1);
         return;
     }
-    memset(plane, 0, sizeof plane);
     size_t per = (b->bins->rows + b->tiles - 1) / b->tiles, from = chunk % b->tiles * per;
     size_t to = from + per < b->bins->rows ? from + per : b->bins->rows;
     for (size_t i = from; i < to; i += TILE) {
         size_t n = to - i < TILE ? to - i : TILE;
-        for (int j = 0; j < g->n; j++) {
+        const uint8_t *lane[BINS_GROUP];
+        for (int j = 0; j < BINS_GROUP; j++) {
+            lane[j] = none;
+            if (j >= g->n)
+                continue;
             const struct bins_feature *f = &b->bins->feature[g->feature[j]];
-            uint8_t *own = plane + j * TILE;
-            column_codes(b, (size_t)g->feature[j], i, n, own);
-            memcpy(f->plane + i, own, n);
+            column_codes(b, (size_t)g->feature[j], i, n, f->plane + i);
+            lane[j] = f->plane + i;
             for (size_t k = 0; f->pre && k < n; k++)
-                own[k] = (uint8_t)(own[k] << f->pre);
+                shifted[(size_t)j * TILE + k] = (uint8_t)(f->plane[i + k] << f->pre);
+            if (f->pre)
+                lane[j] = shifted + (size_t)j * TILE;
         }
-        interleave(g, plane, n, g->code + i * (size_t)g->width);
+        interleave(g, lane, n, g->code + i * (size_t)g->width);
     }
 }
 

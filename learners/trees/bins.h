@@ -17,7 +17,7 @@
 #ifndef ASSAY_LEARNERS_TREES_BINS_H
 #define ASSAY_LEARNERS_TREES_BINS_H
 
-#include <assay/ext/op.h>
+#include "learners/trees/bins_source.h"
 
 enum { BINS_GROUP = 16, BINS_MAX = 256, BINS_DENSE = -1, BINS_CONSTANT = -2, BINS_SPARSE = -3, BINS_WIDE = 65000 };
 
@@ -64,9 +64,6 @@ struct bins {
     struct arena *arena; /**< holds everything small */
     uint64_t bytes;      /**< of codes */
 };
-
-/** Rows looked at to place quantile edges; exact below. */
-enum { BINS_SAMPLE = 1 << 17 };
 
 /** Builds the bins of a raw block; `max_bins` 2..255. Parallel through exec->split, same result for any thread count. */
 asx_st bins_build(struct asx_exec *, const struct asx_block *, int max_bins, struct bins **, struct asx_err *);

@@ -9,13 +9,35 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { STREAM = 0x62696e73 };
+
+/* One cell from each of `want` equal ranges, by one fixed stream: all dense columns look at the same rows. */
+static size_t draw(const struct rng *r, size_t i, size_t cells, size_t want)
+{
+    size_t from = (size_t)((__uint128_t)i * cells / want), to = (size_t)((__uint128_t)(i + 1) * cells / want);
+    return to - from > 1 ? from + (size_t)(rng_at(r, i) % (to - from)) : from;
+}
+
+static asx_st draw_rows(struct source *s, struct asx_exec *exec, struct asx_err *err)
+{
+    struct rng r = rng_stream(STREAM, 0, 0, 0);
+    if (s->rows <= BINS_SAMPLE || s->rows > UINT32_MAX)
+        return ASX_OK;
+    s->at = mem_array(exec->mem, BINS_SAMPLE, sizeof *s->at);
+    if (!s->at)
+        return err_set(err, ASX_E_NOMEM, "out of memory for a sample of rows; raise the memory limit");
+    for (size_t i = 0; i < BINS_SAMPLE; i++)
+        s->at[i] = (uint32_t)draw(&r, i, s->rows, BINS_SAMPLE);
+    return ASX_OK;
+}
+
 asx_st bins_source_open(struct source *s, struct asx_exec *exec, const struct asx_block *raw, struct asx_err *err)
 {
     *s = (struct source){.raw = raw, .rows = raw->rows};
     if (raw->layout == ASX_LAYOUT_OPAQUE)
         return err_set(err, ASX_E_INTERNAL, "bins are built from raw blocks only; this block is opaque");
     if (raw->layout != ASX_LAYOUT_CSR)
-        return ASX_OK;
+        return draw_rows(s, exec, err);
     const struct asx_csr *m = &raw->csr;
     size_t nnz = (size_t)m->indptr[m->rows];
     size_t *at = mem_calloc(exec->mem, raw->cols + 1, sizeof *at);
@@ -40,6 +62,7 @@ void bins_source_close(struct source *s)
 {
     mem_free(s->start);
     mem_free(s->value);
+    mem_free(s->at);
 }
 
 void bins_source_column(const struct source *s, size_t col, size_t first, size_t n, float *out)
@@ -85,16 +108,30 @@ void source_cells_of(const struct source *s, size_t col, size_t first, size_t n,
         bins_source_column(s, col, first, n, out);
 }
 
+const float *source_run(const struct source *s, size_t col, size_t first, size_t n, float *tmp)
+{
+    if (s->start)
+        return s->value + s->start[col] + first;
+    if (s->raw->layout == ASX_LAYOUT_COLUMNS && s->raw->col[col].dtype == ASX_F32)
+        return (const float *)s->raw->col[col].data + first;
+    bins_source_column(s, col, first, n, tmp);
+    return tmp;
+}
+
 size_t source_sample(const struct source *s, size_t col, size_t want, float *out)
 {
     size_t cells = source_cells(s, col), n = 0;
-    struct rng r = rng_stream(0x62696e73, 0, 0, 0); /* one fixed stream: all columns look at the same rows */
+    struct rng r = rng_stream(STREAM, 0, 0, 0);
+    const float *x = want && cells ? source_run(s, col, 0, 1, out) : out;
     for (size_t i = 0; i < want; i++) {
-        size_t from = (size_t)((__uint128_t)i * cells / want), to = (size_t)((__uint128_t)(i + 1) * cells / want);
+        size_t at = s->at ? s->at[i] : draw(&r, i, cells, want);
         float v;
-        source_cells_of(s, col, to - from > 1 ? from + (size_t)(rng_at(&r, i) % (to - from)) : from, 1, &v);
-        if (v == v)
-            out[n++] = v;
+        if (x != out)
+            v = x[at];
+        else
+            source_cells_of(s, col, at, 1, &v);
+        out[n] = v;
+        n += v == v;
     }
     return n;
 }

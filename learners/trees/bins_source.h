@@ -5,12 +5,16 @@
 
 #include <assay/ext/op.h>
 
+/** Rows looked at to place quantile edges; exact below. */
+enum { BINS_SAMPLE = 1 << 17 };
+
 /** A raw block; sparse ones get their values by column, so that edges can be placed. */
 struct source {
     const struct asx_block *raw;
     size_t rows;
     size_t *start; /**< CSR: [cols + 1] into value */
     float *value;  /**< CSR: stored values by column */
+    uint32_t *at;  /**< dense: cells of the sample, the same for all columns; NULL: all cells */
 };
 
 asx_st bins_source_open(struct source *, struct asx_exec *, const struct asx_block *, struct asx_err *);
@@ -21,6 +25,8 @@ void bins_source_column(const struct source *, size_t col, size_t first, size_t 
 /** Stored cells of a column (all rows when dense), and a range of them. */
 size_t source_cells(const struct source *, size_t col);
 void source_cells_of(const struct source *, size_t col, size_t first, size_t n, float *out);
+/** As source_cells_of, without a copy where the cells lie side by side as f32: else they are written to `tmp` [n]. */
+const float *source_run(const struct source *, size_t col, size_t first, size_t n, float *tmp);
 /** Cells that are absent, hence 0. */
 size_t source_zeros(const struct source *, size_t col);
 /** `want` cells drawn one from each of `want` equal ranges; writes those that are present, returns how many. */
