@@ -355,7 +355,7 @@ asx_st affine_make(const struct data_par *par, const struct asx_packed *p, const
             constants(arg, j, &stats[j], &f, &c, &s);
         fill[j] = isfinite(f) ? f : 0;
         centre[j] = isfinite(c) ? c : 0;
-        scale[j] = isfinite(s) && s > 0 ? s : 1;
+        scale[j] = isfinite(s) && s > 0 && isfinite(1 / s) ? s : 1;
     }
     mem_free(stats);
     if (st)

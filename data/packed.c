@@ -35,7 +35,7 @@ static void measure(void *arg, size_t j, int worker)
     struct pack *k = arg;
     struct dense *d = &k->dense[j];
     (void)worker;
-    double v[STRETCH], sum = 0, square = 0, first = NAN, largest = 0;
+    double v[STRETCH], sum = 0, square = 0, first = NAN, largest = 0, widest = 0;
     size_t n = 0, rows = k->raw->rows;
     if (data_par_stop(k->par))
         return;
@@ -52,6 +52,7 @@ static void measure(void *arg, size_t j, int worker)
             s += e;
             q += e * e;
             largest = fmax(largest, fabs(v[i]));
+            widest = fmax(widest, fabs(e));
         }
         sum += s;
         square += q;
@@ -63,10 +64,12 @@ static void measure(void *arg, size_t j, int worker)
         return;
     double mean = sum / (double)n, variance = square / (double)n - mean * mean, std = sqrt(variance > 0 ? variance : 0);
     if (!isfinite(mean + first) || !isfinite(std)) { /* near the end of the doubles: only keep them small */
-        d->unit = ldexp(1.0, -ilogb(largest));
+        d->unit = isfinite(largest) ? ldexp(1.0, -ilogb(largest)) : 1;
         return;
     }
     d->shift = first + mean;
+    if (std < 1e-150) /* squares of tiny differences vanish */
+        std = widest;
     if (std > 0 && std > 1e-13 * fabs(first))
         d->unit = ldexp(1.0, (int)fmax(-1000, fmin(1000, -rint(log2(std)))));
 }

@@ -191,32 +191,55 @@ static void hold(const uint32_t *order, size_t n, size_t count, int32_t *unit)
         unit[order[i]] = i < count ? 0 : -1;
 }
 
-static void deal_rows(struct maker *m, int32_t *unit, struct rng *rng)
+/* Rows side by side by class, ascending within one: order[start[c] .. start[c + 1]). */
+static asx_st by_class(struct maker *m, size_t *start)
 {
-    size_t next = 0, held = 0, seen = 0;
     int classes = m->o->label ? m->o->classes : 1;
+    size_t *at = mem_calloc(m->mem, (size_t)classes + 1, sizeof *at);
+    if (!at)
+        return nomem(m);
+    for (size_t i = 0; i < m->rows; i++)
+        start[1 + (m->o->label ? m->o->label[i] : 0)]++;
     for (int c = 0; c < classes; c++) {
-        size_t n = 0;
-        for (size_t i = 0; i < m->rows; i++) {
-            if (!m->o->label || m->o->label[i] == c)
-                m->order[n++] = (uint32_t)i;
-        }
-        rng_shuffle_u32(rng, m->order, n);
-        seen += n;
+        at[c] = start[c];
+        start[c + 1] += start[c];
+    }
+    for (size_t i = 0; i < m->rows; i++)
+        m->order[at[m->o->label ? m->o->label[i] : 0]++] = (uint32_t)i;
+    mem_free(at);
+    return ASX_OK;
+}
+
+static asx_st deal_rows(struct maker *m, int32_t *unit, struct rng *rng)
+{
+    size_t next = 0, held = 0;
+    int classes = m->o->label ? m->o->classes : 1;
+    size_t *start = mem_calloc(m->mem, (size_t)classes + 1, sizeof *start);
+    asx_st st = start ? by_class(m, start) : nomem(m);
+    for (int c = 0; c < classes && !st; c++) {
+        uint32_t *order = m->order + start[c];
+        size_t n = start[c + 1] - start[c];
+        rng_shuffle_u32(rng, order, n);
         if (m->o->holdout > 0) {
             /* what is owed up to here, less what was held out: both class and total come out within one row */
-            size_t owed = (size_t)(m->o->holdout * (double)seen + 0.5);
+            size_t owed = (size_t)(m->o->holdout * (double)start[c + 1] + 0.5);
             size_t count = owed > held ? owed - held : 0;
             count = count < n ? count : n;
             count = n >= 2 && count == n ? n - 1 : count;
-            hold(m->order, n, count, unit);
+            hold(order, n, count, unit);
             held += count;
         } else {
-            deal(m, m->order, n, unit, &next);
+            deal(m, order, n, unit, &next);
         }
     }
-    if (m->o->holdout > 0 && held == 0)
-        unit[m->order[0]] = 0;
+    if (!st && m->o->holdout > 0 && held == 0) {
+        int last = classes - 1;
+        while (last > 0 && start[last] == start[last + 1])
+            last--;
+        unit[m->order[start[last]]] = 0;
+    }
+    mem_free(start);
+    return st;
 }
 
 /* ---- assembling ------------------------------------------------------------------------- */
@@ -255,7 +278,7 @@ static asx_st deal_all(struct maker *m)
         else if (m->o->time)
             st = deal_time(m, unit);
         else
-            deal_rows(m, unit, &rng);
+            st = deal_rows(m, unit, &rng);
     }
     return st;
 }

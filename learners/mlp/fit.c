@@ -176,23 +176,24 @@ static void target_of(const struct fit *f, struct mlp_target *t)
 }
 
 /* Biases of the last layer so that training starts at the class shares (one row more in each class). */
-static void start_biases(const struct fit *f, float *bias)
+static asx_st start_biases(const struct fit *f, float *bias, struct asx_err *err)
 {
     const struct asx_problem *p = f->problem;
     if (p->task == ASX_REGRESSION)
-        return;
-    double all = (double)f->n * f->mean_weight + p->classes * f->mean_weight, log_share[2] = {0};
-    for (int c = 0; c < p->classes; c++) {
-        double sum = f->mean_weight;
-        for (size_t i = 0; i < f->n; i++)
-            sum += p->label[f->row[i]] == c ? weight_of(p, f->row[i]) : 0;
-        if (p->task == ASX_MULTICLASS)
-            bias[c] = (float)log(sum / all);
-        else
-            log_share[c] = log(sum / all);
-    }
+        return ASX_OK;
+    double all = (double)f->n * f->mean_weight + p->classes * f->mean_weight;
+    double *sum = arena_alloc(f->exec->scratch, (size_t)p->classes * sizeof *sum);
+    if (!sum)
+        return no_memory(err);
+    for (int c = 0; c < p->classes; c++)
+        sum[c] = f->mean_weight;
+    for (size_t i = 0; i < f->n; i++)
+        sum[p->label[f->row[i]]] += weight_of(p, f->row[i]);
+    for (int c = 0; c < p->classes && p->task == ASX_MULTICLASS; c++)
+        bias[c] = (float)log(sum[c] / all);
     if (p->task == ASX_BINARY)
-        bias[0] = (float)(log_share[1] - log_share[0]);
+        bias[0] = (float)(log(sum[1] / all) - log(sum[0] / all));
+    return ASX_OK;
 }
 
 static asx_st new_state(struct fit *f, struct asx_err *err)
@@ -212,7 +213,11 @@ static asx_st new_state(struct fit *f, struct asx_err *err)
     }
     target_of(f, &s->target);
     mlp_net_start(&s->net, f->member->seed, s->w);
-    start_biases(f, s->w + mlp_bias_at(&s->net, s->net.layers - 1));
+    asx_st st = start_biases(f, s->w + mlp_bias_at(&s->net, s->net.layers - 1), err);
+    if (st) {
+        mlp_free_state(s);
+        return st;
+    }
     memcpy(s->avg, s->w, s->net.size * sizeof(float));
     f->state = s;
     return ASX_OK;

@@ -628,6 +628,41 @@ START_TEST(failed_allocations_are_survived)
 }
 END_TEST
 
+/* The unit of a column is nobody's business: learners of prepared columns predict the same in any, however odd. */
+START_TEST(units_change_nothing)
+{
+    static const double unit[] = {1, 1e-299, 1e-170, 1e30, 1e160, 1e299};
+    enum asx_task task = tasks[_i];
+    list_learners();
+    for (int i = 0; i < n_learners; i++) {
+        if (!serves(learners[i], task) || learners[i]->prep_role != ASX_FOR_LINEAR)
+            continue;
+        for (int k = 0; learners[i]->fit[k]; k++) {
+            const struct asx_op *way = learners[i]->fit[k];
+            float first[60 * 3];
+            for (size_t u = 0; u < sizeof unit / sizeof *unit; u++) {
+                struct table t;
+                struct fit_make m;
+                struct asx_err err = {0};
+                scaled(&t, task, unit[u]);
+                fit_make_init(&m, &t.data, 1);
+                struct asx_member *b = member(&m, learners[i], 0);
+                ck_assert_msg(!fit_make_run(&m, way, &err) && !b->status, "%s: %s%s", way->head.name, err.text, b->err.text);
+                size_t n = m.problem->splits->fold[0].n_test * (size_t)m.problem->outputs;
+                if (u == 0)
+                    memcpy(first, b->pred, n * sizeof *first);
+                for (size_t at = 0; at < n; at++)
+                    if (!(fabsf(b->pred[at] - first[at]) <= 2e-3f * (1 + fabsf(first[at]))))
+                        ck_abort_msg("%s: %.9g in units of %g, %.9g plain", way->head.name, (double)b->pred[at], unit[u],
+                                     (double)first[at]);
+                fit_make_clear(&m);
+                table_clear(&t);
+            }
+        }
+    }
+}
+END_TEST
+
 static double total(const struct asx_use *u, int n)
 {
     double sum = 0;
@@ -683,6 +718,7 @@ Suite *suite_learners(void)
     tcase_add_loop_test(c, fits_stop_when_asked, 0, 3);
     tcase_add_loop_test(c, failed_allocations_are_survived, 0, 3);
     tcase_add_loop_test(c, work_grows_with_rows, 0, 3);
+    tcase_add_loop_test(c, units_change_nothing, 0, 3);
     suite_add_tcase(s, c);
     TCase *e = tcase_create("edges");
     tcase_set_timeout(e, 60);

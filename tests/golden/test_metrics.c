@@ -44,6 +44,24 @@ START_TEST(golden)
 }
 END_TEST
 
+/* Every metric has golden cases of each task it serves, with weights and without. */
+START_TEST(all_have_cases)
+{
+    for (const struct asx_metric *const *m = registry_builtin()->metric; *m; m++)
+        for (int task = 0; task < ASX_TASKS; task++)
+            for (int weighted = 0; weighted < 2 && ((*m)->tasks & ASX_TASK_BIT(task)); weighted++) {
+                int found = 0;
+                for (size_t i = 0; i < CASES; i++) {
+                    const struct metrics_case *c = &metrics_cases[i];
+                    int outputs = c->outputs == 1 ? ASX_REGRESSION : c->outputs == 2 ? ASX_BINARY : ASX_MULTICLASS;
+                    for (int e = 0; outputs == task && (c->weight != NULL) == weighted && e < 12 && c->expect[e].metric; e++)
+                        found += strcmp(c->expect[e].metric, (*m)->head.name) == 0;
+                }
+                ck_assert_msg(found >= 2, "%s has %d cases of task %d, weighted %d", (*m)->head.name, found, task, weighted);
+            }
+}
+END_TEST
+
 START_TEST(all_present)
 {
     static const char *const names[] = {"accuracy",
@@ -321,6 +339,7 @@ Suite *suite_metrics(void)
     TCase *t = tcase_create("metrics");
     tcase_add_loop_test(t, golden, 0, CASES);
     tcase_add_test(t, all_present);
+    tcase_add_test(t, all_have_cases);
     tcase_add_loop_test(t, laws, 0, 6);
     tcase_add_loop_test(t, perfect, 0, 2);
     tcase_add_loop_test(t, floats, 0, 2);

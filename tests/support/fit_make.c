@@ -162,17 +162,16 @@ static void drop_form(struct fit_form *f)
 static bool run_blocks(struct fit_make *m, struct fit_form *f, struct asx_err *err)
 {
     const struct asx_block *list[2];
-    for (int b = 0; b < m->raw->blocks; b++) {
-        list[b] = run_form(m, f->op, m->raw->block[b], f->fold, err);
-        if (list[b])
-            continue;
-        while (b--)
-            f->op->free_output((void *)(uintptr_t)list[b]);
-        return false;
+    int n = 0;
+    while (n < m->raw->blocks && (list[n] = run_form(m, f->op, m->raw->block[n], f->fold, err)))
+        n++;
+    if (n == m->raw->blocks && !matrix_make(list, n, NULL, &f->matrix, err)) {
+        f->out = f->matrix;
+        return true;
     }
-    need(!matrix_make(list, m->raw->blocks, NULL, &f->matrix, err), err->text);
-    f->out = f->matrix;
-    return true;
+    while (n--)
+        f->op->free_output((void *)(uintptr_t)list[n]);
+    return false;
 }
 
 static const void *form(struct fit_make *m, const char *name, int fold, struct asx_err *err)
