@@ -65,7 +65,7 @@ asx_st cat_run_set_facts(struct cat *cat, int64_t run, const struct cat_run_fact
 
 asx_st progress_update(struct cat *cat, int64_t run, const struct cat_run_progress *p, struct asx_err *err)
 {
-    struct query q = db_query(cat, "UPDATE runs SET active_s = ?, best = ?, updated = ? WHERE id = ?");
+    struct query q = db_query(cat, "UPDATE runs SET active_s = ?, best = coalesce(?, best), updated = ? WHERE id = ?");
     q_f64(&q, p->active_s);
     q_f64(&q, p->best);
     q_i64(&q, clock_unix());

@@ -115,11 +115,12 @@ void cli_on_event(void *arg, int level, const char *name, const char *text)
     struct cli *c = arg;
     if (strcmp(name, "catalog.memory") == 0)
         c->forgets = true;
-    if (level < 2)
+    bool note = strcmp(name, "resume.note") == 0;
+    if (level < 2 && !note)
         return;
     flockfile(stderr);
     clear_line(&c->progress);
-    fprintf(stderr, "assay: warning: ");
+    fputs(note ? "assay: " : "assay: warning: ", stderr);
     for (const char *s = text; *s; s++)
         fputc((unsigned char)*s < 0x20 ? ' ' : *s, stderr);
     fputc('\n', stderr);

@@ -3,11 +3,14 @@
 #include "engine/api.h"
 #include "engine/explain_run.h"
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "catalog/run.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 static asx_st find_run(struct session *s, const char *what, struct arena *a, struct cat_run *run, struct asx_err *err)
@@ -58,6 +61,63 @@ static bool extends(const struct cat_run *run, const struct assay_resume_options
     return more_trials || more_time;
 }
 
+static void tell(struct session *s, const struct cat_run *run, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static void tell(struct session *s, const struct cat_run *run, const char *fmt, ...)
+{
+    char what[400], id[CAT_ID];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(what, sizeof what, fmt, ap);
+    va_end(ap);
+    event_send(&s->sink, EVENT_INFO, "resume.note", "run %s %s", cat_id_format('r', run->id, id), what);
+}
+
+/* Why a finished run stays as it is, and what would extend it. */
+static void tell_finished(struct session *s, const struct cat_run *run, const struct assay_resume_options *o)
+{
+    char spent[32], limit[32];
+    double most = run->active_s > run->time_limit_s ? run->active_s : run->time_limit_s;
+    clock_format_seconds(run->active_s == run->active_s ? run->active_s : 0, spent);
+    if (run->trial_limit > 0 && o->trials)
+        tell(s, run, "is finished with %d trials, so --trials %s does not extend it; give more", run->trials, o->trials);
+    else if (run->trial_limit > 0)
+        tell(s, run, "is finished with %d trials and stays as it is; --trials N with more would extend it%s", run->trials,
+             o->time ? ", a time does not" : "");
+    else if (o->time)
+        tell(s, run, "is finished after %s, so --time %s does not extend it; give more than %s", spent, o->time,
+             clock_format_seconds(most, limit));
+    else
+        tell(s, run, "is finished after %s and stays as it is; --time with more would extend it%s", spent,
+             o->trials ? ", a limit on trials does not" : "");
+}
+
+/* An interrupted run goes on in the time that is left of its limit; a new limit must leave some. */
+static asx_st check_time(const struct cat_run *run, const struct assay_resume_options *o, const struct task_spec *spec,
+                         struct asx_err *err)
+{
+    char id[CAT_ID], spent[32];
+    if (!o->time || !(spec->objective.time_s <= run->active_s))
+        return ASX_OK;
+    return err_set(err, ASX_E_INVAL, "run '%s' has worked for %s, so --time %s leaves it none; give more, or leave --time out",
+                   cat_id_format('r', run->id, id), clock_format_seconds(run->active_s, spent), o->time);
+}
+
+static asx_st check_trials(const struct cat_run *run, const struct assay_resume_options *o, const struct task_spec *spec,
+                           struct asx_err *err)
+{
+    char id[CAT_ID];
+    if (!o->trials)
+        return ASX_OK;
+    if (run->trial_limit <= 0)
+        return err_set(err, ASX_E_INVAL, "run '%s' has no limit on trials, and one would change what it does; leave --trials out",
+                       cat_id_format('r', run->id, id));
+    if (spec->search.trials < run->trials)
+        return err_set(err, ASX_E_INVAL,
+                       "run '%s' has done %d trials already, more than --trials %d; give more, or leave --trials out",
+                       cat_id_format('r', run->id, id), run->trials, spec->search.trials);
+    return ASX_OK;
+}
+
 /* The model and the report of a finished run, where they are wanted now. */
 static asx_st write_again(struct session *s, const assay_model *m, const struct assay_resume_options *o, struct asx_err *err)
 {
@@ -79,6 +139,7 @@ static asx_st finished(struct session *s, const struct cat_run *run, const struc
                        struct asx_err *err)
 {
     char id[CAT_ID];
+    tell_finished(s, run, o);
     if (run->model <= 0)
         return ASX_OK;
     if (assay_model_open(out, (assay_session *)s, cat_id_format('r', run->id, id)) != ASSAY_OK)
@@ -105,6 +166,10 @@ static asx_st go_on(struct session *s, const struct cat_run *run, const struct a
     if (as_is)
         st = finished(s, run, o, out, err);
     else if (st == ASX_OK)
+        st = check_time(run, o, t->spec, err);
+    if (st == ASX_OK && !as_is)
+        st = check_trials(run, o, t->spec, err);
+    if (st == ASX_OK && !as_is)
         st = task_ready(t, a, &opt, err);
     if (st == ASX_OK && !as_is) {
         opt.expect_data = run->data_key;

@@ -33,9 +33,11 @@ bool run_should_stop(void *run)
     struct run *r = run;
     if (r->unstoppable)
         return false;
-    bool searching = strcmp(r->phase, "searching") == 0 || strcmp(r->phase, "reading") == 0;
+    bool reading = strcmp(r->phase, "reading") == 0, searching = strcmp(r->phase, "searching") == 0 || reading;
     if (searching && __atomic_load_n(&r->session->cancelled, __ATOMIC_RELAXED))
         return true;
+    if (reading && r->resumed) /* there are trials: reading again is all that stands between them and a model */
+        return clock_now() > r->deadline;
     return clock_now() > (searching ? r->search_end : r->phase_end);
 }
 
@@ -199,7 +201,10 @@ void budget_set_clock(struct run *r)
     r->session->started = 0; /* later tasks of the session start when they start */
     r->deadline = r->search_end = r->phase_end = INFINITY;
     if (r->opt.time_s > 0) {
+        double least = now + 0.3 + 0.02 * r->opt.time_s; /* killed at its very end: time to make the model */
         r->deadline = r->started + r->opt.time_s - r->active_before;
+        if (r->resumed && r->deadline < least)
+            r->deadline = least;
         guess_test(r);
         run_set_search_end(r);
     }

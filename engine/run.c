@@ -277,7 +277,8 @@ static asx_st end_row(struct run *r, asx_st st, struct asx_err *err)
     }
     json_decref(board);
     char message[1200];
-    struct cat_run_end end = {.state = st < 0 && !r->made ? CAT_FAILED
+    /* A run that cannot go on now (its data is away) may do so later. */
+    struct cat_run_end end = {.state = st < 0 && !r->made ? (r->resumed ? CAT_INTERRUPTED : CAT_FAILED)
                                        : interrupted      ? CAT_INTERRUPTED
                                                           : CAT_FINISHED,
                               .stop_reason = r->stop_reason,

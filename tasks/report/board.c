@@ -215,8 +215,9 @@ void report_summary(const json_t *run, struct text *out)
     double finished = report_number(trials, "finished"), failed = report_number(trials, "failed"),
            pruned = report_number(trials, "pruned");
     char buf[32];
+    double all = finished + fmax(0, failed) + fmax(0, pruned);
     if (isfinite(finished))
-        text_printf(out, "%.0f trials finished", finished);
+        text_printf(out, "%.0f trial%s: %.0f finished", all, all == 1 ? "" : "s", finished);
     if (pruned > 0)
         text_printf(out, ", %.0f stopped early", pruned);
     if (failed > 0)

@@ -95,7 +95,7 @@ START_TEST(table)
     }
     const char *wide = make("table", 240);
     ck_assert(strstr(wide, "0.9260 to 0.9320") && strstr(wide, "4.2 us") && strstr(wide, "1.23 s"));
-    ck_assert(strstr(wide, "180 trials finished, 64 stopped early, 1 failed") && strstr(wide, "ended by: the time limit"));
+    ck_assert(strstr(wide, "245 trials: 180 finished, 64 stopped early, 1 failed") && strstr(wide, "ended by: the time limit"));
     ck_assert(strstr(wide, "warning: a<b>"));
 }
 END_TEST

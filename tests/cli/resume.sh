@@ -1,0 +1,88 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Signals to a real process, and going on: finished, interrupted, limits that extend and limits that do not.
+. "$(dirname "$0")/lib.sh"
+get() { "$json" "$work/out" "$@"; }
+says() { # NAME PATTERN: on standard error
+    if grep -Eq -e "$2" "$work/err"; then good; else bad "$1" "standard error does not match /$2/"; fi
+}
+equal() { # NAME HAVE WANT
+    if [ "$2" = "$3" ]; then good; else bad "$1" "'$2' instead of '$3'"; fi
+}
+run_of() { # INDEX KEY: of the list of runs
+    "$assay" runs --json >"$work/runs" 2>/dev/null
+    "$json" "$work/runs" runs "$1" "$2" 2>/dev/null
+}
+started() { # INDEX: waits for the first trial of that run
+    for ((i = 0; i < 300; i++)); do
+        [ "$(run_of "$1" trials)" -gt 0 ] 2>/dev/null && return 0
+        sleep 0.1
+    done
+    return 1
+}
+awk 'BEGIN { srand(3); for (j = 0; j < 8; j++) printf "x%d,", j; print "y"; for (i = 0; i < 3000; i++) { s = 0;
+    for (j = 0; j < 8; j++) { x = rand(); if (j < 4) s += x; printf "%.5f,", x } print (s + 0.5 * rand() > 2.2 ? "yes" : "no") } }' >t.csv
+c="classify t.csv --target y --threads 2 --seed 3"
+
+# ---- a run limited by trials -------------------------------------------------------------------------
+expect 'a run of trials' 0 "$assay" $c --trials 3 --learners logistic,tree,gaussian_nb --json
+equal 'as many configs as asked' $(($(get trials finished) + $(get trials pruned) + $(get trials failed))) 3
+expect 'finished' 0 "$assay" resume r1 --json
+says 'nothing to do is told' "^assay: run r1 is finished with 3 trials and stays as it is; --trials"
+equal 'nothing is done' "$(get trials finished)" 3
+expect 'fewer trials' 0 "$assay" resume r1 --trials 2
+says 'fewer trials are told' "^assay: run r1 is finished with 3 trials, so --trials 2 does not extend it"
+expect 'a time for a run of trials' 0 "$assay" resume r1 --time 50s
+says 'a time is told' "run r1 is finished .* a time does not"
+expect 'more trials' 0 "$assay" resume r1 --trials 5 --json
+equal 'as many configs as asked in all' $(($(get trials finished) + $(get trials pruned) + $(get trials failed))) 5
+equal 'still one run' "$("$assay" runs --json | tee "$work/runs" >/dev/null; "$json" "$work/runs" runs)" 1
+
+# ---- the first signal ends cleanly, the second at once --------------------------------------------------
+"$assay" $c --time 200s --progress none --json >out 2>"$work/err" &
+pid=$!
+started 1 || bad 'first signal' 'no trial in 30 s'
+equal 'running' "$(run_of 1 state)" running
+kill -INT $pid
+wait $pid
+equal 'status after one signal' $? 130
+check 'the report of the best so far' "$json" out best validation
+says 'which is told' '^assay: interrupted; this is the best so far'
+equal 'interrupted' "$(run_of 1 state)" interrupted
+before=$(run_of 1 trials)
+refused 'a time that is spent' 2 "run 'r2' has worked for .*--time 100ms leaves it none" "$assay" resume r2 --time 100ms
+refused 'a limit on trials for a run of time' 2 "run 'r2' has no limit on trials" "$assay" resume r2 --trials 9
+equal 'refusing changes nothing' "$(run_of 1 state) $(run_of 1 trials)" "interrupted $before"
+equal 'nor is the score lost' "$(run_of 1 best)" "$("$json" out best validation)"
+mv t.csv away.csv
+refused 'data that is away' 2 'cannot open' "$assay" resume r2
+mv away.csv t.csv
+equal 'data that is away changes nothing' "$(run_of 1 state)" interrupted
+seconds=$(awk -v s="$("$json" out elapsed_s)" 'BEGIN { printf "%d", s + 3 }')
+expect 'some more time' 0 "$assay" resume r2 --time ${seconds}s --progress none --json
+equal 'finished now' "$(run_of 1 state)" finished
+check 'no trial is lost' test "$(run_of 1 trials)" -ge "$before"
+expect 'less time than spent' 0 "$assay" resume r2 --time 1s
+says 'less time is told' "^assay: run r2 is finished after .*, so --time 1s does not extend it; give more than"
+equal 'the score of what was saved' "$(run_of 1 best)" "$("$json" "$work/runs" runs 1 best)"
+
+"$assay" $c --time 200s --progress none >/dev/null 2>"$work/err" &
+pid=$!
+started 2 || bad 'second signal' 'no trial in 30 s'
+from=$(date +%s%N)
+kill -INT $pid
+kill -INT $pid 2>/dev/null
+wait $pid
+status=$?
+ms=$((($(date +%s%N) - from) / 1000000))
+equal 'status after two signals' $status 130
+[ $ms -lt 1000 ] && good || bad 'second signal' "took $ms ms"
+equal 'cut off counts as interrupted' "$(run_of 2 state)" interrupted
+expect 'and goes on' 0 "$assay" resume r3 --progress none --time 12s
+
+# ---- a failed run ------------------------------------------------------------------------------------------
+printf 'a,y\n1,p\n2,p\n3,p\n' >one.csv
+expect 'a run that fails' 2 "$assay" classify one.csv --target y
+equal 'is failed' "$(run_of 3 state)" failed
+check 'its error is kept' grep -q 'one.csv' <(run_of 3 error)
+finish
