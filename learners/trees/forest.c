@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "learners/trees/forest_grow.h"
 #include "learners/trees/gbdt.h"
+#include "learners/trees/work.h"
 
 #include <assay/ext/prep.h>
 #include <math.h>
@@ -166,9 +167,8 @@ static void tree_chunk(void *arg, size_t i, int worker)
         return;
     if (!f->work[worker])
         f->work[worker] = forest_work_create(&f->data, f->exec->mem);
-    asx_st st = f->work[worker]
-                    ? forest_tree(&f->data, f->work[worker], seed_of(f->member, f->first + (int)i), f->exec->mem, t)
-                    : ASX_E_NOMEM;
+    asx_st st = f->work[worker] ? forest_tree(&f->data, f->work[worker], seed_of(f->member, f->first + (int)i), f->exec->mem, t)
+                                : ASX_E_NOMEM;
     if (st)
         atomic_store(&f->status, st);
 }
@@ -339,51 +339,19 @@ static asx_st run_tree(struct asx_exec *e, const struct asx_batch *b, struct asx
 
 /* ---- work --------------------------------------------------------------------------------- */
 
-/* A tree to purity visits every row at each of about 1.5 log2(rows / leaf size) levels, max_features columns a node. */
-static void work(const struct asx_problem *p, const struct asx_batch *b, struct asx_work *w, int which)
-{
-    const struct asx_shape *s = &b->shape;
-    struct forest_params f;
-    forest_read(b->member[0].config, which, &f);
-    double cols = s->cols > 0 ? s->cols : 1, mtry = features_of(&f, (int)cols, p->classes > 0);
-    double unique = f.bootstrap ? 0.632 * s->rows : s->rows,
-           depth = 1.5 * log2(1 + unique / (f.min_samples_leaf > 1 ? f.min_samples_leaf : 1));
-    depth = f.max_depth > 0 && depth > f.max_depth ? f.max_depth : depth < 1 ? 1 : depth;
-    double leaves = unique * (p->classes ? 0.15 : 0.6) / (f.min_samples_leaf > 1 ? f.min_samples_leaf : 1);
-    struct asx_use hist = {.k = ASX_KC_HIST, .t = ASX_U8, .m = unique * depth, .n = mtry, .footprint = unique * cols};
-    /* small nodes gather, rank and sweep cell by cell: some 7 ns a cell on the machine of the shipped speeds, half with random cuts */
-    struct asx_use scan = {.k = ASX_KC_SPLIT, .t = ASX_F64, .m = unique * depth * mtry * (which == 1 ? 3 : 6)};
-    struct asx_use part = {.k = ASX_KC_PARTITION, .t = ASX_U8, .m = unique * depth, .footprint = unique * cols};
-    struct asx_use walk = {.k = ASX_KC_TREE_PREDICT, .t = ASX_U8, .m = s->test_rows, .n = 1, .p = depth};
-    if (which == 2) {
-        asx_work_add(w->once, &w->n_once, hist);
-        asx_work_add(w->once, &w->n_once, scan);
-        asx_work_add(w->once, &w->n_once, part);
-        asx_work_add(w->once, &w->n_once, walk);
-    } else {
-        asx_work_add(w->per_iteration, &w->n_per_iteration, hist);
-        asx_work_add(w->per_iteration, &w->n_per_iteration, scan);
-        asx_work_add(w->per_iteration, &w->n_per_iteration, part);
-        asx_work_add(w->per_iteration, &w->n_per_iteration, walk);
-    }
-    w->serial = which == 2 ? 1 : 0.05;
-    w->scratch = (uint64_t)(s->rows * 48);
-    w->output = (uint64_t)(leaves * (60 + (p->classes ? 0.2 * p->classes : 1) * 8) * (which == 2 ? 1 : b->member[0].to.iterations));
-}
-
 static void work_forest(const struct asx_problem *p, const struct asx_batch *b, struct asx_work *w)
 {
-    work(p, b, w, 0);
+    trees_forest_work(p, b, w, 0);
 }
 
 static void work_extra(const struct asx_problem *p, const struct asx_batch *b, struct asx_work *w)
 {
-    work(p, b, w, 1);
+    trees_forest_work(p, b, w, 1);
 }
 
 static void work_tree(const struct asx_problem *p, const struct asx_batch *b, struct asx_work *w)
 {
-    work(p, b, w, 2);
+    trees_forest_work(p, b, w, 2);
 }
 
 static const struct asx_op forest_fit = {

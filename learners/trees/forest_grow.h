@@ -43,7 +43,7 @@ struct forest_data {
     const uint16_t *weight; /**< [n] scaled sample weights, NULL = 1 */
     double weight_unit;
     int max_features;
-    const struct forest_list *list; /**< [features]; NULL: no column has one */
+    const struct forest_list *list;      /**< [features]; NULL: no column has one */
     const struct forest_middles *middle; /**< random cuts: [features] */
 };
 

@@ -19,8 +19,8 @@ struct forest_rows {
     /** left[c] = rows of class c with key <= cut. label has room for 64 more. */
     void (*left)(const uint8_t *key, const uint16_t *label, size_t n, int cut, int classes, uint32_t *left);
     /** The sums of that cut, all rows weighing 1; `count` [classes] of the n rows, `left` [classes] is scratch. */
-    void (*squares)(const uint8_t *key, const uint16_t *label, size_t n, int cut, int classes, const uint32_t *count, uint32_t *left,
-                    struct forest_squares *);
+    void (*squares)(const uint8_t *key, const uint16_t *label, size_t n, int cut, int classes, const uint32_t *count,
+                    uint32_t *left, struct forest_squares *);
 };
 
 /** The best this processor can run. */

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "learners/trees/gbdt_fit.h"
+#include "learners/trees/work.h"
 
 #include <assay/ext/metric.h>
 #include <assay/ext/prep.h>
@@ -421,48 +422,10 @@ static asx_st run_f64(struct asx_exec *exec, const struct asx_batch *batch, stru
     return run(exec, batch, GROW_DOUBLES, err);
 }
 
-/*
- * Counts of one round. Of the rows below the root, sibling subtraction visits the smaller child's only; on real
- * data a level costs about a third of a full pass, and growing by leaves reaches log2(leaves) + 2 such levels.
- */
-static void gbdt_work(const struct asx_problem *p, const struct asx_batch *b, struct asx_work *w)
-{
-    const struct asx_shape *s = &b->shape;
-    for (int i = 0; i < b->n; i++) {
-        struct gbdt_params g;
-        gbdt_read(b->member[i].config, p->task, &g);
-        double k = p->task == ASX_MULTICLASS ? p->classes : 1, rows = s->rows * g.bagging_fraction;
-        double leaves = g.grow.num_leaves, most = rows / (g.grow.min_data_in_leaf > 1 ? g.grow.min_data_in_leaf : 1);
-        leaves = leaves < most ? leaves : most > 2 ? most : 2;
-        double depth = log2(leaves), cols = s->dense + (s->rows > 0 ? s->nnz / s->rows : 0), bins = (double)g.max_bin + 1;
-        double all = (s->cols > 0 ? s->cols : cols) * bins, share = g.grow.feature_fraction < 1 ? g.grow.feature_fraction : 1;
-        if (i)
-            continue; /* members of a batch are alike */
-        struct asx_use hist = {
-            .k = ASX_KC_HIST, .t = ASX_U8, .m = rows * (1 + 0.33 * depth), .n = cols, .times = k, .footprint = rows * cols};
-        struct asx_use scan = {
-            .k = ASX_KC_SPLIT, .t = ASX_F64, .m = all * share * 2 * (leaves - 1), .times = k, .footprint = all * 8};
-        struct asx_use part = {.k = ASX_KC_PARTITION, .t = ASX_U8, .m = rows * depth, .times = k, .footprint = rows * cols};
-        struct asx_use grad = {.k = ASX_KC_EXP, .t = ASX_F32, .m = s->rows * k * (k > 1 ? 2 : 1)};
-        struct asx_use add = {.k = ASX_KC_STREAM, .t = ASX_F64, .m = 2 * s->rows, .times = k};
-        struct asx_use walk = {.k = ASX_KC_TREE_PREDICT, .t = ASX_U8, .m = s->test_rows + s->rows - rows, .n = k, .p = depth + 1};
-        asx_work_add(w->per_iteration, &w->n_per_iteration, hist);
-        asx_work_add(w->per_iteration, &w->n_per_iteration, scan);
-        asx_work_add(w->per_iteration, &w->n_per_iteration, part);
-        asx_work_add(w->per_iteration, &w->n_per_iteration, grad);
-        asx_work_add(w->per_iteration, &w->n_per_iteration, add);
-        asx_work_add(w->per_iteration, &w->n_per_iteration, walk);
-        asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_STREAM, .t = ASX_F64, .m = s->rows * (2 + k)});
-        w->serial = 0.15;
-        w->scratch = (uint64_t)(s->rows * 28 + all * 8 * (leaves + 1));
-        w->output = (uint64_t)((s->rows + s->test_rows) * 8 * k + leaves * 80 * k * b->member[0].to.iterations);
-    }
-}
-
 /* The same visits, with two doubles to add (and to scan) where fixed point has one packed word. */
 static void gbdt_work_f64(const struct asx_problem *p, const struct asx_batch *b, struct asx_work *w)
 {
-    gbdt_work(p, b, w);
+    trees_gbdt_work(p, b, w);
     for (int i = 0; i < w->n_per_iteration; i++) {
         struct asx_use *u = &w->per_iteration[i];
         if (u->k == ASX_KC_HIST)
@@ -491,14 +454,14 @@ const struct asx_op gbdt_fit_fixed = {
     .needs = {"bins"},
     .gives = "fit",
     .flags = ASX_SEEDED | ASX_SPLITS,
-    .work = gbdt_work,
+    .work = trees_gbdt_work,
     .run = run_fixed,
 };
 
 /* Fewer bytes of gradients to move, and one more pass for the leaf values. */
 static void gbdt_work_lowbit(const struct asx_problem *p, const struct asx_batch *b, struct asx_work *w)
 {
-    gbdt_work(p, b, w);
+    trees_gbdt_work(p, b, w);
     for (int i = 0; i < w->n_per_iteration; i++) {
         struct asx_use *u = &w->per_iteration[i];
         if (u->k == ASX_KC_PARTITION)

@@ -67,12 +67,14 @@ START_TEST(lists_change_nothing)
     int classes = (int[]){0, 2, 3}[_i / 16];
     make(w, classes, _i & 2);
     struct frame_make *f = frame_make_new(N);
-    struct asx_problem *p = frame_make_problem(
-        f, classes == 0 ? ASX_REGRESSION : classes == 2 ? ASX_BINARY : ASX_MULTICLASS, w->y, classes, 3);
+    struct asx_problem *p = frame_make_problem(f,
+                                               classes == 0   ? ASX_REGRESSION
+                                               : classes == 2 ? ASX_BINARY
+                                                              : ASX_MULTICLASS,
+                                               w->y, classes, 3);
     struct asx_block raw = {.layout = ASX_LAYOUT_ROWS, .rows = N, .cols = D, .ld = D, .rowmajor = w->x};
     if (_i & 1)
-        raw = (struct asx_block){
-            .layout = ASX_LAYOUT_CSR, .rows = N, .cols = D, .csr = {N, D, w->indptr, w->index, w->value}};
+        raw = (struct asx_block){.layout = ASX_LAYOUT_CSR, .rows = N, .cols = D, .csr = {N, D, w->indptr, w->index, w->value}};
     struct trees_make t;
     trees_make_block(&t, p, "forest", &raw, 1);
     const struct asx_fold *fold = &p->splits->fold[0];
@@ -82,21 +84,18 @@ START_TEST(lists_change_nothing)
     ck_assert_int_eq(view_init(&view, &t.e.exec, &t.bins, 255, false, &err), ASX_OK);
     ck_assert_int_eq(forest_lists_make(&lists, &t.e.exec, &view, fold->train, fold->n_train), ASX_OK);
     ck_assert_ptr_nonnull(lists.list);
-    struct forest_data d = {.exec = &t.e.exec,
-                            .view = &view,
-                            .params = {.n_estimators = 5,
-                                       .max_samples = 1,
-                                       .min_samples_leaf = 1,
-                                       .bootstrap = !(_i & 4),
-                                       .random_cuts = _i & 4},
-                            .n = fold->n_train,
-                            .row = fold->train,
-                            .classes = classes,
-                            .label = p->label,
-                            .target = w->target,
-                            .unit = 1,
-                            .weight_unit = 1,
-                            .max_features = _i & 8 ? 5 : view.features};
+    struct forest_data d = {
+        .exec = &t.e.exec,
+        .view = &view,
+        .params = {.n_estimators = 5, .max_samples = 1, .min_samples_leaf = 1, .bootstrap = !(_i & 4), .random_cuts = _i & 4},
+        .n = fold->n_train,
+        .row = fold->train,
+        .classes = classes,
+        .label = p->label,
+        .target = w->target,
+        .unit = 1,
+        .weight_unit = 1,
+        .max_features = _i & 8 ? 5 : view.features};
     for (uint64_t seed = 0; seed < 5; seed++) {
         struct tree tree[2];
         for (int k = 0; k < 2; k++) {
@@ -127,8 +126,7 @@ START_TEST(lists_hold_the_others)
     struct asx_problem *p = frame_make_problem(f, ASX_BINARY, w->y, 2, 3);
     struct asx_block raw = {.layout = ASX_LAYOUT_ROWS, .rows = N, .cols = D, .ld = D, .rowmajor = w->x};
     if (_i)
-        raw = (struct asx_block){
-            .layout = ASX_LAYOUT_CSR, .rows = N, .cols = D, .csr = {N, D, w->indptr, w->index, w->value}};
+        raw = (struct asx_block){.layout = ASX_LAYOUT_CSR, .rows = N, .cols = D, .csr = {N, D, w->indptr, w->index, w->value}};
     struct trees_make t;
     trees_make_block(&t, p, "forest", &raw, 2);
     const struct asx_fold *fold = &p->splits->fold[1];
