@@ -239,7 +239,7 @@ END_TEST
 /* Law 3: nothing learned or made for training rows changes when held-out rows change, but for what scope SHARED says. */
 START_TEST(leakage)
 {
-    struct table a = make(600, tasks[_i], NOTHING);
+    struct table a = make(300, tasks[_i], NOTHING);
     for (int k = 0; steps()[k]; k++) {
         const struct asx_prep *p = steps()[k];
         int32_t column[COLUMNS];
@@ -251,7 +251,7 @@ START_TEST(leakage)
                 continue;
             if (p->scope == ASX_SHARED && (changed & VALUES))
                 continue; /* unlabelled facts of all rows are what SHARED may use */
-            struct table b = make(600, tasks[_i], changed);
+            struct table b = make(300, tasks[_i], changed);
             struct exec_make e, g;
             struct asx_err err = {0};
             struct done d, f;
