@@ -406,9 +406,11 @@ static void move_rows(const struct asx_partition_args *a, size_t from, size_t nl
 INLINE uint64_t sides_of_64(const struct asx_partition_args *a, size_t i)
 {
     uint8_t side[64] __attribute__((aligned(64)));
+    const uint8_t *left = a->left, *code = a->code; /* bytes alias everything: read the arguments once */
+    const uint32_t *row = a->row + i;
     size_t w = (size_t)a->width;
     for (int j = 0; j < 64; j++)
-        side[j] = a->left[a->code[(size_t)a->row[i + (size_t)j] * w]];
+        side[j] = left[code[(size_t)row[j] * w]];
     __m512i s = _mm512_load_si512(side);
     return _mm512_test_epi8_mask(s, s);
 }
@@ -418,33 +420,45 @@ INLINE __mmask16 first(unsigned n)
     return (__mmask16)_bzhi_u32(0xffff, n);
 }
 
-/* 16 rows at a time: compressed in a register, then stored under a mask, for other pieces fill the places beside. */
-static void move_all(const struct asx_partition_args *a)
+/*
+ * 16 rows at a time: compressed in a register, then stored under a mask, for other pieces fill the places beside.
+ * The kind of gradients is a constant in each copy.
+ */
+INLINE void move_blocks(const struct asx_partition_args *args, bool packed, bool few)
 {
+    const struct asx_partition_args a = *args;
     size_t nl = 0, nr = 0, i = 0;
-    for (; i + 16 <= a->n; i += 16) {
-        __mmask16 m = (__mmask16)(a->side[i / 64] >> (i % 64)), o = (__mmask16)~m;
+    for (; i + 16 <= a.n; i += 16) {
+        __mmask16 m = (__mmask16)(a.side[i / 64] >> (i % 64)), o = (__mmask16)~m;
         unsigned l = (unsigned)__builtin_popcount(m), l0 = (unsigned)__builtin_popcount(m & 255u);
-        __m512i r = _mm512_loadu_si512(a->row + i);
-        _mm512_mask_storeu_epi32(a->left_row + nl, first(l), _mm512_maskz_compress_epi32(m, r));
-        _mm512_mask_storeu_epi32(a->right_row + nr, first(16 - l), _mm512_maskz_compress_epi32(o, r));
-        if (a->gh) {
-            __m512i g0 = _mm512_loadu_si512(a->gh + i), g1 = _mm512_loadu_si512(a->gh + i + 8);
+        __m512i r = _mm512_loadu_si512(a.row + i);
+        _mm512_mask_storeu_epi32(a.left_row + nl, first(l), _mm512_maskz_compress_epi32(m, r));
+        _mm512_mask_storeu_epi32(a.right_row + nr, first(16 - l), _mm512_maskz_compress_epi32(o, r));
+        if (packed) {
+            __m512i g0 = _mm512_loadu_si512(a.gh + i), g1 = _mm512_loadu_si512(a.gh + i + 8);
             __mmask8 m0 = (__mmask8)m, m1 = (__mmask8)(m >> 8), o0 = (__mmask8)o, o1 = (__mmask8)(o >> 8);
-            uint64_t *left = a->left_gh + nl, *right = a->right_gh + nr;
+            uint64_t *left = a.left_gh + nl, *right = a.right_gh + nr;
             _mm512_mask_storeu_epi64(left, (__mmask8)first(l0), _mm512_maskz_compress_epi64(m0, g0));
             _mm512_mask_storeu_epi64(left + l0, (__mmask8)first(l - l0), _mm512_maskz_compress_epi64(m1, g1));
             _mm512_mask_storeu_epi64(right, (__mmask8)first(8 - l0), _mm512_maskz_compress_epi64(o0, g0));
             _mm512_mask_storeu_epi64(right + 8 - l0, (__mmask8)first(8 - (l - l0)), _mm512_maskz_compress_epi64(o1, g1));
-        } else if (a->gh16) {
-            __m512i g = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(a->gh16 + i)));
-            _mm256_mask_storeu_epi16(a->left_gh16 + nl, first(l), _mm512_cvtepi32_epi16(_mm512_maskz_compress_epi32(m, g)));
-            _mm256_mask_storeu_epi16(a->right_gh16 + nr, first(16 - l), _mm512_cvtepi32_epi16(_mm512_maskz_compress_epi32(o, g)));
+        } else if (few) {
+            __m512i g = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(a.gh16 + i)));
+            _mm256_mask_storeu_epi16(a.left_gh16 + nl, first(l), _mm512_cvtepi32_epi16(_mm512_maskz_compress_epi32(m, g)));
+            _mm256_mask_storeu_epi16(a.right_gh16 + nr, first(16 - l), _mm512_cvtepi32_epi16(_mm512_maskz_compress_epi32(o, g)));
         }
         nl += l;
         nr += 16 - l;
     }
-    move_rows(a, i, nl, nr);
+    move_rows(args, i, nl, nr);
+}
+
+static void move_all(const struct asx_partition_args *a)
+{
+    if (a->gh)
+        move_blocks(a, true, false);
+    else
+        move_blocks(a, false, a->gh16 != NULL);
 }
 #else
 INLINE uint64_t sides_of_64(const struct asx_partition_args *a, size_t i)
@@ -463,6 +477,8 @@ static asx_st fast_partition(struct asx_queue *q, const void *args)
     (void)q;
     struct asx_partition_args *a = (struct asx_partition_args *)(uintptr_t)args;
     size_t w = (size_t)a->width, n = a->n, nl = 0, i = 0;
+    const uint8_t *code = a->code;
+    const uint32_t *row = a->row;
     if (a->move) {
         move_all(a);
         return ASX_OK;
@@ -470,7 +486,7 @@ static asx_st fast_partition(struct asx_queue *q, const void *args)
     for (; i + 64 <= n; i += 64) {
         if (i + 128 <= n)
             for (size_t j = 0; j < 64; j++)
-                __builtin_prefetch(a->code + (size_t)a->row[i + 64 + j] * w);
+                __builtin_prefetch(code + (size_t)row[i + 64 + j] * w);
         a->side[i / 64] = sides_of_64(a, i);
         nl += (size_t)__builtin_popcountll(a->side[i / 64]);
     }

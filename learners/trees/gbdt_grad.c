@@ -98,8 +98,9 @@ static void exact_chunk(void *arg, size_t c, int worker)
         loss_gradients(&f->state->loss, f->problem, f->state->score, f->state->rows, f->score, lse_at(f, i), f->fold->train + i, n,
                        gh, &sg, &sh);
         for (size_t k = 0; k < n; k++) {
-            most_g = fmaxf(most_g, fabsf(gh[2 * k]));
-            most_h = fmaxf(most_h, gh[2 * k + 1]);
+            float g = fabsf(gh[2 * k]), h = gh[2 * k + 1];
+            most_g = g > most_g ? g : most_g;
+            most_h = h > most_h ? h : most_h;
             memcpy(f->exact + 2 * (size_t)f->fold->train[i + k], gh + 2 * k, 2 * sizeof *gh);
         }
     }

@@ -10,11 +10,22 @@
 
 enum { BLOCK = 256 };
 
+/* Comparisons, for fmaxf and fminf stay calls where NaN has to be minded. */
+static inline float larger(float a, float b)
+{
+    return a > b ? a : b;
+}
+
+static inline float smaller(float a, float b)
+{
+    return a < b ? a : b;
+}
+
 /* e^x in f32: 2^i 2^f, degree 6 Taylor of 2^f on [-1/2, 1/2]; relative error below 3e-7 for |x| <= 80. */
 static inline float fast_exp(float x)
 {
-    x = fmaxf(x, -80.0f);
-    x = fminf(x, 80.0f);
+    x = larger(x, -80.0f);
+    x = smaller(x, 80.0f);
     float t = x * 1.44269504f;
     int32_t i = (int32_t)(t + copysignf(0.5f, t));
     float f = (x - (float)i * 0.693145752f) - (float)i * 1.42860677e-6f; /* Cody and Waite */
@@ -54,7 +65,7 @@ static void logistic(const double *score, const double *y, const double *w, cons
             float p = 1.0f / (1.0f + fast_exp(-s[k]));
             float h = p * (1.0f - p);
             gh[2 * (i + k)] = (p - t[k]) * v[k];
-            gh[2 * (i + k) + 1] = fmaxf(h, 1e-16f) * v[k];
+            gh[2 * (i + k) + 1] = larger(h, 1e-16f) * v[k];
         }
     }
 }
@@ -74,7 +85,7 @@ static void softmax(const double *score, const int32_t *label, const double *w, 
         for (size_t j = 0; j < m; j++) {
             float p = fast_exp(s[j]), h = factor * p * (1.0f - p);
             gh[2 * (i + j)] = (p - t[j]) * v[j];
-            gh[2 * (i + j) + 1] = fmaxf(h, 1e-16f) * v[j];
+            gh[2 * (i + j) + 1] = larger(h, 1e-16f) * v[j];
         }
     }
 }
@@ -100,7 +111,7 @@ static void lse_rows(const double *score, size_t rows, int classes, const uint32
         for (int c = 1; c < classes; c++) {
             fetch(score + (size_t)c * rows, row + i, m, s);
             for (size_t j = 0; j < m; j++)
-                top[j] = fmaxf(s[j], top[j]);
+                top[j] = larger(s[j], top[j]);
         }
         for (size_t j = 0; j < m; j++)
             sum[j] = 0;
