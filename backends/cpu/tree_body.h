@@ -279,24 +279,38 @@ static asx_st fast_hist(struct asx_queue *q, const void *args)
 
 /* ---- split scan ------------------------------------------------------------ */
 
-static void prefix(const struct asx_split_args *a, int n, double *restrict gl, double *restrict hl)
+/* Thresholds that are looked at: prefix sums, and the bins they cut after (`held` has a bit a bin; NULL: all). */
+struct cuts {
+    double g[264] __attribute__((aligned(64))), h[264] __attribute__((aligned(64)));
+    int n, first;
+    const uint8_t *held;
+};
+
+static void to_units(const struct asx_split_args *a, const uint64_t *sum, int n, struct cuts *c)
 {
+    double gu = a->g_unit, hu = a->h_unit;
+    for (int b = 0; b < n; b++) {
+        c->g[b] = (double)((int64_t)sum[b] >> 32) * gu;
+        c->h[b] = (double)(int64_t)(sum[b] & 0xffffffffu) * hu;
+    }
+}
+
+static void prefix(const struct asx_split_args *a, int n, struct cuts *c)
+{
+    c->n = n;
+    c->held = NULL;
     if (a->hist64) {
         double g = 0, h = 0;
         for (int b = 0; b < n; b++) {
-            gl[b] = g += a->hist64[2 * b];
-            hl[b] = h += a->hist64[2 * b + 1];
+            c->g[b] = g += a->hist64[2 * b];
+            c->h[b] = h += a->hist64[2 * b + 1];
         }
         return;
     }
     uint64_t sum[256], acc = 0;
     for (int b = 0; b < n; b++)
         sum[b] = acc += a->hist[b];
-    double gu = a->g_unit, hu = a->h_unit;
-    for (int b = 0; b < n; b++) {
-        gl[b] = (double)((int64_t)sum[b] >> 32) * gu;
-        hl[b] = (double)(int64_t)(sum[b] & 0xffffffffu) * hu;
-    }
+    to_units(a, sum, n, c);
 }
 
 INLINE double plus(double x)
@@ -317,19 +331,10 @@ static void gains(const struct asx_split_args *a, int n, const double *restrict 
     }
 }
 
-static void best_of(struct asx_split_args *a, int n, const double *gl, const double *hl, double mg, double mh, bool missing_left)
+static double largest(const double *gain, int n)
 {
-    double gain[256] __attribute__((aligned(64)));
-    int first = 0;
-    if (a->only >= 0) {
-        if (a->only >= n)
-            return;
-        first = a->only;
-        n = first + 1;
-    }
-    gains(a, n - first, gl + first, hl + first, mg, mh, gain + first);
     double lane[8] = {-1, -1, -1, -1, -1, -1, -1, -1}, top = -1;
-    int b = first;
+    int b = 0;
     for (; b + 8 <= n; b += 8)
         for (int k = 0; k < 8; k++)
             lane[k] = gain[b + k] > lane[k] ? gain[b + k] : lane[k];
@@ -337,31 +342,97 @@ static void best_of(struct asx_split_args *a, int n, const double *gl, const dou
         top = lane[k] > top ? lane[k] : top;
     for (; b < n; b++)
         top = gain[b] > top ? gain[b] : top;
-    double slack = asx_split_slack(a, top);
+    return top;
+}
+
+#ifdef __AVX512F__
+/* A bin without rows cuts like the one before it, which wins the tie: in small nodes only bins with rows are kept. */
+static bool prefix_held(const struct asx_split_args *a, int n, uint8_t *held, struct cuts *c)
+{
+    uint64_t sum[264], acc = 0;
+    int m = 0;
+    for (int b = 0; b < n; b += 8) {
+        __m512i v = _mm512_maskz_loadu_epi64((__mmask8)_bzhi_u32(255, (unsigned)(n - b)), a->hist + b);
+        held[b / 8] = (uint8_t)_mm512_test_epi64_mask(v, v);
+        m += __builtin_popcount(held[b / 8]);
+    }
+    if (4 * m > 3 * n)
+        return false;
+    held[0] |= 1; /* missing cells alone may go left */
+    m = 0;
+    for (int b = 0; b < n; b += 8) {
+        __m512i v = _mm512_maskz_loadu_epi64((__mmask8)_bzhi_u32(255, (unsigned)(n - b)), a->hist + b);
+        _mm512_storeu_si512(sum + m, _mm512_maskz_compress_epi64(held[b / 8], v));
+        m += __builtin_popcount(held[b / 8]);
+    }
+    for (int i = 0; i < m; i++)
+        sum[i] = acc += sum[i];
+    c->n = m;
+    c->held = held;
+    to_units(a, sum, m, c);
+    return true;
+}
+#endif
+
+/* Bin of threshold i among those with rows. */
+static int bin_of(const struct cuts *c, int i)
+{
+#ifdef __AVX512F__
+    for (int w = 0; c->held; w++) {
+        uint64_t bits;
+        __builtin_memcpy(&bits, c->held + 8 * w, sizeof bits);
+        int n = __builtin_popcountll(bits);
+        if (i < n)
+            return 64 * w + (int)__builtin_ctzll(_pdep_u64(1ull << i, bits));
+        i -= n;
+    }
+#endif
+    return c->first + i;
+}
+
+static void best_of(struct asx_split_args *a, const struct cuts *c, double mg, double mh, bool missing_left)
+{
+    double gain[264] __attribute__((aligned(64)));
+    int b = 0;
+    gains(a, c->n, c->g + c->first, c->h + c->first, mg, mh, gain);
+    double top = largest(gain, c->n), slack = asx_split_slack(a, top);
     if (!(top > (a->bin < 0 ? a->gain : a->gain + slack)))
         return;
-    for (b = first; gain[b] < top - slack;)
+    while (gain[b] < top - slack)
         b++;
     a->gain = gain[b];
-    a->bin = b;
+    a->bin = bin_of(c, b);
     a->missing_left = missing_left;
-    a->left_g = gl[b] + mg;
-    a->left_h = hl[b] + mh;
+    a->left_g = c->g[c->first + b] + mg;
+    a->left_h = c->h[c->first + b] + mh;
 }
 
 static asx_st fast_split(struct asx_queue *q, const void *args)
 {
     (void)q;
     struct asx_split_args *a = (struct asx_split_args *)(uintptr_t)args;
-    double gl[256] __attribute__((aligned(64))), hl[256] __attribute__((aligned(64))), mg = 0, mh = 0;
+    struct cuts c;
+    uint8_t held[32] = {0};
+    double mg = 0, mh = 0;
     int n = a->bins - 1;
+    bool done = false;
     a->gain = -1;
     a->bin = -1;
     a->missing_left = false;
-    if (n < 1)
+    if (n < 1 || a->only >= n)
         return ASX_OK;
-    prefix(a, n, gl, hl);
-    best_of(a, n, gl, hl, 0, 0, false);
+    c.first = 0;
+#ifdef __AVX512F__
+    done = !a->hist64 && a->only < 0 && prefix_held(a, n, held, &c);
+#endif
+    (void)held;
+    if (!done)
+        prefix(a, n, &c);
+    if (a->only >= 0) {
+        c.first = a->only;
+        c.n = 1;
+    }
+    best_of(a, &c, 0, 0, false);
     if (a->missing < 0)
         return ASX_OK;
     if (a->hist64) {
@@ -372,7 +443,7 @@ static asx_st fast_split(struct asx_queue *q, const void *args)
         mh = (double)(int64_t)(a->hist[a->missing] & 0xffffffffu) * a->h_unit;
     }
     if (mh > 0)
-        best_of(a, n, gl, hl, mg, mh, true);
+        best_of(a, &c, mg, mh, true);
     return ASX_OK;
 }
 
