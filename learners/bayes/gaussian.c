@@ -283,7 +283,7 @@ static void score_packed(const void *arg, size_t row, double *score)
 
 static asx_st fit_member(struct asx_exec *exec, const struct sums *s, struct asx_member *b, double *sum, struct asx_err *err)
 {
-    double smoothing = asx_config_get_or(b->config, "var_smoothing", 1e-9);
+    double smoothing = asx_config_get_or(b->config, "var_smoothing", 1e-6);
     struct asx_model *m = model_for(exec->mem, s);
     double *base = arena_alloc(exec->scratch, s->classes * sizeof *base);
     if (!m || !base) {
