@@ -545,13 +545,18 @@ asx_st frame_beside(const struct asx_frame *x, const struct asx_frame *y, const 
 
 /* ---- asking -------------------------------------------------------------------- */
 
-int frame_find(const struct asx_frame *f, const char *name)
+int frame_find_near(const struct asx_frame *f, const char *name, size_t hint)
 {
-    for (size_t i = 0; i < f->columns; i++) {
+    for (size_t k = 0, i = hint < f->columns ? hint : 0; k < f->columns; k++, i = i + 1 < f->columns ? i + 1 : 0) {
         if (strcmp(f->column[i].name, name) == 0)
             return (int)i;
     }
     return -1;
+}
+
+int frame_find(const struct asx_frame *f, const char *name)
+{
+    return frame_find_near(f, name, 0);
 }
 
 asx_st frame_require(const struct asx_frame *f, const char *name, int *at, struct asx_err *err)

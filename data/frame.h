@@ -64,6 +64,8 @@ asx_st frame_seal(struct asx_frame *, struct asx_err *);
 
 /** Position of the column of that name, or -1. */
 int frame_find(const struct asx_frame *, const char *name);
+/** The same, looking at column `hint` first and at those after it: columns looked up in their order are found at once. */
+int frame_find_near(const struct asx_frame *, const char *name, size_t hint);
 /** As frame_find, but E_INVAL naming the nearest column when it is not there; *at is its position. */
 asx_st frame_require(const struct asx_frame *, const char *name, int *at, struct asx_err *);
 

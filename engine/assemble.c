@@ -14,8 +14,9 @@ static asx_st copy_schema(struct run *r, struct model *m, struct asx_err *err)
 {
     const struct asx_frame *f = r->frame;
     m->column = mem_calloc(m->mem, f->columns + 1, sizeof *m->column);
+    m->place = mem_calloc(m->mem, f->columns + 1, sizeof *m->place);
     m->class_name = mem_calloc(m->mem, (size_t)r->problem.classes + 1, sizeof *m->class_name);
-    if (!m->column || !m->class_name)
+    if (!m->column || !m->place || !m->class_name)
         return err_set(err, ASX_E_NOMEM, "no memory for the model; raise the memory limit");
     for (int c = 0; c < r->problem.classes; c++)
         m->class_name[c] = mem_strdup(m->mem, r->problem.class_name[c]);
@@ -49,9 +50,8 @@ asx_st final_new_model(struct run *r, struct model **out, struct asx_err *err)
 static int schema_column(struct run *r, struct model *m, int32_t frame_column)
 {
     const struct asx_column *c = &r->frame->column[frame_column];
-    for (int i = 0; i < m->columns; i++)
-        if (strcmp(m->column[i].name, c->name) == 0)
-            return i;
+    if (m->place[frame_column])
+        return m->place[frame_column] - 1;
     char *name = mem_strdup(m->mem, c->name);
     if (!name)
         return -1;
@@ -59,7 +59,8 @@ static int schema_column(struct run *r, struct model *m, int32_t frame_column)
                                                   .type = c->type,
                                                   .day_first = frame_day_first(r->file_frame, frame_column),
                                                   .comma = frame_comma(r->file_frame, frame_column)};
-    return m->columns++;
+    m->place[frame_column] = ++m->columns;
+    return m->columns - 1;
 }
 
 static int add_part(struct run *r, struct model *m, const struct opt_part *part, struct prep_fitted *f)

@@ -59,6 +59,7 @@ void eng_model_free(struct model *m)
     }
     mem_free(m->member);
     mem_free(m->part);
+    mem_free(m->place);
     free_schema(m);
     for (char **word = m->missing; word && *word; word++)
         mem_free(*word);
@@ -121,7 +122,7 @@ asx_st eng_model_bind(const struct model *m, const struct asx_frame *frame, cons
         return err_set(err, ASX_E_NOMEM, "no memory to bind the data to the model");
     asx_st st = ASX_OK;
     for (int i = 0; i < m->columns && st == ASX_OK; i++) {
-        column[i] = frame_find(frame, m->column[i].name);
+        column[i] = frame_find_near(frame, m->column[i].name, i ? (size_t)column[i - 1] + 1 : 0);
         if (column[i] < 0)
             st = err_set(err, ASX_E_DATA, "column '%s' is missing, which the model was trained on; add it to the data",
                          m->column[i].name);
@@ -150,8 +151,8 @@ int eng_model_decide(const struct model *m, const double *proba)
 int eng_model_source(const struct model_part *part, const struct asx_block *b, size_t at)
 {
     if (b->source && b->source[at] >= 0)
-        for (int i = 0; i < part->columns; i++)
-            if (part->column[i] == b->source[at])
-                return part->column[i];
+        for (size_t k = 0, n = (size_t)part->columns; k < n; k++) /* most steps keep the order: found at once */
+            if (part->column[(at + k) % n] == b->source[at])
+                return b->source[at];
     return part->columns == 1 ? part->column[0] : -1;
 }

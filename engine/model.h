@@ -57,7 +57,8 @@ struct model {
     double validation;
     char *board;     /**< JSON of the run */
     char *id, *path; /**< not saved */
-    char **missing;  /**< words for missing cells that the task added, NULL-terminated; NULL: none */
+    int32_t *place; /**< [columns of the run's frame] 1 + the schema column each became, 0: none yet; not saved, NULL when loaded */
+    char **missing; /**< words for missing cells that the task added, NULL-terminated; NULL: none */
 };
 
 struct model *eng_model_create(void); /**< NULL when out of memory; own account under the root */

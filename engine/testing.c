@@ -70,7 +70,7 @@ static asx_st check_columns(const struct run *r, const struct asx_frame *test, s
     if (frame_find(test, r->opt.target ? r->opt.target : "target") < 0)
         return lacks(r->opt.target ? r->opt.target : "target", "the target", err);
     for (size_t j = 0; !r->frame->sparse && j < r->frame->columns; j++)
-        if (r->profile->own[j].role == ASX_ROLE_FEATURE && frame_find(test, r->frame->column[j].name) < 0)
+        if (r->profile->own[j].role == ASX_ROLE_FEATURE && frame_find_near(test, r->frame->column[j].name, j) < 0)
             return lacks(r->frame->column[j].name, "which the training data has", err);
     if (r->opt.weights && frame_find(test, r->opt.weights) < 0)
         return lacks(r->opt.weights, "the weights", err);

@@ -60,6 +60,10 @@ START_TEST(build_and_ask)
     ck_assert_int_eq(f->column[7].code[0], 1);
     ck_assert_int_eq(frame_find(f, "note"), 3);
     ck_assert_int_eq(frame_find(f, "nothing"), -1);
+    for (size_t hint = 0; hint < 12; hint++) {
+        ck_assert_int_eq(frame_find_near(f, "note", hint), 3);
+        ck_assert_int_eq(frame_find_near(f, "nothing", hint), -1);
+    }
     int at;
     ck_assert_int_eq(frame_require(f, "citi", &at, &err), ASX_E_INVAL);
     ck_assert_ptr_nonnull(strstr(err.text, "'city'"));
