@@ -31,6 +31,7 @@ static asx_st what_if_machine(struct run *r, const struct assay_explain_options 
     opt_model_clear(&r->model);
     opt_model_init(&r->model, *other, r->opt.trials > 0, r->mem);
     r->machine = *other;
+    r->speeds = 0;
     r->ctx.threads = r->threads_asked > 0 ? r->threads_asked : opt_machine_threads(*other);
     return ASX_OK;
 }
@@ -96,6 +97,9 @@ static asx_st render(struct run *r, const struct assay_explain_options *o, const
                               .plans = 2,
                               .summary = summary,
                               .summaries = summarise(r, first, n, summary),
+                              .speeds = r->speeds,
+                              .corrections = r->model.residuals,
+                              .nominal = r->model.nominal,
                               .costs = o->costs != 2};
     struct text text;
     text_init(&text, NULL);
@@ -149,6 +153,18 @@ static asx_st explain(struct run *r, const struct assay_explain_options *o, char
     return st;
 }
 
+/* A plan is priced as a run would price it now; the catalog is only looked at, and need not be there. */
+static void known_speeds(struct run *r)
+{
+    struct cat *cat = NULL;
+    struct asx_err ignored = {0};
+    if (cat_open(&cat, &(struct cat_options){.path = r->session->options.catalog, .read_only = true, .mem = r->session->mem},
+                 &ignored) != ASX_OK)
+        return;
+    run_load_measured(r, cat);
+    cat_close(cat);
+}
+
 asx_st run_explain(struct session *s, const struct run_options *opt, const struct assay_explain_options *o, char **text,
                    struct asx_err *err)
 {
@@ -158,6 +174,8 @@ asx_st run_explain(struct session *s, const struct run_options *opt, const struc
     r->planning_only = true;
     r->threads_asked = opt->threads;
     asx_st st = run_open(r, s, opt, err);
+    if (st == ASX_OK)
+        known_speeds(r);
     if (st == ASX_OK)
         st = explain(r, o, text, err);
     run_close(r);

@@ -5,6 +5,8 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "catalog/machine.h"
+#include "engine/session.h"
+#include "optimizer/measured.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -30,20 +32,28 @@ static void recall(struct run *r, const json_t *rows)
     }
 }
 
-void run_load_residuals(struct run *r)
+static void load_residuals(struct run *r, struct cat *cat)
 {
-    struct arena *a = r->cat && !r->model.nominal ? arena_create(r->mem) : NULL;
+    struct arena *a = arena_create(r->mem);
     char name[128];
     const char *text = NULL;
     json_t *rows = NULL;
     struct asx_err ignored = {0};
     note_name(r, name, sizeof name);
-    if (a && cat_note_get(r->cat, name, a, &text, NULL, &ignored) == ASX_OK &&
+    if (a && cat_note_get(cat, name, a, &text, NULL, &ignored) == ASX_OK &&
         json_parse(text, strlen(text), NULL, &rows, &ignored) == ASX_OK)
         recall(r, rows);
     json_decref(rows);
     if (a)
         arena_destroy(a);
+}
+
+void run_load_measured(struct run *r, struct cat *cat)
+{
+    if (!cat || r->model.nominal)
+        return;
+    r->speeds = opt_measured_load(r->session->machine, cat, r->session->mem);
+    load_residuals(r, cat);
 }
 
 void run_save_residuals(struct run *r)

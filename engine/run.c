@@ -14,7 +14,6 @@
 #include "base/pool.h"
 #include "data/frame.h"
 #include "data/splits.h"
-#include "optimizer/measured.h"
 #include "tasks/target.h"
 
 #include <stdarg.h>
@@ -150,9 +149,7 @@ asx_st run_open(struct run *r, struct session *s, const struct run_options *opt,
     r->machine = s->machine;
     r->op_rows = json_array();
     opt_model_init(&r->model, r->machine, r->opt.trials > 0, r->mem);
-    if (r->cat && !r->model.nominal)
-        opt_measured_load(s->machine, r->cat, s->mem);
-    run_load_residuals(r);
+    run_load_measured(r, r->cat);
     fill_context(r);
     return ASX_OK;
 }

@@ -142,6 +142,7 @@ struct run {
     double active_before;                 /**< seconds of earlier processes of this run */
     bool resumed, planning_only;          /**< planning_only: explain; no row in the catalog, nothing is fitted */
     int threads_asked;
+    int speeds;           /**< of kernels, that the catalog knew */
     pthread_mutex_t lock; /**< guards books written from workers: configs, timeline, warnings, catalog order */
     bool stop_asked;
     const char *phase, *stop_reason;
@@ -246,8 +247,8 @@ asx_st run_check_outputs(const struct run_options *, struct asx_err *);
 asx_st run_write_reports(struct run *, const json_t *board, struct asx_err *);
 /** Good configs of earlier runs on this data, as the search takes them; the list lives in `arena`. */
 int run_warm_configs(struct run *, struct arena *, struct asx_config **out);
-/** Residuals of earlier runs on this machine into the cost model. */
-void run_load_residuals(struct run *);
+/** What earlier runs on this machine measured into the machine and the cost model: kernel speeds, and residuals of ops. */
+void run_load_measured(struct run *, struct cat *);
 void run_save_residuals(struct run *);
 struct arena;
 

@@ -136,7 +136,8 @@ static void explain_choice(struct planner *p, struct plan_node *node, const stru
                            const struct way_choice *choice)
 {
     for (int i = 0; i < choice->alternatives; i++)
-        planner_alternative(p, node, choice->alternative[i].way, choice->alternative[i].seconds, choice->alternative[i].why_not);
+        planner_alternative(p, node, choice->alternative[i].way, choice->alternative[i].seconds * n,
+                            choice->alternative[i].why_not);
     if (m[0]->op->max_batch <= 1 || (possible < 2 && n < 2))
         return;
     char way[96];

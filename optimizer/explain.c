@@ -134,10 +134,15 @@ json_t *opt_explain_json(const struct opt_explained *e)
                                                cost_json(e, s->seconds), "seconds_low", cost_json(e, s->low), "seconds_high",
                                                cost_json(e, s->high), "host_bytes", cost_json(e, (double)s->host_bytes)));
     }
-    return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:{s:n,s:n,s:n},s:o,s:o,s:[]}", "machine", machine_json(e->machine), "budget_s",
-                     json_number(e->budget_s), "seconds", cost_json(e, t.seconds), "seconds_low", cost_json(e, t.low),
-                     "seconds_high", cost_json(e, t.high), "host_bytes", cost_json(e, (double)t.bytes), "expected", "score", "low",
-                     "high", "steps", steps, "later", later, "front");
+    json_t *speeds = json_pack("{s:s,s:i,s:i}", "source",
+                               e->nominal                    ? "nominal"
+                               : e->speeds || e->corrections ? "measured"
+                                                             : "shipped",
+                               "measured", e->speeds, "corrections", e->corrections);
+    return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:{s:n,s:n,s:n},s:o,s:o,s:[]}", "speeds", speeds, "machine",
+                     machine_json(e->machine), "budget_s", json_number(e->budget_s), "seconds", cost_json(e, t.seconds),
+                     "seconds_low", cost_json(e, t.low), "seconds_high", cost_json(e, t.high), "host_bytes",
+                     cost_json(e, (double)t.bytes), "expected", "score", "low", "high", "steps", steps, "later", later, "front");
 }
 
 /* ---- Graphviz ---------------------------------------------------------------------------- */

@@ -22,7 +22,9 @@ struct opt_explained {
     int plans;
     const struct opt_summary *summary;
     int summaries;
-    bool costs; /**< false: `--costs off`, for golden plans: no seconds, no bytes */
+    int speeds, corrections; /**< kernel speeds measured on this machine; ops whose price earlier runs correct */
+    bool nominal;            /**< prices of a repeatable run: neither is used */
+    bool costs;              /**< false: `--costs off`, for golden plans: no seconds, no bytes */
 };
 
 json_t *opt_explain_json(const struct opt_explained *);

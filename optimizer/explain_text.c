@@ -195,6 +195,13 @@ static void head(const struct opt_explained *e, struct text *out)
     if (isfinite(e->budget_s))
         text_printf(out, "; budget %s", seconds_text(e->budget_s, a));
     text_puts(out, "\n");
+    if (e->nominal)
+        text_puts(out, "speeds: nominal, as repeatable runs plan with\n");
+    else if (e->speeds || e->corrections)
+        text_printf(out, "speeds: %d measured on this machine, %d op%s corrected by earlier runs\n", e->speeds, e->corrections,
+                    e->corrections == 1 ? "" : "s");
+    else
+        text_puts(out, "speeds: as shipped; nothing has been measured on this machine\n");
 }
 
 static void summaries(const struct opt_explained *e, struct text *out)

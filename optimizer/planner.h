@@ -97,7 +97,7 @@ struct pending {
 
 struct way_choice {
     const struct asx_op *op;
-    double seconds; /**< marginal: new forms and fits */
+    double seconds; /**< marginal: new forms and fits of all folds; those of `alternative` are of one fold */
     uint64_t peak;
     int alternatives;
     struct opt_alternative alternative[8];

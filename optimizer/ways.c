@@ -227,7 +227,8 @@ static bool preferred(const struct evaluation *a, const struct evaluation *b)
     return strcmp(a->op->head.name, b->op->head.name) < 0;
 }
 
-static void say_why_not(struct evaluation *e, const struct evaluation *best)
+/* Both with everything they need, of one fold: what a node's own seconds can be compared with. */
+static void say_why_not(struct evaluation *e, const struct evaluation *best, int folds)
 {
     char a[32], b[32];
     if (!e->able)
@@ -239,8 +240,8 @@ static void say_why_not(struct evaluation *e, const struct evaluation *best)
     else if (best->op->equiv == ASX_APPROX)
         snprintf(e->why, sizeof e->why, "a parameter asks for the other");
     else if (opt_log_cost(e->seconds) > opt_log_cost(best->seconds))
-        snprintf(e->why, sizeof e->why, "slower: %s against %s", clock_format_seconds(e->seconds, a),
-                 clock_format_seconds(best->seconds, b));
+        snprintf(e->why, sizeof e->why, "slower: %s against %s a fold, inputs included",
+                 clock_format_seconds(e->seconds / folds, a), clock_format_seconds(best->seconds / folds, b));
     else if (opt_log_cost((double)e->peak) > opt_log_cost((double)best->peak))
         snprintf(e->why, sizeof e->why, "as fast, but needs %s against %s", clock_format_bytes((double)e->peak, a),
                  clock_format_bytes((double)best->peak, b));
@@ -248,18 +249,18 @@ static void say_why_not(struct evaluation *e, const struct evaluation *best)
         snprintf(e->why, sizeof e->why, "about the same cost; ties go by exactness and name");
 }
 
-static void fill_choice(struct evaluation *e, int n, int best, struct way_choice *out)
+static void fill_choice(struct evaluation *e, int n, int best, int folds, struct way_choice *out)
 {
     *out = (struct way_choice){.op = e[best].op, .seconds = e[best].seconds, .peak = e[best].peak};
     int most = sizeof out->alternative / sizeof *out->alternative;
     for (int i = 0; i < n && out->alternatives < most; i++) {
         if (i == best)
             continue;
-        say_why_not(&e[i], &e[best]);
+        say_why_not(&e[i], &e[best], folds);
         struct opt_alternative *a = &out->alternative[out->alternatives++];
         snprintf(a->way, sizeof a->way, "%s", e[i].op->head.name);
         memcpy(a->why_not, e[i].why, sizeof a->why_not);
-        a->seconds = e[i].seconds;
+        a->seconds = e[i].seconds / folds;
     }
 }
 
@@ -282,7 +283,7 @@ asx_st way_choose(struct planner *p, const struct trial_plan *t, struct way_choi
     if (n == 0 || !e[best].able)
         return err_set(p->err, ASX_E_UNSUPPORTED, "learner '%s' has no way to fit this data (%s); leave it out", learner->head.name,
                        n ? e[best].why : "it has none at all");
-    fill_choice(e, n, best, out);
+    fill_choice(e, n, best, t->folds, out);
     return ASX_OK;
 }
 
