@@ -135,7 +135,7 @@ static void set_roles(struct run *r, int target)
     r->profile->own[target].role = ASX_ROLE_TARGET;
     set_role(r, r->opt.weights, ASX_ROLE_IGNORED);
     set_role(r, r->opt.group, ASX_ROLE_IGNORED);
-    for (const char *const *s = r->opt.read.ignore; s && *s; s++)
+    for (const char *const *s = r->opt.no_feature; s && *s; s++)
         set_role(r, *s, ASX_ROLE_IGNORED);
     for (size_t i = 0; i < r->opt.read.n_types; i++) { /* who gives a type wants the column */
         int at = frame_find(r->file_frame, r->opt.read.types[i].name);
@@ -472,6 +472,8 @@ static asx_st split_run(struct asx_exec *e, const struct asx_batch *b, struct as
     r->frame = kept;
     if (st != ASX_OK)
         return st;
+    for (const char *const *note = r->opt.notes; note && *note; note++)
+        run_warn(r, "task.note", "%s", *note);
     warn_target(r);
     warn_columns(r);
     if (r->frame->rows < 2)

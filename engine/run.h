@@ -71,6 +71,8 @@ struct run_options {
     const char *task_json, *spec_text, *spec_path; /**< for the catalog */
     struct asx_key expect_data, expect_problem;    /**< a resumed run's, as recorded; zero: not known */
     const struct asx_frame *frame;                 /**< table in memory instead of `train`; borrowed */
+    const char *const *no_feature; /**< columns that are read, for the folds, but left out as features; NULL-terminated */
+    const char *const *notes;      /**< warnings that follow from the task alone; NULL-terminated */
 };
 
 /** What a config has come to on one fold. */

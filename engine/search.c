@@ -14,7 +14,7 @@
 
 #include <string.h>
 
-enum { WAVE_TRIALS = 16 };
+enum { WAVE_TRIALS = 16, ALL_FAIL = 20 /* without one success: more of the same would fail, too */ };
 static const double shortest_wave_s = 0.02, first_wave_s = 0.16, longest_wave_s = 4;
 
 /* ---- an outcome ------------------------------------------------------------------ */
@@ -433,6 +433,16 @@ static void measure_speeds(struct run *r, struct trial_run *trial, int n)
         event_send(&r->session->sink, EVENT_INFO, "machine.measured", "%d kernel speeds of this machine measured", found);
 }
 
+static void tell_all_failed(struct run *r)
+{
+    for (int i = 1; i < r->configs && r->trials_finished == 0; i++)
+        if (r->config[i] && r->config[i]->failed) {
+            run_warn(r, "search.all_failed", "all %d trials failed, the first because %s; the model is a constant",
+                     r->trials_failed, r->config[i]->error ? r->config[i]->error : "of a fault");
+            return;
+        }
+}
+
 asx_st run_search(struct run *r, struct asx_err *err)
 {
     r->phase = "searching";
@@ -458,7 +468,12 @@ asx_st run_search(struct run *r, struct asx_err *err)
         if (r->waves == 0)
             measure_speeds(r, trial, n);
         st = search_one_wave(r, trial, n, err);
+        if (st == ASX_OK && r->trials_finished == 0 && r->trials_failed >= ALL_FAIL) {
+            r->stop_reason = "converged";
+            break;
+        }
     }
+    tell_all_failed(r);
     if (!r->stop_reason)
         r->stop_reason = __atomic_load_n(&r->session->cancelled, __ATOMIC_RELAXED) ? "interrupted" : "time";
     if (pricer)

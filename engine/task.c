@@ -79,6 +79,48 @@ static asx_st no_memory(struct asx_err *err)
     return err_set(err, ASX_E_NOMEM, "no memory for a task");
 }
 
+/* Columns to ignore: those of the folds are read all the same. */
+static asx_st ignore_part(const struct task_spec *s, struct arena *a, struct run_options *o, struct asx_err *err)
+{
+    size_t n = (size_t)s->data.ignore.n, unread = 0;
+    const char **skip = arena_calloc(a, n + 1, sizeof *skip);
+    if (!skip)
+        return no_memory(err);
+    for (size_t i = 0; i < n; i++) {
+        const char *name = s->data.ignore.name[i], *group = s->search.group, *time = s->search.time;
+        if (!(group && strcmp(name, group) == 0) && !(time && strcmp(name, time) == 0))
+            skip[unread++] = name;
+    }
+    o->read.ignore = skip;
+    o->no_feature = s->data.ignore.name;
+    return ASX_OK;
+}
+
+struct note_list {
+    struct arena *arena;
+    const char *note[32];
+    int n;
+};
+
+static void add_note(void *arg, const char *text)
+{
+    struct note_list *l = arg;
+    const char *copy = l->n < 31 ? arena_strdup(l->arena, text) : NULL;
+    if (copy)
+        l->note[l->n++] = copy;
+}
+
+static asx_st notes_part(const struct task_spec *s, struct arena *a, struct run_options *o, struct asx_err *err)
+{
+    struct note_list *l = arena_calloc(a, 1, sizeof *l);
+    if (!l)
+        return no_memory(err);
+    l->arena = a;
+    spec_notes(s, add_note, l);
+    o->notes = l->note;
+    return ASX_OK;
+}
+
 static asx_st data_part(const struct task_spec *s, struct arena *a, struct run_options *o, struct asx_err *err)
 {
     o->train = s->data.train;
@@ -89,7 +131,6 @@ static asx_st data_part(const struct task_spec *s, struct arena *a, struct run_o
     o->read.header = (enum data_header)s->data.header;
     o->read.delimiter = s->data.delimiter;
     o->read.missing = s->data.missing.name;
-    o->read.ignore = s->data.ignore.name;
     struct data_type *types = arena_calloc(a, (size_t)s->data.types.n + 1, sizeof *types);
     int8_t *sign = arena_calloc(a, (size_t)s->data.monotone.n + 1, 1);
     if (!types || !sign)
@@ -107,7 +148,7 @@ static asx_st data_part(const struct task_spec *s, struct arena *a, struct run_o
     o->class_weight_name = s->data.class_weights.name;
     o->class_weight = s->data.class_weights.value;
     o->class_weights = s->data.class_weights.n;
-    return ASX_OK;
+    return ignore_part(s, a, o, err);
 }
 
 static asx_st learner_part(const struct task *t, struct arena *a, struct run_options *o, struct asx_err *err)
@@ -227,6 +268,8 @@ asx_st task_options(struct task *t, struct arena *a, struct run_options *o, stru
         st = strategy_part(t, o, err);
     if (st == ASX_OK)
         st = disable_part(t, err);
+    if (st == ASX_OK)
+        st = notes_part(s, a, o, err);
     return st == ASX_OK ? json_part(t, a, o, err) : st;
 }
 

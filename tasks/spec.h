@@ -227,6 +227,9 @@ json_t *spec_json(const struct task_spec *);
  */
 int spec_choice_values(const struct spec_restriction *, const struct asx_param *, double *out);
 
+/** Tells, one sentence each, what the spec says without effect although nothing is wrong with it. The spec must be valid. */
+void spec_notes(const struct task_spec *, void (*tell)(void *arg, const char *text), void *arg);
+
 /**
  * Where a key was given; line 0 when it was not in a file. "objective.metric" is maximize or minimize, a section what
  * stands in it first.

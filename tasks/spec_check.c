@@ -17,7 +17,7 @@ static bool ends_with(const char *s, const char *end)
     return n >= k && strcasecmp(s + n - k, end) == 0;
 }
 
-static bool is_sparse_text(const char *path)
+bool spec_sparse_text(const char *path)
 {
     return ends_with(path, ".libsvm") || ends_with(path, ".svm") || ends_with(path, ".svmlight");
 }
@@ -32,7 +32,7 @@ static asx_st check_needed(const struct task_spec *s, unsigned flags, struct asx
         return ASX_OK;
     if (!s->data.train)
         return err_set(err, ASX_E_INVAL, "the spec names no data; add data: {train: FILE, target: COLUMN}");
-    bool sparse = is_sparse_text(s->data.train);
+    bool sparse = spec_sparse_text(s->data.train);
     if (sparse && s->data.target)
         return spec_fail(err, ASX_E_INVAL, place(s, "data.target"),
                          "a target '%s' cannot be named for '%s', whose first field is the target; remove it", s->data.target,
@@ -216,6 +216,8 @@ asx_st spec_validate(struct task_spec *s, unsigned flags, struct asx_err *err)
         st = check_objective(s, err);
     if (!st)
         st = check_learners(s, err);
+    if (!st)
+        st = spec_check_effect(s, flags, err);
     if (!st)
         st = check_strategy(s, err);
     if (!st)

@@ -47,6 +47,13 @@ asx_st spec_unknown(struct task_spec *, struct asx_err *, struct spec_place, con
 asx_st spec_unknown_metric(struct task_spec *, struct asx_err *, struct spec_place, const char *word);
 asx_st spec_unknown_learner(struct task_spec *, struct asx_err *, struct spec_place, const char *word);
 
+/* ---- spec_check.c, spec_space.c, spec_effect.c: what a spec must keep as a whole ---- */
+bool spec_sparse_text(const char *path); /**< by its ending */
+/** The parameter of that name in the learner's whole space, or NULL. */
+const struct asx_param *spec_param(const struct task_spec *, const struct asx_learner *, const char *name);
+/** Refuses keys that contradict the rest and so have no effect, and outputs that would overwrite inputs. */
+asx_st spec_check_effect(const struct task_spec *, unsigned flags, struct asx_err *);
+
 /* ---- readers of single keys (SPEC_OTHER) ---- */
 asx_st spec_read_version(struct task_spec *, const struct spec_key *, const struct yaml_node *, struct spec_place,
                          struct asx_err *);

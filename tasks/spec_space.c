@@ -28,6 +28,11 @@ static const struct asx_param *find(struct params p, const char *name)
     return NULL;
 }
 
+const struct asx_param *spec_param(const struct task_spec *s, const struct asx_learner *l, const char *name)
+{
+    return find(params_of(s, l), name);
+}
+
 static asx_st unknown_param(struct task_spec *s, const struct asx_learner *l, struct params p, const char *word,
                             struct spec_place place, struct asx_err *err)
 {

@@ -561,6 +561,7 @@ const struct asx_learner gbdt_learner = {
     .head = {"gbdt", "gradient boosted trees on binned columns"},
     .version = 1,
     .tasks = ASX_ANY_TASK,
+    .monotone = true,
     .prep_role = ASX_FOR_TREES,
     .params = gbdt_param,
     .n_params = GBDT_PARAMS,

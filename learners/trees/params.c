@@ -48,9 +48,23 @@ const struct asx_param gbdt_param[GBDT_PARAMS] = {
     NUMBER(ASX_REAL, "cat_l2", 0.1, 50, 0, 1e9, LOG, 10, FIXED, "L2 penalty of splits into sets of categories"),
     NUMBER(ASX_INT, "min_data_per_group", 1, 200, 0, 1e9, LOG, 100, FIXED, "rows between two cuts of ordered categories"),
     CHOICE("grow_policy", policies, 0, FIXED, "best leaf first, or level by level"),
-    CHOICE("loss", losses, 0, FIXED, "loss of regression; auto: squared"),
-    NUMBER(ASX_REAL, "alpha", 0.1, 0.9, 1e-6, 1e9, LINEAR, 0.9, FIXED,
-           "quantile level, or width of Huber's square in units of the target"),
+    {.name = "loss",
+     .kind = ASX_CHOICE,
+     .choices = losses,
+     .n_choices = sizeof losses / sizeof *losses,
+     .fixed = FIXED,
+     .help = "loss of regression; auto: squared",
+     .tasks = ASX_REGRESS},
+    {.name = "alpha",
+     .kind = ASX_REAL,
+     .low = 0.1,
+     .high = 0.9,
+     .min = 1e-6,
+     .max = 1e9,
+     .def = 0.9,
+     .fixed = FIXED,
+     .help = "quantile level, or width of Huber's square in units of the target",
+     .tasks = ASX_REGRESS},
     CHOICE("gradients", precisions, 0, FIXED, "hist_lowbit: of 8 bits, stochastically rounded: approximate"),
 };
 
@@ -60,7 +74,14 @@ const struct asx_param gbdt_param[GBDT_PARAMS] = {
            "share of the columns each node looks at; 0: square root of their number (classes), all (values)"),                     \
         NUMBER(ASX_INT, "min_samples_leaf", 1, 20, 1, 1e9, LOG, 1, SEARCHED, "weight of rows a leaf needs"),                       \
         NUMBER(ASX_INT, "max_depth", 3, 30, 0, 10000, LINEAR, 0, FIXED, "longest path in splits, 0: no limit"),                    \
-        CHOICE("criterion", criteria, 0, SEARCHED, "impurity of classes"), MAX_BIN
+        {.name = "criterion",                                                                                                      \
+         .kind = ASX_CHOICE,                                                                                                       \
+         .choices = criteria,                                                                                                      \
+         .n_choices = sizeof criteria / sizeof *criteria,                                                                          \
+         .fixed = SEARCHED,                                                                                                        \
+         .help = "impurity of classes",                                                                                            \
+         .tasks = ASX_CLASSIFY},                                                                                                   \
+        MAX_BIN
 #define TREES NUMBER(ASX_INT, "n_estimators", 20, 500, 1, 100000, LOG, 200, FIXED, "trees")
 
 const struct asx_param forest_param[FOREST_PARAMS] = {

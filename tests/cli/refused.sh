@@ -81,4 +81,43 @@ at 'a time' 6:11 "'tt'" 'task: classify' 'data: {train: good.csv, target: y}' 's
 at 'an output' 4:17 "nowhere" 'task: classify' 'data: {train: good.csv, target: y}' 'output: {model: nowhere/m.assay}'
 at 'a disabled way' 4:22 "gbdt.fitt" 'task: classify' 'data: {train: good.csv, target: y}' 'optimizer: {disable: [gbdt.fitt]}'
 at 'too many folds' 4:30 "fold" 'task: classify' 'data: {train: good.csv, target: y}' 'search: {validation: {folds: 900}}'
+
+# ---- keys without effect ------------------------------------------------------------------------------------
+d='data: {train: good.csv, target: y}'
+at 'a loss under classify' 4:31 "'gbdt.loss' has no effect under classify" 'task: classify' "$d" 'search: {space: {gbdt: {loss: poisson}}}'
+at 'alpha under classify' 4:32 "'gbdt.alpha' has no effect under classify" 'task: classify' "$d" 'search: {space: {gbdt: {alpha: 0.3}}}'
+at 'a criterion under regress' 4:36 "'tree.criterion' has no effect under regress" 'task: regress' 'data: {train: values.csv, target: y}' 'search: {space: {tree: {criterion: entropy}}}'
+at 'a space for another task' 4:33 "'logistic' does not regress" 'task: regress' 'data: {train: values.csv, target: y}' 'search: {space: {logistic: {l2: 1}}}'
+at 'a condition that cannot hold' '4:4[0-9]' "'logistic.l1' has an effect only where penalty=elastic_net" 'task: classify' "$d" 'search: {space: {logistic: {penalty: l2, l1: 0.5}}}'
+at 'repeats beside time' 4:41 "'search.validation.repeats' has no effect beside 'time'" 'task: classify' "$d" 'search: {validation: {time: w, repeats: 3}}'
+at 'monotone for other learners' 6:13 "'data.monotone' has no effect on the learners" 'task: classify' 'data:' '  train: good.csv' '  target: y' '  monotone: {a: 1}' 'search: {learners: [logistic]}'
+at 'monotone and left out' 7:13 "'a' is left out by 'data.ignore'" 'task: classify' 'data:' '  train: good.csv' '  target: y' '  ignore: [a]' '  monotone: {a: 1}'
+at 'a type and left out' 7:10 "'a' is left out by 'data.ignore'" 'task: classify' 'data:' '  train: good.csv' '  target: y' '  ignore: [a]' '  types: {a: text}'
+for ((i = 0; i < 60; i++)); do echo "$((i % 2)) 1:$((i * 7 % 11)) 3:$((i % 5))"; done >"$in/sparse.libsvm"
+{ printf '@relation r\n@attribute a numeric\n@attribute y {p,q}\n@data\n'; for ((i = 0; i < 40; i++)); do echo "$i,$([ $((i % 2)) = 0 ] && echo p || echo q)"; done; } >"$in/t.arff"
+for key in 'header: yes' 'delimiter: ";"' 'missing: [x]' 'types: {f1: text}' 'ignore: [f1]' 'monotone: {f1: 1}'; do
+    at "${key%%:*} of a libsvm file" '3:[0-9]+' "'data.${key%%:*}' has no effect on a libsvm file" 'task: classify' "data: {train: sparse.libsvm, $key}"
+done
+for key in 'header: yes' 'delimiter: ";"'; do
+    at "${key%%:*} of an ARFF file" '3:[0-9]+' "'data.${key%%:*}' has no effect on an ARFF file" 'task: classify' "data: {train: t.arff, target: y, $key}"
+done
+at 'standard input twice' 3:35 'cannot both come from standard input' 'task: classify' 'data: {train: -, target: y, test: -}'
+at 'a model over its data' 4:17 "would overwrite '.*good.csv'" 'task: classify' "$d" 'output: {model: good.csv}'
+at 'two outputs in one file' 4:32 "the same file" 'task: classify' "$d" 'output: {model: a.out, report: a.out}'
+at 'an unknown ending' 4:23 "names no format" 'task: classify' "$d" 'output: {leaderboard: b.xyz}'
+r 'a model on standard output' 2 'cannot go to standard output' $c --model - $long
+expect 'a space that is left out' 0 "$assay" $c --trials 1 --learners tree --set 'search.space.knn={n_neighbors: 3}' --json
+says 'is told' "^assay: warning: the space of 'knn' has no effect"
+check 'and is in the JSON' grep -q "the space of 'knn' has no effect" "$work/out"
+expect 'monotone and others' 0 "$assay" $c --trials 2 --learners gbdt,tree --set 'data.monotone={a: 1}'
+says 'is told' "'data.monotone' binds gbdt only"
+expect 'prices alone' 0 "$assay" $c --trials 1 --learners tree --set 'resources.prices={cpu_hour: 1}'
+says 'are told' "'resources.prices' has no effect"
+expect 'a default that is spelt out' 0 "$assay" $c --trials 1 --learners gbdt --set 'search.space.gbdt.loss=auto'
+expect 'a group that is no feature' 0 "$assay" classify "$in/good.csv" --target y --trials 1 --learners tree --set 'data.ignore=[w,g]' --set search.validation.group=g
+expect 'a time that is no feature' 0 "$assay" classify "$in/good.csv" --target y --trials 1 --learners tree --set 'data.ignore=[w,g]' --set search.validation.time=w --model time.assay
+cut -d, -f1-3 "$in/good.csv" >rest.csv
+expect 'and is not wanted for predictions' 0 "$assay" predict time.assay rest.csv
+expect 'all trials fail' 0 "$assay" regress "$in/values.csv" --target y --learners gbdt --set 'search.space.gbdt.loss=poisson' $long
+says 'and why' '^assay: warning: all [0-9]+ trials failed, the first because the poisson loss needs targets of at least 0'
 finish

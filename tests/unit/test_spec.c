@@ -26,7 +26,8 @@ static const struct asx_param gbdt_params[] = {
     {.name = "extra", .kind = ASX_BOOL},
     {.name = "onehot.max_levels", .kind = ASX_INT, .low = 2, .high = 100, .def = 20},
 };
-static const struct asx_learner gbdt = {.head = {"gbdt", ""}, .tasks = ASX_ANY_TASK, .params = gbdt_params, .n_params = 6};
+static const struct asx_learner gbdt = {
+    .monotone = true, .head = {"gbdt", ""}, .tasks = ASX_ANY_TASK, .params = gbdt_params, .n_params = 6};
 static const struct asx_learner logistic = {.head = {"logistic", ""}, .tasks = ASX_CLASSIFY};
 static const struct asx_learner ridge = {.head = {"ridge", ""}, .tasks = ASX_REGRESS};
 static const struct asx_learner *const learners[] = {&gbdt, &logistic, &ridge, NULL};

@@ -70,6 +70,7 @@ struct asx_learner {
     asx_st (*save)(const struct asx_model *, struct asx_writer *);
     asx_st (*load)(struct asx_reader *, struct mem *, struct asx_model **, struct asx_err *);
     void (*free_model)(struct asx_model *);
+    bool monotone; /**< keeps the problem's monotone constraints */
 };
 
 /** A folder's exports: learners, and the ops that make the forms they eat. */

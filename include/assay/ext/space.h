@@ -42,6 +42,7 @@ struct asx_param {
     const char *help;     /**< one line with the unit */
     const double *values; /**< a spec's explicit list, else NULL */
     int n_values;
+    unsigned tasks; /**< ASX_TASK_BITs of the problems it has an effect on; 0: all */
 };
 
 enum { ASX_MAX_PARAMS = 48 };
