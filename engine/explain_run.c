@@ -31,7 +31,7 @@ static asx_st what_if_machine(struct run *r, const struct assay_explain_options 
     opt_model_clear(&r->model);
     opt_model_init(&r->model, *other, r->opt.trials > 0, r->mem);
     r->machine = *other;
-    r->speeds = 0;
+    r->speeds = r->corrections = 0;
     r->ctx.threads = r->threads_asked > 0 ? r->threads_asked : opt_machine_threads(*other);
     return ASX_OK;
 }
@@ -98,7 +98,7 @@ static asx_st render(struct run *r, const struct assay_explain_options *o, const
                               .summary = summary,
                               .summaries = summarise(r, first, n, summary),
                               .speeds = r->speeds,
-                              .corrections = r->model.residuals,
+                              .corrections = r->corrections,
                               .nominal = r->model.nominal,
                               .costs = o->costs != 2};
     struct text text;

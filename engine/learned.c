@@ -54,6 +54,7 @@ void run_load_measured(struct run *r, struct cat *cat)
         return;
     r->speeds = opt_measured_load(r->session->machine, cat, r->session->mem);
     load_residuals(r, cat);
+    r->corrections = r->model.residuals;
 }
 
 void run_save_residuals(struct run *r)

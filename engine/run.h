@@ -144,8 +144,8 @@ struct run {
     double active_before;                 /**< seconds of earlier processes of this run */
     bool resumed, planning_only;          /**< planning_only: explain; no row in the catalog, nothing is fitted */
     int threads_asked;
-    int speeds;           /**< of kernels, that the catalog knew */
-    pthread_mutex_t lock; /**< guards books written from workers: configs, timeline, warnings, catalog order */
+    int speeds, corrections; /**< of kernels and of ops, that the catalog knew */
+    pthread_mutex_t lock;    /**< guards books written from workers: configs, timeline, warnings, catalog order */
     bool stop_asked;
     const char *phase, *stop_reason;
     /* data */
