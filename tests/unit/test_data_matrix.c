@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "base/rng.h"
 #include "data/matrix.h"
+#include "data/median.h"
 #include "tests/runner.h"
 
 #include <math.h>
@@ -415,10 +416,43 @@ START_TEST(extremes)
 END_TEST
 
 Suite *suite_data_matrix(void);
+static int by_float(const void *a, const void *b)
+{
+    float x = *(const float *)a, y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
+/* Few values are sorted, many selected by digits: both as sorted values say, ties and both signs included. */
+START_TEST(quartiles_of_any_length)
+{
+    enum { MOST = 700 };
+    float v[MOST], sorted[MOST], spare[MOST];
+    uint64_t g = 3;
+    for (size_t n = 1; n <= MOST; n += n < 270 ? 1 : 43) {
+        for (size_t i = 0; i < n; i++) {
+            g = g * 6364136223846793005u + 1442695040888963407u;
+            v[i] = n % 3 ? (float)((double)(g >> 11) / 9e15 - 0.5) * 1e3f : (float)((int)(g >> 60) - 8);
+        }
+        memcpy(sorted, v, n * sizeof *v);
+        qsort(sorted, n, sizeof *sorted, by_float);
+        double out[3];
+        quartiles_f32(v, n, spare, out);
+        for (int q = 0; q < 3; q++) {
+            double at = (double)(n - 1) * 0.25 * (q + 1);
+            size_t low = (size_t)at, high = low + 1 < n ? low + 1 : low;
+            double want = (double)sorted[low] + (at - (double)low) * ((double)sorted[high] - (double)sorted[low]);
+            if (!(fabs(out[q] - want) <= 1e-12 * fabs(want)))
+                ck_abort_msg("%zu values, quartile %d: %.9g, not %.9g", n, q + 1, out[q], want);
+        }
+    }
+}
+END_TEST
+
 Suite *suite_data_matrix(void)
 {
     Suite *s = suite_create("data_matrix");
     TCase *t = tcase_create("matrix");
+    tcase_add_test(t, quartiles_of_any_length);
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_set_timeout(t, 60);
     tcase_add_test(t, matrix);
