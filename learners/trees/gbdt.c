@@ -117,129 +117,6 @@ static asx_st room_for(struct fit *f, int iterations, struct asx_err *err)
     return ASX_OK;
 }
 
-/* ---- one tree ------------------------------------------------------------------------ */
-
-/* The rows of all leaves in pieces, leaf by leaf. */
-static asx_st list_pieces(struct fit *f)
-{
-    size_t most = (size_t)f->tree->n_leaves + gbdt_chunks(f->fold->n_train), n = 0;
-    if (most > f->piece_room) {
-        struct leaf_piece *p = mem_realloc(f->exec->mem, f->piece, most * sizeof *p);
-        if (!p)
-            return ASX_E_NOMEM;
-        f->piece = p;
-        f->piece_room = most;
-    }
-    for (int l = 0; l < f->tree->n_leaves; l++) {
-        size_t rows = f->grow.leaf[l].count;
-        for (size_t from = 0; from < rows; from += GBDT_CHUNK)
-            f->piece[n++] = (struct leaf_piece){.leaf = l, .from = from, .n = rows - from < GBDT_CHUNK ? rows - from : GBDT_CHUNK};
-    }
-    f->pieces = n;
-    return ASX_OK;
-}
-
-static void score_piece(void *arg, size_t i, int worker)
-{
-    (void)worker;
-    struct fit *f = arg;
-    const struct leaf_piece *p = &f->piece[i];
-    const uint32_t *row = grow_rows(&f->grow, &f->grow.leaf[p->leaf]) + p->from;
-    double v = f->tree->value[f->tree->at[p->leaf]], *score = f->state->score + (size_t)f->score * f->state->rows;
-    for (size_t k = 0; k < p->n; k++) {
-        __builtin_prefetch(score + row[k + 32 < p->n ? k + 32 : k], 1);
-        score[row[k]] += v;
-    }
-}
-
-static void exact_piece(void *arg, size_t i, int worker)
-{
-    (void)worker;
-    struct fit *f = arg;
-    gbdt_exact_sums(f, &f->piece[i]);
-}
-
-struct walk_job {
-    struct fit *f;
-    const uint32_t *row;
-    size_t n;
-};
-
-static void walk_chunk(void *arg, size_t c, int worker)
-{
-    (void)worker;
-    struct walk_job *job = arg;
-    struct fit *f = job->f;
-    double *score = f->state->score + (size_t)f->score * f->state->rows;
-    size_t from = c * GBDT_CHUNK, to = from + gbdt_chunk_rows(job->n, c);
-    for (size_t i = from; i < to; i++)
-        tree_add_leaf(f->tree, tree_leaf_of_bins(f->tree, &f->view, job->row[i]), 1, score + job->row[i]);
-}
-
-static void walk_rows(struct fit *f, const uint32_t *row, size_t n)
-{
-    struct walk_job job = {f, row, n};
-    f->exec->split(f->exec, gbdt_chunks(n), walk_chunk, &job);
-}
-
-/* Few bits choose the splits only: leaf values come from the gradients before rounding. */
-static void refit_sums(struct fit *f)
-{
-    f->exec->split(f->exec, f->pieces, exact_piece, f);
-    for (int l = 0; l < f->tree->n_leaves; l++)
-        f->grow.leaf[l].sum_g = f->grow.leaf[l].sum_h = 0;
-    for (size_t i = 0; i < f->pieces; i++) {
-        f->grow.leaf[f->piece[i].leaf].sum_g += f->piece[i].g;
-        f->grow.leaf[f->piece[i].leaf].sum_h += f->piece[i].h;
-    }
-}
-
-static asx_st leaf_values(struct fit *f, struct asx_err *err)
-{
-    const struct grow_params *p = &f->params.grow;
-    const struct asx_state *s = f->state;
-    if (f->kind == GROW_FEW)
-        refit_sums(f);
-    for (int l = 0; l < f->tree->n_leaves; l++) {
-        const struct grow_leaf *leaf = &f->grow.leaf[l];
-        double v = split_leaf_value(leaf->sum_g, leaf->sum_h, p->l1, p->l2);
-        if (s->loss.refine)
-            v = loss_refine(&s->loss, f->problem, s->score, grow_rows(&f->grow, leaf), leaf->count, f->residual);
-        v = v < leaf->low ? leaf->low : v > leaf->high ? leaf->high : v;
-        v *= f->params.learning_rate;
-        if (tree_set_leaf(f->tree, l, &v))
-            return no_memory(err);
-    }
-    return ASX_OK;
-}
-
-static asx_st boost_tree(struct fit *f, int k, struct asx_err *err)
-{
-    double g, h;
-    f->score = k;
-    f->iteration = f->state->iterations;
-    f->tree = &f->state->tree[f->iteration * f->state->loss.scores + k];
-    if (tree_init(f->tree, f->exec->mem, 32, 1))
-        return no_memory(err);
-    size_t n = gbdt_gradients(f, &g, &h);
-    struct rng r = rng_stream(f->member->seed, 0x74726565, (uint64_t)f->iteration, (uint64_t)k);
-    asx_st st = grow_tree(&f->grow, n, g, h, rng_at(&r, 0), f->tree, err);
-    if (!st && list_pieces(f))
-        st = no_memory(err);
-    if (!st)
-        st = leaf_values(f, err);
-    if (st) {
-        tree_clear(f->tree);
-        return st;
-    }
-    f->exec->split(f->exec, f->pieces, score_piece, f);
-    if (f->params.bagging_fraction < 1)
-        walk_rows(f, f->out_row, f->n_out);
-    walk_rows(f, f->fold->test, f->fold->n_test);
-    tree_shrink(f->tree);
-    return ASX_OK;
-}
-
 /* ---- rounds ---------------------------------------------------------------------------- */
 
 static void predict_scores(const struct loss *l, const double *score, size_t rows, const uint32_t *row, size_t n, int outputs,
@@ -276,11 +153,13 @@ static asx_st staged_score(struct fit *f, struct asx_err *err)
 }
 
 /* Drops the trees of a round that did not finish and takes their part of the scores back by adding up again. */
-static void undo_round(struct fit *f, int done)
+static void undo_round(struct fit *f)
 {
     struct asx_state *s = f->state;
-    for (int k = 0; k < done; k++) {
+    for (int k = 0; k < s->loss.scores; k++) {
         struct tree *t = &s->tree[s->iterations * s->loss.scores + k];
+        if (t->n_leaves == 0)
+            continue;
         tree_clear(t);
         double *v = s->score + (size_t)k * s->rows;
         const struct asx_fold *fold = f->fold;
@@ -303,12 +182,9 @@ static asx_st rounds(struct fit *f, struct asx_err *err)
     while (!st && s->iterations < to) {
         if (f->exec->stop && f->exec->stop(f->exec))
             return ASX_STOPPED;
-        gbdt_lse(f);
-        int k = 0;
-        for (; !st && k < s->loss.scores; k++)
-            st = boost_tree(f, k, err);
+        st = gbdt_round(f, err);
         if (st) {
-            undo_round(f, k - 1);
+            undo_round(f);
             return st;
         }
         s->iterations++;
@@ -318,45 +194,6 @@ static asx_st rounds(struct fit *f, struct asx_err *err)
 }
 
 /* ---- the op ------------------------------------------------------------------------------ */
-
-static asx_st fit_memory(struct fit *f, struct asx_err *err)
-{
-    struct mem *m = f->exec->mem;
-    size_t n = f->fold->n_train, chunks = gbdt_chunks(n) + 1;
-    bool softmax = f->state->loss.kind == LOSS_SOFTMAX, bagged = f->params.bagging_fraction < 1;
-    f->chunk_g = mem_array(m, chunks, sizeof *f->chunk_g);
-    f->chunk_h = mem_array(m, chunks, sizeof *f->chunk_h);
-    f->chunk_gh = mem_array(m, chunks, sizeof *f->chunk_gh);
-    f->pred = mem_array(m, f->fold->n_test * (size_t)f->problem->outputs + 1, sizeof *f->pred);
-    if (softmax && f->kind == GROW_DOUBLES)
-        f->lse64 = mem_array(m, n, sizeof *f->lse64);
-    else if (softmax)
-        f->lse = mem_array(m, n, sizeof *f->lse);
-    if (f->kind == GROW_FEW)
-        f->exact = mem_array(m, f->view.rows + 1, 2 * sizeof *f->exact);
-    if (bagged)
-        f->out_row = mem_array(m, n + 1, sizeof *f->out_row);
-    if (f->state->loss.refine)
-        f->residual = mem_array(m, n + 1, 2 * sizeof *f->residual);
-    bool ok = f->chunk_g && f->chunk_h && f->chunk_gh && f->pred && (!softmax || f->lse || f->lse64) && (!bagged || f->out_row) &&
-              (f->kind != GROW_FEW || f->exact) && (!f->state->loss.refine || f->residual);
-    return ok ? ASX_OK : no_memory(err);
-}
-
-static void fit_clear(struct fit *f)
-{
-    grow_clear(&f->grow);
-    mem_free(f->chunk_g);
-    mem_free(f->chunk_h);
-    mem_free(f->chunk_gh);
-    mem_free(f->pred);
-    mem_free(f->lse);
-    mem_free(f->lse64);
-    mem_free(f->exact);
-    mem_free(f->piece);
-    mem_free(f->out_row);
-    mem_free(f->residual);
-}
 
 static asx_st fit_member(struct asx_exec *exec, struct asx_member *m, const struct asx_matrix *bins, enum grow_kind kind,
                          struct asx_err *err)
@@ -375,16 +212,12 @@ static asx_st fit_member(struct asx_exec *exec, struct asx_member *m, const stru
     if (!st && fresh)
         st = new_state(&f, err);
     if (!st)
-        st = fit_memory(&f, err);
-    if (!st)
-        st = grow_init(&f.grow, exec, &f.view, &f.params.grow, f.fold->n_train, kind, err);
-    for (size_t i = 1; i < f.fold->n_train && f.grow.ascending; i++)
-        f.grow.ascending = f.fold->train[i - 1] < f.fold->train[i];
+        st = gbdt_fit_memory(&f, err);
     if (!st)
         st = rounds(&f, err);
     if (!st && m->pred && f.fold->n_test)
         predict_scores(&f.state->loss, f.state->score, f.state->rows, f.fold->test, f.fold->n_test, f.problem->outputs, m->pred);
-    fit_clear(&f);
+    gbdt_fit_clear(&f);
     if (st < 0 && fresh) {
         free_state(f.state);
         f.state = NULL;

@@ -47,6 +47,8 @@ struct fit {
     float *pred;      /**< staged predictions */
     struct leaf_piece *piece;
     size_t pieces, piece_room;
+    struct gbdt_lane *lane; /**< [lanes] fits of threads that take a class each; none: one tree after the other */
+    int lanes;
     /* of the tree at hand */
     struct tree *tree;
     int score, iteration;
@@ -63,6 +65,12 @@ static inline size_t gbdt_chunk_rows(size_t n, size_t chunk)
     size_t from = chunk * GBDT_CHUNK;
     return n - from < GBDT_CHUNK ? n - from : GBDT_CHUNK;
 }
+
+/** Memory of a fit whose state there is (new or continued); gbdt_fit_clear also after a failure. */
+asx_st gbdt_fit_memory(struct fit *, struct asx_err *);
+void gbdt_fit_clear(struct fit *);
+/** Fits the trees of the next round and adds them to the scores; after a failure those with leaves are in the scores. */
+asx_st gbdt_round(struct fit *, struct asx_err *);
 
 /** Log-sum-exp of all training rows, once a round (softmax). */
 void gbdt_lse(struct fit *);
