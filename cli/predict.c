@@ -42,7 +42,7 @@ static void put_cell(struct cli_text *json, const struct cli_text *field, bool n
         cli_put(json, "%s", s);
 }
 
-enum { COLUMNS = 20002 }; /* a class each, and pairs of contributions */
+enum { COLUMNS = 20003 }; /* a class each, the base, and pairs of contributions */
 
 /*
  * {"columns":[names],"rows":[[cells],...]}: classes and names of features are texts, all else numbers.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Files in, predictions out: CSV, all or nothing. */
 #include "engine/api.h"
+#include "engine/contributions.h"
 
 #include "base/err.h"
 #include "base/file.h"
@@ -47,6 +48,8 @@ static void put_header(const struct model *m, int proba, int explain, struct tex
             text_clear(&name);
         }
     }
+    if (explain > 0)
+        text_puts(t, ",base");
     for (int i = 0; i < explain; i++)
         text_printf(t, ",feature_%d,contribution_%d", i + 1, i + 1);
     text_puts(t, "\n");
@@ -71,45 +74,16 @@ static void put_row(const struct model *m, const double *p, int proba, struct te
 
 /* ---- contributions ------------------------------------------------------------------- */
 
-struct contribution {
-    int column; /* schema column */
-    double value;
-};
-
-static int larger(const void *a, const void *b)
-{
-    const struct contribution *x = a, *y = b;
-    double u = fabs(x->value), v = fabs(y->value);
-    return u != v ? (u < v ? 1 : -1) : (x->column > y->column) - (x->column < y->column);
-}
-
 /* The output explained: the predicted class's (the positive one's for two classes), or the value. */
 static int explained_output(const struct model *m, const double *p)
 {
     return !m->classes ? 0 : m->classes == 2 ? m->positive : eng_model_decide(m, p);
 }
 
-/* Adds one member's contributions for a row, in units of its raw score, weighted. */
-static asx_st add_contributions(const struct model *m, int member, const struct asx_matrix *raw, size_t row, const double *p,
-                                double *all, struct contribution *sum, struct asx_err *err)
+static void put_contributions(const struct model *m, const struct contribution *sum, double base, int explain, struct text *t)
 {
-    const struct model_member *mm = &m->member[member];
-    asx_st st = mm->learner->explain(mm->model, raw, row, all, err);
-    if (st != ASX_OK)
-        return st;
-    const double *mine = all + (size_t)explained_output(m, p) * (raw->cols + 1);
-    size_t j = 0;
-    for (int b = 0; b < raw->blocks; b++)
-        for (size_t at = 0; at < raw->block[b]->cols; at++, j++) {
-            int c = eng_model_source(&m->part[mm->part[b]], raw->block[b], at);
-            if (c >= 0)
-                sum[c].value += mm->weight * mine[j];
-        }
-    return ASX_OK;
-}
-
-static void put_contributions(const struct model *m, const struct contribution *sum, int explain, struct text *t)
-{
+    text_puts(t, ",");
+    text_number(t, base, "");
     for (int i = 0; i < explain; i++) {
         text_puts(t, ",");
         if (i < m->columns) {
@@ -122,56 +96,14 @@ static void put_contributions(const struct model *m, const struct contribution *
     }
 }
 
-struct explainer {
-    struct model_matrix **matrix;
-    double *all;
-    struct contribution *sum;
-};
-
-static void explainer_clear(const struct model *m, struct explainer *x)
-{
-    for (int i = 0; x->matrix && i < m->members; i++)
-        eng_model_matrix_free(x->matrix[i]);
-    mem_free(x->matrix);
-    mem_free(x->all);
-    mem_free(x->sum);
-}
-
-static asx_st explainer_init(const struct model *m, const struct asx_frame *bound, struct pool *pool, struct explainer *x,
-                             struct asx_err *err)
-{
-    size_t most = 0;
-    int able = 0;
-    x->matrix = mem_calloc(m->mem, (size_t)m->members, sizeof(void *));
-    x->sum = mem_calloc(m->mem, (size_t)m->columns + 1, sizeof *x->sum);
-    asx_st st = x->matrix && x->sum ? ASX_OK : err_set(err, ASX_E_NOMEM, "no memory to explain");
-    for (int i = 0; i < m->members && st == ASX_OK; i++) {
-        if (!m->member[i].learner->explain)
-            continue;
-        able++;
-        st = eng_model_matrix_make(m, i, bound, pool, &x->matrix[i], err);
-        if (st == ASX_OK && eng_model_matrix_raw(x->matrix[i])->cols > most)
-            most = eng_model_matrix_raw(x->matrix[i])->cols;
-    }
-    if (st == ASX_OK && !able)
-        st = err_set(err, ASX_E_UNSUPPORTED,
-                     "no learner of this model can explain its predictions; tree learners can (--learners gbdt,forest)");
-    if (st == ASX_OK && !(x->all = mem_array(m->mem, (most + 1) * (size_t)m->outputs, sizeof(double))))
-        st = err_set(err, ASX_E_NOMEM, "no memory to explain");
-    return st;
-}
-
 static asx_st explain_row(const struct model *m, struct explainer *x, size_t row, const double *p, int explain, struct text *t,
                           struct asx_err *err)
 {
-    for (int c = 0; c < m->columns; c++)
-        x->sum[c] = (struct contribution){c, 0};
-    asx_st st = ASX_OK;
-    for (int i = 0; i < m->members && st == ASX_OK; i++)
-        if (x->matrix[i])
-            st = add_contributions(m, i, eng_model_matrix_raw(x->matrix[i]), row, p, x->all, x->sum, err);
-    qsort(x->sum, (size_t)m->columns, sizeof *x->sum, larger);
-    put_contributions(m, x->sum, explain, t);
+    const struct contribution *list;
+    double base;
+    asx_st st = eng_explain(x, row, p, explained_output(m, p), &list, &base, err);
+    if (st == ASX_OK)
+        put_contributions(m, list, base, explain, t);
     return st;
 }
 
@@ -180,19 +112,19 @@ static asx_st explain_row(const struct model *m, struct explainer *x, size_t row
 static asx_st write_rows(struct session *s, const struct model *m, const struct asx_frame *bound, const double *p, int proba,
                          int explain, struct text *t, struct asx_err *err)
 {
-    struct explainer x = {0};
-    asx_st st = explain > 0 ? explainer_init(m, bound, s->pool, &x, err) : ASX_OK;
+    struct explainer *x = NULL;
+    asx_st st = explain > 0 ? eng_explainer_open(m, bound, s->pool, &x, err) : ASX_OK;
     if (st == ASX_OK)
         put_header(m, proba, explain, t);
     for (size_t i = 0; i < bound->rows && st == ASX_OK; i++) {
         put_row(m, p + i * (size_t)m->outputs, proba, t);
         if (explain > 0)
-            st = explain_row(m, &x, i, p + i * (size_t)m->outputs, explain, t, err);
+            st = explain_row(m, x, i, p + i * (size_t)m->outputs, explain, t, err);
         text_puts(t, "\n");
         if (__atomic_load_n(&s->cancelled, __ATOMIC_RELAXED))
             st = ASX_STOPPED;
     }
-    explainer_clear(m, &x);
+    eng_explainer_close(x);
     if (st == ASX_OK && t->failed)
         st = err_set(err, ASX_E_NOMEM, "no memory for the predictions; predict fewer rows at once");
     return st;

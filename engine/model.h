@@ -96,6 +96,9 @@ asx_st eng_model_predict(const struct model *, const struct asx_frame *bound, st
 /** Class of a row of probabilities, threshold applied. */
 int eng_model_decide(const struct model *, const double *proba);
 
+/** p^(1/T), normalised: a softmax of log p / T; p [k]. */
+void eng_model_temper(double *p, int k, double temperature);
+
 /** Schema column that raw column `at` of a block of `part` came from; -1 when it is not known. */
 int eng_model_source(const struct model_part *, const struct asx_block *, size_t at);
 

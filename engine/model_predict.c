@@ -83,8 +83,7 @@ static void fail(struct job *j, asx_st st, const struct asx_err *err)
     pthread_mutex_unlock(&j->lock);
 }
 
-/* p^(1/T), normalised: a softmax of log p / T. */
-static void temper(double *p, int k, double temperature)
+void eng_model_temper(double *p, int k, double temperature)
 {
     double sum = 0;
     for (int c = 0; c < k; c++) {
@@ -126,7 +125,7 @@ static void predict_chunk(void *arg, size_t chunk, int worker)
     }
     if (m->temperature != 1 && m->outputs > 1)
         for (size_t r = 0; r < to - from; r++)
-            temper(sum + r * k, m->outputs, m->temperature);
+            eng_model_temper(sum + r * k, m->outputs, m->temperature);
     mem_free(one);
 }
 

@@ -176,7 +176,11 @@ ASSAY_API assay_status assay_model_save(const assay_model *, const char *path);
 ASSAY_API assay_status assay_predict(const assay_model *, const assay_table *, double *out, size_t out_len);
 /** @shape out [rows * classes] row-major */
 ASSAY_API assay_status assay_predict_proba(const assay_model *, const assay_table *, double *out, size_t out_len);
-/** Reads `data`, writes CSV to `out` ("-" or NULL: standard output) all or nothing. explain: N largest contributions a row, 0 none. */
+/**
+ * Reads `data`, writes CSV to `out` ("-" or NULL: standard output) all or nothing. explain: N largest contributions a row,
+ * 0 none; a column "base" precedes them: base and all contributions add up to the probability of the predicted class (of two
+ * classes: of the positive one), or to the value.
+ */
 ASSAY_API assay_status assay_predict_file(assay_session *, const assay_model *, const char *data, const char *out, int proba,
                                           int explain);
 ASSAY_API size_t assay_model_classes(const assay_model *);

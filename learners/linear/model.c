@@ -246,6 +246,11 @@ asx_st lin_explain(const struct asx_model *m, const struct asx_matrix *x, size_t
     return ASX_OK;
 }
 
+enum asx_link lin_explain_link(const struct asx_model *m)
+{
+    return m->link == LIN_LOGIT ? ASX_LINK_LOGIT : m->link == LIN_SOFTMAX ? ASX_LINK_SOFTMAX : ASX_LINK_NONE;
+}
+
 void lin_importance(const struct asx_model *m, double *out, size_t cols)
 {
     for (size_t j = 0; j < cols; j++)

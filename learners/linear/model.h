@@ -50,7 +50,7 @@ void lin_link_apply(enum lin_link, const double *score, size_t sets, double *out
 #define LIN_LEARNER                                                                                                                \
     .version = 1, .prep_role = ASX_FOR_LINEAR, .affine = lin_affine, .params = params, .n_params = sizeof params / sizeof *params, \
     .first = first, .fit = ways, .free_state = lin_free_state, .state_bytes = lin_state_bytes, .model = lin_model_of,              \
-    .predict = lin_predict, .importance = lin_importance, .explain = lin_explain, .save = lin_save, .load = lin_load,              \
+    .predict = lin_predict, .importance = lin_importance, .explain = lin_explain, .link = lin_explain_link, .save = lin_save, .load = lin_load,              \
     .free_model = lin_free_model
 
 void lin_free_model(struct asx_model *);
@@ -58,6 +58,8 @@ void lin_free_state(struct asx_state *);
 uint64_t lin_state_bytes(const struct asx_state *);
 asx_st lin_model_of(struct asx_exec *, const struct asx_member *, int iterations, struct asx_model **, struct asx_err *);
 asx_st lin_predict(const struct asx_model *, const struct asx_matrix *, size_t from, size_t to, double *out, struct asx_err *);
+/** The scale that lin_explain speaks in. */
+enum asx_link lin_explain_link(const struct asx_model *);
 asx_st lin_explain(const struct asx_model *, const struct asx_matrix *, size_t row, double *out, struct asx_err *);
 void lin_importance(const struct asx_model *, double *out, size_t cols);
 asx_st lin_save(const struct asx_model *, struct asx_writer *);

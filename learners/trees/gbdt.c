@@ -411,6 +411,7 @@ const struct asx_learner gbdt_learner = {
     .predict = model_predict,
     .importance = model_importance,
     .explain = model_explain,
+    .link = model_link,
     .save = model_save,
     .load = model_load,
     .free_model = model_free,

@@ -63,6 +63,8 @@ void model_add_block(const struct asx_model *, struct model_scratch *, const str
 asx_st model_predict(const struct asx_model *, const struct asx_matrix *, size_t from, size_t to, double *out, struct asx_err *);
 void model_importance(const struct asx_model *, double *out, size_t cols);
 asx_st model_explain(const struct asx_model *, const struct asx_matrix *, size_t row, double *out, struct asx_err *);
+/** The scale that model_explain speaks in. */
+enum asx_link model_link(const struct asx_model *);
 asx_st model_save(const struct asx_model *, struct asx_writer *);
 asx_st model_load(struct asx_reader *, struct mem *, struct asx_model **, struct asx_err *);
 

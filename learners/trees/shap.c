@@ -185,3 +185,13 @@ asx_st model_explain(const struct asx_model *m, const struct asx_matrix *x, size
     mem_free(buf);
     return st ? err_set(err, st, "out of memory for explaining a row; raise the memory limit") : ASX_OK;
 }
+
+enum asx_link model_link(const struct asx_model *m)
+{
+    if (m->averaged)
+        return ASX_LINK_NONE;
+    return m->loss == LOSS_LOGISTIC  ? ASX_LINK_LOGIT
+           : m->loss == LOSS_SOFTMAX ? ASX_LINK_SOFTMAX
+           : m->loss == LOSS_POISSON ? ASX_LINK_LOG
+                                     : ASX_LINK_NONE;
+}

@@ -30,6 +30,14 @@ extern "C" {
 /** A fitted learner. Opaque, immutable, usable from any thread. */
 struct asx_model;
 
+/** Prediction of raw scores r. */
+enum asx_link {
+    ASX_LINK_NONE,    /**< r itself */
+    ASX_LINK_LOGIT,   /**< two outputs: 1 / (1 + exp(-r_c)), r_0 = -r_1 */
+    ASX_LINK_SOFTMAX, /**< exp(r_c) / sum exp(r) */
+    ASX_LINK_LOG      /**< exp(r) */
+};
+
 struct asx_learner {
     struct asx_head head; /**< contract name: `gbdt`, `logistic`, ... */
     int version;
@@ -65,12 +73,14 @@ struct asx_learner {
     asx_st (*predict)(const struct asx_model *, const struct asx_matrix *, size_t from, size_t to, double *out, struct asx_err *);
     /** Importance per raw column, sums to 1 (all 0 when there is none); NULL: has no notion of it. */
     void (*importance)(const struct asx_model *, double *out, size_t cols);
-    /** Contributions [cols + 1] a row and output, the last the bias, summing to the raw score; NULL: none. */
+    /** Contributions [cols + 1] a row and output, the last the bias, summing to the raw score (see link); NULL: none. */
     asx_st (*explain)(const struct asx_model *, const struct asx_matrix *, size_t row, double *out, struct asx_err *);
     asx_st (*save)(const struct asx_model *, struct asx_writer *);
     asx_st (*load)(struct asx_reader *, struct mem *, struct asx_model **, struct asx_err *);
     void (*free_model)(struct asx_model *);
     bool monotone; /**< keeps the problem's monotone constraints */
+    /** How raw scores, as explain sums them, become predictions; NULL: they are predictions. */
+    enum asx_link (*link)(const struct asx_model *);
 };
 
 /** A folder's exports: learners, and the ops that make the forms they eat. */
