@@ -209,17 +209,18 @@ static asx_st plan(struct arff *a, struct asx_err *err)
     if (st)
         return st;
     a->with = *a->o;
+    struct data_wishes wishes = data_wishes_of(a->o);
     size_t types = 0;
     for (; types < a->o->n_types; types++)
         a->types[types] = a->o->types[types];
     for (size_t j = 0; j < a->n; j++) {
-        const struct data_type *given = data_type_of(a->o, a->name[j]);
+        const struct data_type *given = data_type_of(a->o, a->name[j], j);
         enum asx_type type = given ? given->type : a->attribute[j].type;
         if (!given && type != ASX_TYPES)
             a->types[types++] = (struct data_type){a->name[j], type, 0, COMMA_NONE};
-        enum csv_mode mode = !data_wanted(a->o, a->name[j]) ? CSV_SKIP : type == ASX_NUMERIC ? CSV_NUMBER : CSV_WORDS;
+        enum csv_mode mode = !data_wanted(&wishes, a->name[j], j) ? CSV_SKIP : type == ASX_NUMERIC ? CSV_NUMBER : CSV_WORDS;
         a->store.column[j].mode = mode;
-        a->store.column[j].exact = data_exact(a->o, a->name[j]);
+        a->store.column[j].exact = data_exact(&wishes, a->name[j], j);
         a->spec[j] = (struct csv_spec){mode, mode == CSV_NUMBER, a->slots};
         a->slots += mode != CSV_SKIP;
     }

@@ -106,10 +106,17 @@ asx_st arff_read(const struct data_options *, struct source *, struct mem *, con
 asx_st libsvm_read(const struct data_options *, struct source *, struct mem *, const struct event_sink *, struct asx_frame **,
                    struct data_read_facts *, struct asx_err *);
 
-/** Is this column stored (options.keep, options.ignore)? And the override of its type, or NULL. */
-bool data_wanted(const struct data_options *, const char *name);
-const struct data_type *data_type_of(const struct data_options *, const char *name);
-bool data_exact(const struct data_options *, const char *name);
+/** Options with the lengths of their lists. */
+struct data_wishes {
+    const struct data_options *o;
+    size_t keep, ignore, exact;
+};
+struct data_wishes data_wishes_of(const struct data_options *);
+/* Is this column stored (options.keep, options.ignore)? The override of its type, or NULL. Is it always stored as f64?
+ * `column`: the name's position in the file. Lists in the file's order are searched at once, whatever their length. */
+bool data_wanted(const struct data_wishes *, const char *name, size_t column);
+const struct data_type *data_type_of(const struct data_options *, const char *name, size_t column);
+bool data_exact(const struct data_wishes *, const char *name, size_t column);
 /** E_INVAL when an override or `ignore` names no column (with the nearest name), unless lenient. */
 asx_st data_check_names(const struct data_options *, const char *file, char *const *name, size_t columns, struct asx_err *);
 

@@ -51,38 +51,59 @@ static asx_st nomem(const struct reader *r, struct asx_err *err)
 
 /* ---- names ------------------------------------------------------------------------- */
 
-static bool listed(const char *const *list, const char *name)
+static size_t length_of(const char *const *list)
 {
-    for (; list && *list; list++) {
-        if (strcmp(*list, name) == 0)
+    size_t n = 0;
+    while (list && list[n])
+        n++;
+    return n;
+}
+
+struct data_wishes data_wishes_of(const struct data_options *o)
+{
+    return (struct data_wishes){o, length_of(o->keep), length_of(o->ignore), length_of(o->exact)};
+}
+
+/* The list's columns in the file's order, some of the file's left out: at or before the same place, or else anywhere. */
+static bool listed(const char *const *list, size_t n, const char *name, size_t column)
+{
+    size_t from = column + 1 < n ? column + 1 : n;
+    for (size_t i = from; i-- > 0;)
+        if (strcmp(list[i], name) == 0)
             return true;
-    }
+    for (size_t i = from; i < n; i++)
+        if (strcmp(list[i], name) == 0)
+            return true;
     return false;
 }
 
-bool data_wanted(const struct data_options *o, const char *name)
+bool data_wanted(const struct data_wishes *w, const char *name, size_t column)
 {
-    return (!o->keep || listed(o->keep, name)) && !listed(o->ignore, name);
+    return (!w->o->keep || listed(w->o->keep, w->keep, name, column)) && !listed(w->o->ignore, w->ignore, name, column);
 }
 
-bool data_exact(const struct data_options *o, const char *name)
+bool data_exact(const struct data_wishes *w, const char *name, size_t column)
 {
-    return listed(o->exact, name);
+    return listed(w->o->exact, w->exact, name, column);
 }
 
-const struct data_type *data_type_of(const struct data_options *o, const char *name)
+const struct data_type *data_type_of(const struct data_options *o, const char *name, size_t column)
 {
-    for (size_t i = 0; i < o->n_types; i++) {
+    size_t from = column + 1 < o->n_types ? column + 1 : o->n_types;
+    for (size_t i = from; i-- > 0;)
         if (strcmp(o->types[i].name, name) == 0)
             return &o->types[i];
-    }
+    for (size_t i = from; i < o->n_types; i++)
+        if (strcmp(o->types[i].name, name) == 0)
+            return &o->types[i];
     return NULL;
 }
 
-static bool has_name(char *const *name, size_t columns, const char *wanted)
+/* Looks at column `hint` first, then at those after it. */
+static bool has_name(char *const *name, size_t columns, const char *wanted, size_t hint)
 {
-    for (size_t j = 0; j < columns; j++)
-        if (strcmp(name[j], wanted) == 0)
+    for (size_t k = 0; k < columns; k++)
+        if (strcmp(name[(hint + k) % columns], wanted) == 0)
             return true;
     return false;
 }
@@ -90,7 +111,7 @@ static bool has_name(char *const *name, size_t columns, const char *wanted)
 asx_st data_check_names(const struct data_options *o, const char *file, char *const *name, size_t columns, struct asx_err *err)
 {
     for (const char *const *s = o->lenient ? NULL : o->ignore; s && *s; s++) {
-        if (has_name(name, columns, *s))
+        if (has_name(name, columns, *s, (size_t)(s - o->ignore)))
             continue;
         const char *nearest = columns <= 5000 ? err_nearest(*s, (const char *const *)name, columns) : NULL;
         err_at(err, ASX_E_INVAL, file, 0, 0,
@@ -101,7 +122,7 @@ asx_st data_check_names(const struct data_options *o, const char *file, char *co
         return ASX_E_INVAL;
     }
     for (size_t i = 0; i < o->n_types && !o->lenient; i++) {
-        if (has_name(name, columns, o->types[i].name))
+        if (has_name(name, columns, o->types[i].name, i))
             continue;
         const char *nearest = columns <= 5000 ? err_nearest(o->types[i].name, (const char *const *)name, columns) : NULL;
         err_at(err, ASX_E_INVAL, file, 0, 0,
@@ -159,16 +180,17 @@ static asx_st plan_columns(struct reader *r, struct asx_err *err)
     r->spec = mem_calloc(r->mem, l->columns, sizeof *r->spec);
     if (!r->spec)
         return nomem(r, err);
+    struct data_wishes wishes = data_wishes_of(r->o);
     for (size_t j = 0; j < l->columns; j++) {
-        const struct data_type *type = data_type_of(r->o, l->name[j]);
+        const struct data_type *type = data_type_of(r->o, l->name[j], j);
         struct store_column *c = &r->store.column[j];
-        if (!data_wanted(r->o, l->name[j]))
+        if (!data_wanted(&wishes, l->name[j], j))
             c->mode = CSV_SKIP;
         else if (type)
             c->mode = type->type == ASX_NUMERIC && !type->comma && !l->commas[j] ? CSV_NUMBER : CSV_WORDS;
         else
             c->mode = l->words[j] ? CSV_WORDS : CSV_NUMBER;
-        c->exact = data_exact(r->o, l->name[j]);
+        c->exact = data_exact(&wishes, l->name[j], j);
         r->spec[j].mode = c->mode;
         r->spec[j].must = type && type->type == ASX_NUMERIC && c->mode == CSV_NUMBER;
     }

@@ -72,7 +72,7 @@ static void finish_words(void *arg, size_t j, int worker)
     struct asx_err err = {0};
     if (c->mode != CSV_WORDS)
         return;
-    const struct data_type *type = data_type_of(f->o, f->name[j]);
+    const struct data_type *type = data_type_of(f->o, f->name[j], j);
     if (!make_utf8(&c->dict, c->code, c->n, f->s->mem)) {
         f->status[j] = err_set(&err, ASX_E_NOMEM, "column '%.100s' does not fit in memory; raise the memory limit", f->name[j]);
         keep_first(&f->error[worker], j, &err);
@@ -128,7 +128,7 @@ static void warn_commas(const struct finish *f, const struct asx_frame *frame, b
     size_t n = 0, at = 0;
     for (size_t j = 0; j < frame->columns; j++) {
         enum comma how = frame_comma(frame, (int)j);
-        if (how == COMMA_NONE || (how == COMMA_THOUSANDS) != thousands || data_type_of(f->o, frame->column[j].name))
+        if (how == COMMA_NONE || (how == COMMA_THOUSANDS) != thousands || data_type_of(f->o, frame->column[j].name, j))
             continue;
         if (n < 5)
             at += (size_t)snprintf(list + at, sizeof list - at, "%s'%.60s'", n ? ", " : "", frame->column[j].name);
