@@ -72,7 +72,13 @@ static bool any_missing(const float *x, size_t n)
     return found;
 }
 
-/* Adds the values of a tile that are not known yet; false: there are more than max_bins. */
+/* Bins of u8 codes. */
+static size_t narrow(int max_bins)
+{
+    return max_bins < BINS_MAX - 1 ? (size_t)max_bins : BINS_MAX - 1;
+}
+
+/* Adds the values of a tile that are not known yet; false: there are more than u8 codes tell apart. */
 static bool add_unknown(struct build *b, const float *x, size_t n, struct distinct *d)
 {
     float known[BINS_MAX];
@@ -93,7 +99,7 @@ static bool add_unknown(struct build *b, const float *x, size_t n, struct distin
         if (at < d->n && d->value[at] == x[i])
             continue; /* added just now */
         distinct_insert(d, x[i], 1);
-        if (d->n > (size_t)b->max_bins)
+        if (d->n > narrow(b->max_bins))
             return false;
     }
     return true;
@@ -107,7 +113,7 @@ static bool complete(struct build *b, size_t col, struct distinct *d)
 {
     float tile[TILE];
     size_t n = source_cells(&b->source, col);
-    bool missing = false, few = d->n <= (size_t)b->max_bins && n > BINS_SAMPLE;
+    bool missing = false, few = d->n <= narrow(b->max_bins) && n > BINS_SAMPLE;
     for (size_t i = 0; i < n && (few || !missing); i += TILE) {
         size_t m = n - i < TILE ? n - i : TILE;
         const float *x = source_run(&b->source, col, i, m, tile);
@@ -131,7 +137,18 @@ static int room_for(int max_bins, bool missing)
 {
     if (!missing)
         return max_bins;
-    return max_bins > 252 ? 252 : max_bins > 126 && max_bins < 128 ? 126 : max_bins;
+    return max_bins > 255 ? max_bins : max_bins > 252 ? 252 : max_bins > 126 && max_bins < 128 ? 126 : max_bins;
+}
+
+/* More bins than u8 codes tell apart: u16 codes, with missing cells apart by 64, hence also after shifting by up to 6. */
+static void widen(struct bins_feature *f)
+{
+    if (f->n_bins <= room_for(BINS_MAX - 1, f->has_missing))
+        return;
+    f->wide_bins = f->n_bins;
+    f->stride_log2 = 9;
+    while ((1 << f->stride_log2) < f->n_bins + 64)
+        f->stride_log2++;
 }
 
 static bool number_edges(struct build *b, size_t col)
@@ -153,21 +170,20 @@ static bool number_edges(struct build *b, size_t col)
         f->has_missing = complete(b, col, &d) || n < want;
         if (zeros)
             distinct_insert(&d, 0, want ? (double)zeros * (double)want / (double)cells : 1);
-        float edge[BINS_MAX];
-        f->n_bins = bins_edges(d.value, d.count, d.n, room_for(b->max_bins, f->has_missing), edge);
+        int room = room_for(b->max_bins, f->has_missing);
+        float *edge = b->edge[col] = mem_array(b->exec->mem, (size_t)room + 1, sizeof(float));
+        ok = edge != NULL;
+        f->n_bins = ok ? bins_edges(d.value, d.count, d.n, room, edge) : 1;
         f->low = d.n ? d.value[0] : 0;
         f->stride_log2 = stride_for(f->n_bins, f->has_missing);
         /* 127 and 253..255 numbers beside a missing bin would share its code after a shift */
         if (f->has_missing && f->stride_log2 == 7 && f->n_bins > 126)
             f->stride_log2 = 8;
+        widen(f);
         f->missing = (1 << f->stride_log2) - 1;
         f->zero = 0;
-        while (f->zero < f->n_bins - 1 && 0 > edge[f->zero])
+        while (ok && f->zero < f->n_bins - 1 && 0 > edge[f->zero])
             f->zero++;
-        b->edge[col] = mem_array(b->exec->mem, (size_t)f->n_bins, sizeof(float));
-        ok = b->edge[col] != NULL;
-        if (ok)
-            memcpy(b->edge[col], edge, (size_t)f->n_bins * sizeof(float));
     }
     mem_free(v);
     mem_free(count);
@@ -384,6 +400,26 @@ static void codes_chunk(void *arg, size_t chunk, int worker)
     }
 }
 
+/* Codes of a number of more than 255 bins: the first edge that is not below the value, by halving without branches. */
+static void wide_number(struct build *b, size_t col)
+{
+    const struct bins_feature *f = &b->bins->feature[col];
+    float tile[TILE];
+    for (size_t i = 0; i < b->bins->rows; i += TILE) {
+        size_t n = b->bins->rows - i < TILE ? b->bins->rows - i : TILE;
+        const float *x = source_run(&b->source, col, i, n, tile);
+        for (size_t k = 0; k < n; k++) {
+            const float *at = f->edge;
+            for (size_t left = (size_t)f->n_bins - 1; left > 0;) {
+                size_t half = (left + 1) / 2;
+                at = x[k] > at[half - 1] ? at + half : at;
+                left -= half;
+            }
+            f->wide[i + k] = (uint16_t)(x[k] != x[k] ? f->missing : at - f->edge);
+        }
+    }
+}
+
 /* Wide features are in no group: both planes in one pass over the column. */
 static void wide_chunk(void *arg, size_t col, int worker)
 {
@@ -392,6 +428,10 @@ static void wide_chunk(void *arg, size_t col, int worker)
     struct bins_feature *f = &b->bins->feature[col];
     if (!f->wide)
         return;
+    if (!f->categorical) {
+        wide_number(b, col);
+        return;
+    }
     const int32_t *code = b->raw->col[col].data;
     for (size_t i = 0; i < b->bins->rows; i++) {
         bool known = code[i] >= 0 && code[i] < f->levels;
@@ -486,6 +526,8 @@ static asx_st dense_codes(struct build *b, struct asx_err *err)
                 return err_set(err, ASX_E_NOMEM, "out of memory for the bins of %zu rows; raise the memory limit", bins->rows);
             bins->bytes += 2 * bins->rows;
         }
+        if (f->wide_bins && !f->categorical)
+            continue;
         bins->feature[j].plane = mem_array(b->exec->mem, bins->rows + 64, 1);
         if (!bins->feature[j].plane)
             return err_set(err, ASX_E_NOMEM, "out of memory for the bins of %zu rows; raise the memory limit", bins->rows);
@@ -511,7 +553,7 @@ static asx_st adopt(struct build *b, bool sparse, struct asx_err *err)
         f->bin_of_level = arena_alloc(b->bins->arena, f->categorical ? (size_t)f->levels + 1 : 1);
         if (!f->edge || !f->bin_of_level)
             return err_set(err, ASX_E_NOMEM, "out of memory for bin edges; raise the memory limit");
-        if (f->wide_bins) {
+        if (f->wide_bins && f->categorical) {
             f->wide_of_level = arena_alloc(b->bins->arena, (size_t)f->levels * sizeof *f->wide_of_level);
             if (!f->wide_of_level)
                 return err_set(err, ASX_E_NOMEM, "out of memory for bin edges; raise the memory limit");
@@ -545,7 +587,7 @@ static asx_st build_all(struct build *b, struct asx_err *err)
 
 asx_st bins_build(struct asx_exec *exec, const struct asx_block *raw, int max_bins, struct bins **out, struct asx_err *err)
 {
-    struct build b = {.exec = exec, .raw = raw, .max_bins = max_bins};
+    struct build b = {.exec = exec, .raw = raw, .max_bins = raw->layout == ASX_LAYOUT_CSR && max_bins > 255 ? 255 : max_bins};
     asx_st st = ASX_E_NOMEM;
     tree_kernels(exec, b.kernel);
     b.bins = mem_calloc(exec->mem, 1, sizeof *b.bins);

@@ -24,19 +24,19 @@ enum { BINS_GROUP = 16, BINS_MAX = 256, BINS_DENSE = -1, BINS_CONSTANT = -2, BIN
 struct bins_feature {
     bool categorical, has_missing;
     int8_t monotone;
-    int n_bins;              /**< bins of present cells, 1..255 */
-    int missing;             /**< code of missing cells = stride - 1; meaningful when has_missing or categorical */
-    int zero;                /**< bin of 0 (sparse blocks) */
-    int stride_log2;         /**< 4..8: codes are below 1 << stride_log2 */
-    int group, slot;         /**< place in the groups; group < 0: sparse or constant */
-    int pre;                 /**< groups hold code << pre: a small stride in a group of a large one */
-    uint8_t *plane;          /**< [rows] codes of the feature alone; NULL: sparse or constant */
-    int32_t levels;          /**< categorical: size of the dictionary */
-    float *edge;             /**< [n_bins] upper ends of number bins; the last is the largest value seen */
-    float low;               /**< smallest value seen */
-    uint8_t *bin_of_level;   /**< [levels] */
-    int wide_bins;           /**< > 0: levels kept beyond 254, as u16 codes; `plane` then holds min(code, missing) */
-    uint16_t *wide;          /**< [rows] level by frequency; wide_bins: missing or rare */
+    int n_bins;            /**< bins of present cells, 1..255; up to BINS_WIDE for wide numbers */
+    int missing;           /**< code of missing cells = stride - 1; meaningful when has_missing or categorical */
+    int zero;              /**< bin of 0 (sparse blocks) */
+    int stride_log2;       /**< 4..8: codes are below 1 << stride_log2; 9..16 for wide numbers */
+    int group, slot;       /**< place in the groups; group < 0: sparse or constant */
+    int pre;               /**< groups hold code << pre: a small stride in a group of a large one */
+    uint8_t *plane;        /**< [rows] codes of the feature alone; NULL: sparse or constant */
+    int32_t levels;        /**< categorical: size of the dictionary */
+    float *edge;           /**< [n_bins] upper ends of number bins; the last is the largest value seen */
+    float low;             /**< smallest value seen */
+    uint8_t *bin_of_level; /**< [levels] */
+    int wide_bins;  /**< > 0: u16 codes; levels kept beyond 254, of which `plane` holds min(code, missing), or bins of a number */
+    uint16_t *wide; /**< [rows] level by frequency, wide_bins: missing or rare; or the bin of a number, `missing` where it is */
     uint16_t *wide_of_level; /**< [levels] */
 };
 
@@ -65,7 +65,7 @@ struct bins {
     uint64_t bytes;      /**< of codes */
 };
 
-/** Builds the bins of a raw block; `max_bins` 2..255. Parallel through exec->split, same result for any thread count. */
+/** Builds the bins of a raw block; `max_bins` 2..255, or up to BINS_WIDE for u16 codes of the numbers that need them (not CSR). Parallel through exec->split, same result for any thread count. */
 asx_st bins_build(struct asx_exec *, const struct asx_block *, int max_bins, struct bins **, struct asx_err *);
 void bins_free(struct bins *);
 
@@ -77,7 +77,7 @@ void bins_free(struct bins *);
  */
 int bins_edges(const float *value, const double *count, size_t n, int max_bins, float *edge);
 
-/** The form op `bins.build/quantile`. */
-extern const struct asx_op trees_bins_op;
+/** The form ops `bins.build/quantile` and, with u16 codes, `bins16.build/quantile`. */
+extern const struct asx_op trees_bins_op, trees_bins16_op;
 
 #endif

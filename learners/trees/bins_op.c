@@ -34,14 +34,13 @@ static void bins_shape(const struct asx_problem *p, const struct asx_shape *in, 
     out->bytes = 2 * in->rows * in->dense + in->nnz * 5;
 }
 
-static asx_st bins_run(struct asx_exec *exec, const struct asx_batch *batch, struct asx_err *err)
+static asx_st run_with(struct asx_exec *exec, int max_bins, struct asx_err *err)
 {
-    (void)batch;
     const struct asx_block *raw = exec->in[0];
     struct bins_block *out = mem_calloc(exec->mem, 1, sizeof *out);
     if (!out)
         return err_set(err, ASX_E_NOMEM, "out of memory for bins; raise the memory limit");
-    asx_st st = bins_build(exec, raw, 255, &out->bins, err);
+    asx_st st = bins_build(exec, raw, max_bins, &out->bins, err);
     if (st) {
         mem_free(out);
         return st;
@@ -50,6 +49,29 @@ static asx_st bins_run(struct asx_exec *exec, const struct asx_batch *batch, str
         .key = exec->out_key, .layout = ASX_LAYOUT_OPAQUE, .rows = raw->rows, .cols = raw->cols, .opaque = out->bins};
     exec->out = &out->block;
     return ASX_OK;
+}
+
+static asx_st bins_run(struct asx_exec *exec, const struct asx_batch *batch, struct asx_err *err)
+{
+    (void)batch;
+    return run_with(exec, 255, err);
+}
+
+static asx_st bins16_run(struct asx_exec *exec, const struct asx_batch *batch, struct asx_err *err)
+{
+    (void)batch;
+    return run_with(exec, BINS_WIDE, err);
+}
+
+/* Sixteen halvings a value and as many edges as a sample of the rows has values. */
+static void bins16_work(const struct asx_problem *p, const struct asx_batch *b, struct asx_work *w)
+{
+    bins_work(p, b, w);
+    double values = b->shape.rows < BINS_WIDE ? b->shape.rows : (double)BINS_WIDE;
+    for (int i = 0; i < w->n_once; i++)
+        if (w->once[i].k == ASX_KC_BIN)
+            w->once[i].m *= 20;
+    w->output += (uint64_t)(values * 4 * b->shape.dense);
 }
 
 static void bins_free_output(void *p)
@@ -70,5 +92,18 @@ const struct asx_op trees_bins_op = {
     .work = bins_work,
     .shape = bins_shape,
     .run = bins_run,
+    .free_output = bins_free_output,
+};
+
+const struct asx_op trees_bins16_op = {
+    .head = {"bins16.build/quantile", "as bins.build/quantile, numbers of more than 255 bins as u16 codes"},
+    .version = 1,
+    .equiv = ASX_BITWISE,
+    .needs = {"raw"},
+    .gives = "bins16",
+    .flags = ASX_PER_BLOCK | ASX_SPLITS,
+    .work = bins16_work,
+    .shape = bins_shape,
+    .run = bins16_run,
     .free_output = bins_free_output,
 };

@@ -255,6 +255,18 @@ static asx_st run_f64(struct asx_exec *exec, const struct asx_batch *batch, stru
     return run(exec, batch, GROW_DOUBLES, err);
 }
 
+static bool wide_bins(const struct asx_problem *p, const struct asx_batch *b)
+{
+    struct gbdt_params g;
+    gbdt_read(b->member[0].config, p->task, &g);
+    return g.max_bin > 255;
+}
+
+static bool narrow_bins(const struct asx_problem *p, const struct asx_batch *b)
+{
+    return !wide_bins(p, b);
+}
+
 /* The same visits, with two doubles to add (and to scan) where fixed point has one packed word. */
 static void gbdt_work_f64(const struct asx_problem *p, const struct asx_batch *b, struct asx_work *w)
 {
@@ -275,6 +287,7 @@ const struct asx_op gbdt_fit_f64 = {
     .needs = {"bins"},
     .gives = "fit",
     .flags = ASX_SEEDED | ASX_SPLITS,
+    .can = narrow_bins,
     .work = gbdt_work_f64,
     .run = run_f64,
 };
@@ -287,6 +300,7 @@ const struct asx_op gbdt_fit_fixed = {
     .needs = {"bins"},
     .gives = "fit",
     .flags = ASX_SEEDED | ASX_SPLITS,
+    .can = narrow_bins,
     .work = trees_gbdt_work,
     .run = run_fixed,
 };
@@ -311,8 +325,31 @@ const struct asx_op gbdt_fit_lowbit = {
     .needs = {"bins"},
     .gives = "fit",
     .flags = ASX_SEEDED | ASX_SPLITS,
+    .can = narrow_bins,
     .work = gbdt_work_lowbit,
     .run = run_lowbit,
+};
+
+/* Histograms of u16 codes do not stay in the first-level cache, and their scans are not vectorised. */
+static void gbdt_work_wide(const struct asx_problem *p, const struct asx_batch *b, struct asx_work *w)
+{
+    trees_gbdt_work(p, b, w);
+    for (int i = 0; i < w->n_per_iteration; i++)
+        if (w->per_iteration[i].k == ASX_KC_HIST || w->per_iteration[i].k == ASX_KC_SPLIT)
+            w->per_iteration[i].m *= 3;
+}
+
+const struct asx_op gbdt_fit_wide = {
+    .head = {"gbdt.fit/hist_wide", "as hist_fixed, on bins of u16 codes: 'max_bin' above 255"},
+    .version = 1,
+    .equiv = ASX_CLOSE,
+    .tolerance = 1e-5,
+    .needs = {"bins16"},
+    .gives = "fit",
+    .flags = ASX_SEEDED | ASX_SPLITS,
+    .can = wide_bins,
+    .work = gbdt_work_wide,
+    .run = run_fixed,
 };
 
 /* ---- the learner ---------------------------------------------------------------------------- */
@@ -372,7 +409,7 @@ static asx_st make_model(struct asx_exec *exec, const struct asx_member *m, int 
     return ASX_OK;
 }
 
-static const struct asx_op *const ways[] = {&gbdt_fit_f64, &gbdt_fit_lowbit, &gbdt_fit_fixed, NULL};
+static const struct asx_op *const ways[] = {&gbdt_fit_f64, &gbdt_fit_lowbit, &gbdt_fit_wide, &gbdt_fit_fixed, NULL};
 
 /* Strong starts: the default; small trees for little data; a slow learner; random cuts; wide trees on samples. */
 static const char *const first[] = {

@@ -5,7 +5,7 @@
 
 #include "learners/trees/model.h"
 
-extern const struct asx_op gbdt_fit_fixed, gbdt_fit_f64, gbdt_fit_lowbit;
+extern const struct asx_op gbdt_fit_fixed, gbdt_fit_f64, gbdt_fit_lowbit, gbdt_fit_wide;
 extern const struct asx_learner gbdt_learner;
 
 /** Points of staged curves lie at multiples of this many rounds. */

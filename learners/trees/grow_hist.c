@@ -34,6 +34,11 @@ static void *cell_at(const struct grow *g, void *hist, size_t at)
     return (char *)hist + at * cell_bytes(g);
 }
 
+static size_t bins_of(const struct view_feature *f)
+{
+    return (size_t)(f->missing >= 0 ? f->missing + 1 : f->n_bins);
+}
+
 /* ---- slots ------------------------------------------------------------------------ */
 
 /*
@@ -173,10 +178,10 @@ static void wide_hist(const struct grow *g, int feature, const struct rows *r, v
     const struct view_feature *f = &g->view->feature[feature];
     uint64_t *h = cell_at(g, hist, f->hist);
     double *h64 = cell_at(g, hist, f->hist);
-    memset(h, 0, ((size_t)f->n_bins + 1) * cell_bytes(g));
+    memset(h, 0, bins_of(f) * cell_bytes(g));
     for (size_t i = 0; i < r->n; i++) {
         __builtin_prefetch(&f->wide[r->row[i + 32 < r->n ? i + 32 : i]]);
-        size_t at = f->wide[r->row[i]];
+        size_t at = (size_t)(f->wide[r->row[i]] >> f->shift);
         if (r->gh64) {
             h64[2 * at] += r->gh64[2 * i];
             h64[2 * at + 1] += r->gh64[2 * i + 1];
@@ -257,11 +262,6 @@ static bool unit_used(const struct grow *g, const struct grow_unit *u)
 }
 
 /* ---- scanning ------------------------------------------------------------------------ */
-
-static size_t bins_of(const struct view_feature *f)
-{
-    return (size_t)(f->missing >= 0 ? f->missing + 1 : f->n_bins);
-}
 
 static void subtract(const struct grow *g, const struct view_feature *f, void *large, void *small)
 {

@@ -18,7 +18,7 @@ static size_t wide_sides(const struct grow *g, const struct view_feature *f, con
             size_t ahead = i + j + 48 < n ? i + j + 48 : n - 1;
             if (f->wide)
                 __builtin_prefetch(&f->wide[row[ahead]]);
-            int code = f->wide ? f->wide[row[i + j]] : view_bin(f, row[i + j]) << f->shift >> f->pre;
+            int code = f->wide ? f->wide[row[i + j]] >> f->shift : view_bin(f, row[i + j]) << f->shift >> f->pre;
             s |= (uint64_t)(left[code] != 0) << j;
         }
         side[i / 64] = s;

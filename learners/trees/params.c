@@ -4,7 +4,8 @@
 
 static const char *const losses[] = {"auto", "squared", "absolute", "huber", "quantile", "poisson"};
 static const char *const policies[] = {"leaf", "depth"};
-static const char *const bin_widths[] = {"63", "127", "255"};
+static const char *const bin_widths[] = {"63", "127", "255"}, *const more_widths[] = {"63", "127", "255", "1023", "4095", "65535"};
+static const int width[] = {63, 127, 255, 1023, 4095, 65535};
 static const char *const criteria[] = {"gini", "entropy"};
 static const char *const precisions[] = {"hist_fixed", "hist_lowbit"}; /* names of ways: the optimizer goes by them */
 
@@ -42,7 +43,7 @@ const struct asx_param gbdt_param[GBDT_PARAMS] = {
     NUMBER(ASX_REAL, "l1", 1e-4, 1, 0, 1e9, LOG, 0, FIXED, "L1 penalty on leaf values"),
     NUMBER(ASX_REAL, "l2", 1e-4, 10, 0, 1e9, LOG, 1e-3, SEARCHED, "L2 penalty on leaf values"),
     NUMBER(ASX_REAL, "min_gain", 0, 1, 0, 1e12, LINEAR, 0, FIXED, "loss reduction a split needs"),
-    MAX_BIN,
+    CHOICE("max_bin", more_widths, 2, FIXED, "bins a column; more than 255 are for numbers and cost time"),
     FLAG("extra_trees", 0, SEARCHED, "one random threshold a column and node"),
     NUMBER(ASX_REAL, "cat_smooth", 1, 100, 0, 1e9, LOG, 10, FIXED, "added to the hessian when categories are ordered"),
     NUMBER(ASX_REAL, "cat_l2", 0.1, 50, 0, 1e9, LOG, 10, FIXED, "L2 penalty of splits into sets of categories"),
@@ -116,7 +117,7 @@ static double get(const struct asx_config *c, const struct asx_param *table, int
 
 static int width_of(double choice)
 {
-    return choice < 0.5 ? 63 : choice < 1.5 ? 127 : 255;
+    return width[(int)(choice + 0.5)];
 }
 
 void gbdt_read(const struct asx_config *c, enum asx_task task, struct gbdt_params *p)

@@ -92,6 +92,52 @@ static double node_score(const struct grow_params *p, const struct split_node *n
     return c == v ? split_score(n->sum_g, n->sum_h, p->l1, p->l2) : score_at(n->sum_g, n->sum_h, p->l1, p->l2, c);
 }
 
+/* Gain of a threshold of SPLIT_SCAN, or -1. */
+static double gain_at(const struct asx_split_args *a, double g, double h)
+{
+    double hr = a->sum_h - h, tl = shrink(g, a->l1), tr = shrink(a->sum_g - g, a->l1);
+    double dl = h + a->l2, dr = hr + a->l2;
+    return h < a->min_h || hr < a->min_h ? -1 : (tl * tl * dr + tr * tr * dl) / (dl * dr);
+}
+
+/* What SPLIT_SCAN does, for features of more bins than it takes: the largest gain, then the first that ties with it. */
+static void scan_many(struct asx_split_args *a)
+{
+    struct split_node n = {.hist = a->hist, .hist64 = a->hist64, .g_unit = a->g_unit, .h_unit = a->h_unit};
+    double mg = 0, mh = 0;
+    a->gain = a->bin = -1;
+    a->missing_left = false;
+    if (a->missing >= 0)
+        cell(&n, (size_t)a->missing, &mg, &mh);
+    for (int side = 0; side < (mh > 0 ? 2 : 1); side++) {
+        double top = -1, wanted = 0;
+        for (int pass = 0; pass < 2; pass++) {
+            double g = side ? mg : 0, h = side ? mh : 0;
+            for (int b = 0; b < a->bins - 1; b++) {
+                double cg, ch;
+                cell(&n, (size_t)b, &cg, &ch);
+                g += cg;
+                h += ch;
+                double gain = a->only >= 0 && b != a->only ? -1 : gain_at(a, g, h);
+                if (pass == 0) {
+                    top = gain > top ? gain : top;
+                } else if (gain >= wanted) {
+                    a->gain = gain;
+                    a->bin = b;
+                    a->missing_left = side;
+                    a->left_g = g;
+                    a->left_h = h;
+                    break;
+                }
+            }
+            double slack = asx_split_slack(a, top);
+            if (!(top > (a->bin < 0 ? a->gain : a->gain + slack)))
+                break;
+            wanted = top - slack;
+        }
+    }
+}
+
 static void numeric(const asx_kernel_fn *k, const struct grow_params *p, const struct view *v, int feature,
                     const struct split_node *n, struct split *best)
 {
@@ -122,6 +168,8 @@ static void numeric(const asx_kernel_fn *k, const struct grow_params *p, const s
         struct view_feature whole = *f;
         whole.n_bins = a.bins;
         scan_bounded(p, &whole, n, min_h, only, &a);
+    } else if (a.bins > 256) {
+        scan_many(&a);
     } else {
         k[ASX_K_SPLIT_SCAN](NULL, &a);
     }
@@ -261,7 +309,7 @@ void split_feature(const asx_kernel_fn *k, const struct grow_params *p, const st
 
 void split_table(const struct view_feature *f, const struct split *s, uint8_t *left)
 {
-    int codes = f->wide ? f->n_bins + 1 : 256;
+    int codes = !f->wide ? 256 : f->missing >= f->n_bins ? f->missing + 1 : f->n_bins;
     for (int code = 0; code < codes; code++) {
         int bin = f->wide ? code : view_shift(f, code) & 255;
         left[code] = bin == f->missing ? s->missing_left : !s->categorical && bin <= s->bin;

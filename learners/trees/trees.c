@@ -6,7 +6,7 @@
 extern const struct asx_family asx_family_trees;
 
 static const struct asx_learner *const learners[] = {&tree_learner, &forest_learner, &extra_trees_learner, &gbdt_learner, NULL};
-static const struct asx_op *const ops[] = {&trees_bins_op, NULL};
+static const struct asx_op *const ops[] = {&trees_bins_op, &trees_bins16_op, NULL};
 
 const struct asx_family asx_family_trees = {
     .head = {"trees", "decision trees, forests and boosting on binned columns"}, .learner = learners, .op = ops};

@@ -47,25 +47,30 @@ static void add_dense(struct view *v, const struct bins *b, size_t column, int w
     }
 }
 
-/* Categories of many levels stand alone: with u16 codes, or cut down to u8 without histograms in groups. */
-static void add_wide(struct view *v, const struct bins *b, size_t column, bool wide)
+/* Features of u16 codes stand alone; categories of many levels can also be cut down to u8, without histograms in groups. */
+static void add_wide(struct view *v, const struct bins *b, size_t column, int max_bin, bool wide)
 {
     for (size_t j = 0; j < b->cols; j++) {
         const struct bins_feature *f = &b->feature[j];
         if (!f->wide)
             continue;
         struct view_feature *vf = &v->feature[v->features];
-        fill_feature(vf, f, column + j, 0);
+        int shift = 0;
+        while (!f->categorical && (f->n_bins - 1) >> shift >= max_bin)
+            shift++;
+        fill_feature(vf, f, column + j, shift);
         vf->code = f->plane;
         vf->hist = v->hist_size;
         if (wide) {
             vf->wide = f->wide;
-            vf->n_bins = f->wide_bins;
-            vf->missing = f->wide_bins;
+            vf->n_bins = f->categorical ? f->wide_bins : vf->n_bins;
+            vf->missing = f->categorical ? f->wide_bins : vf->missing;
             v->wide[v->wides++] = v->features;
-            v->most_wide = f->wide_bins > v->most_wide ? f->wide_bins : v->most_wide;
         }
-        v->hist_size += ((size_t)vf->n_bins + 64) / 64 * 64;
+        int last = vf->missing >= vf->n_bins ? vf->missing : vf->n_bins;
+        if (wide)
+            v->most_wide = last > v->most_wide ? last : v->most_wide;
+        v->hist_size += ((size_t)last + 64) / 64 * 64;
         v->features++;
     }
 }
@@ -118,7 +123,7 @@ asx_st view_init(struct view *v, struct asx_exec *exec, const struct asx_matrix 
         else
             add_dense(v, b, column, log2_of(max_bin));
         if (ok)
-            add_wide(v, b, column, wide);
+            add_wide(v, b, column, max_bin, wide);
         column += b->cols;
     }
     return ok ? ASX_OK : err_set(err, ASX_E_NOMEM, "out of memory for the features of a fit; raise the memory limit");
@@ -127,7 +132,7 @@ asx_st view_init(struct view *v, struct asx_exec *exec, const struct asx_matrix 
 int view_bin(const struct view_feature *v, size_t row)
 {
     if (v->wide)
-        return v->wide[row];
+        return v->wide[row] >> v->shift;
     if (v->code)
         return view_shift(v, v->code[row]);
     const struct bins_sparse *s = v->sparse;

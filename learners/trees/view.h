@@ -18,7 +18,7 @@ struct view_feature {
     int missing;          /**< bin of missing cells after shifting, -1: none are missing */
     int zero;             /**< bin of absent cells (sparse) after shifting */
     int group;            /**< dense: index into view.group, else -1 */
-    const uint16_t *wide; /**< [rows] codes of a category of many levels, used in place of `code` */
+    const uint16_t *wide; /**< [rows] codes of a category or number of many bins, used in place of `code` */
     size_t hist;          /**< first bin in a histogram */
     const struct bins_sparse *sparse;
     uint32_t sparse_index;
@@ -51,7 +51,7 @@ struct view {
     int *wide;            /**< [wides] their indices */
 };
 
-/** Arrays come from exec->scratch. `max_bin` 63, 127 or 255; `wide`: use u16 codes where there are. */
+/** Arrays come from exec->scratch. `max_bin` 63, 127, 255 or, for numbers of u16 codes, more; `wide`: use u16 codes where there are. */
 asx_st view_init(struct view *, struct asx_exec *, const struct asx_matrix *bins, int max_bin, bool wide, struct asx_err *);
 
 static inline int view_shift(const struct view_feature *v, int code)

@@ -216,6 +216,122 @@ START_TEST(lowbit_loses_little)
 }
 END_TEST
 
+/* ---- bins of u16 codes -------------------------------------------------------------------- */
+
+extern const struct asx_family asx_family_trees;
+
+enum { FEW = 3000 };
+
+static void use_bins16(struct trees_make *t)
+{
+    struct asx_err err = {0};
+    struct asx_batch none = {0};
+    const struct asx_op *op = asx_family_trees.op[1];
+    ck_assert_str_eq(op->gives, "bins16");
+    op->free_output((void *)(uintptr_t)t->bin_list[0]);
+    t->in[0] = &t->raw;
+    ck_assert_int_eq(op->run(&t->e.exec, &none, &err), ASX_OK);
+    t->bin_list[0] = t->e.exec.out;
+    t->in[0] = &t->bins;
+}
+
+/* Least sum of squares of two means over every threshold of every column, missing cells on either side. */
+static double best_cut(const float *x, const double *y, size_t cols)
+{
+    double best = INFINITY;
+    for (size_t j = 0; j < cols; j++)
+        for (int at = 0; at < FEW; at++)
+            for (int side = 0; side < 2; side++) {
+                double n[2] = {0}, s[2] = {0}, q = 0;
+                for (int i = 0; i < FEW; i++) {
+                    float v = x[(size_t)i * cols + j], cut = x[(size_t)at * cols + j];
+                    int left = v != v ? side : v <= cut;
+                    n[left]++;
+                    s[left] += y[i];
+                    q += y[i] * y[i];
+                }
+                if (n[0] > 0 && n[1] > 0)
+                    best = fmin(best, q - s[0] * s[0] / n[0] - s[1] * s[1] / n[1]);
+            }
+    return best;
+}
+
+/* One split on columns of thousands of values: the best of all thresholds, for any number of threads. */
+START_TEST(wide_numbers_split_as_brute_force)
+{
+    struct rng r = rng_stream(13, 0, 0, 0);
+    static float x[FEW * 2];
+    static double y[FEW], out[FEW];
+    for (int i = 0; i < FEW; i++) {
+        x[2 * i] = (float)rng_normal(&r);
+        x[2 * i + 1] = rng_unit(&r) < 0.1 ? NAN : (float)rng_unit(&r);
+        y[i] = (x[2 * i] > 1.234f ? 3 : 0) + (_i == 1 ? (x[2 * i + 1] < 0.777f ? 5 : 0) : 0) + rng_normal(&r);
+    }
+    struct frame_make *f = frame_make_new(FEW);
+    struct asx_problem *p = frame_make_problem(f, ASX_REGRESSION, y, 0, 2);
+    struct trees_make t;
+    trees_make_init(&t, p, "gbdt", x, FEW, 2, 1 + _i);
+    use_bins16(&t);
+    config_make_choose(&t.config, "max_bin", "65535");
+    config_make_set(&t.config, "num_leaves", 2);
+    config_make_set(&t.config, "min_data_in_leaf", 1);
+    config_make_set(&t.config, "learning_rate", 1);
+    config_make_set(&t.config, "l2", 0);
+    struct asx_member m = trees_make_member(&t, p->splits->folds, 1);
+    ck_assert_int_eq(trees_make_fit(&t, "gbdt.fit/hist_wide", &m), ASX_OK);
+    struct asx_model *model = trees_make_model(&t, &m, 0, out);
+    double s = 0, best = best_cut(x, y, 2);
+    for (int i = 0; i < FEW; i++)
+        s += (y[i] - out[i]) * (y[i] - out[i]);
+    ck_assert_double_eq_tol(s, best, 1e-6 * best);
+    trees_make_end(&t, &m, model);
+    trees_make_clear(&t);
+    frame_make_free(f);
+}
+END_TEST
+
+/* A spike narrower than one of 255 bins is found with more; at every width models say of raw rows what training said. */
+START_TEST(wide_numbers_find_a_spike)
+{
+    static const char *const width[] = {"1023", "4095", "65535"};
+    enum { SPIKE_ROWS = 40000 };
+    struct rng r = rng_stream(14, 0, 0, 0);
+    float *x = malloc(SPIKE_ROWS * 2 * sizeof *x);
+    double *y = malloc(SPIKE_ROWS * sizeof *y), *out = malloc(SPIKE_ROWS * sizeof *out), s[2] = {0};
+    for (int i = 0; i < SPIKE_ROWS; i++) {
+        x[2 * i] = rng_unit(&r) < 0.05 ? NAN : (float)rng_unit(&r);
+        x[2 * i + 1] = (float)rng_below(&r, 5);
+        y[i] = x[2 * i] > 0.5f && x[2 * i] < 0.502f ? 20 : 0;
+    }
+    struct frame_make *f = frame_make_new(SPIKE_ROWS);
+    struct asx_problem *p = frame_make_problem(f, ASX_REGRESSION, y, 0, 2);
+    const struct asx_fold *fold = &p->splits->fold[0];
+    for (int k = 0; k < 2; k++) {
+        struct trees_make t;
+        trees_make_init(&t, p, "gbdt", x, SPIKE_ROWS, 2, 1 + _i);
+        if (k) {
+            use_bins16(&t);
+            config_make_choose(&t.config, "max_bin", width[_i]);
+        }
+        config_make_set(&t.config, "learning_rate", 0.3);
+        struct asx_member m = trees_make_member(&t, 0, 10);
+        ck_assert_int_eq(trees_make_fit(&t, k ? "gbdt.fit/hist_wide" : "gbdt.fit/hist_fixed", &m), ASX_OK);
+        struct asx_model *model = trees_make_model(&t, &m, 0, out);
+        for (size_t i = 0; i < fold->n_test; i++) {
+            ck_assert_double_eq_tol(out[fold->test[i]], (double)m.pred[i], 2e-6 * (1 + fabs(out[fold->test[i]])));
+            s[k] += (y[fold->test[i]] - out[fold->test[i]]) * (y[fold->test[i]] - out[fold->test[i]]);
+        }
+        trees_make_end(&t, &m, model);
+        trees_make_clear(&t);
+    }
+    ck_assert_msg(s[1] < 0.6 * s[0], "%s: %g against %g", width[_i], s[1], s[0]);
+    free(x);
+    free(y);
+    free(out);
+    frame_make_free(f);
+}
+END_TEST
+
 Suite *suite_trees_grow(void);
 Suite *suite_trees_grow(void)
 {
@@ -226,6 +342,8 @@ Suite *suite_trees_grow(void)
     tcase_add_test(c, little_memory_gives_the_same_bits);
     tcase_add_loop_test(c, fixed_keeps_its_tolerance, 0, 3);
     tcase_add_loop_test(c, lowbit_loses_little, 0, 3);
+    tcase_add_loop_test(c, wide_numbers_split_as_brute_force, 0, 2);
+    tcase_add_loop_test(c, wide_numbers_find_a_spike, 0, 3);
     suite_add_tcase(s, c);
     return s;
 }
