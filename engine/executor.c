@@ -117,18 +117,34 @@ static bool help(struct active_run *a)
     return false;
 }
 
-/* Beside others a step starts only if what it is predicted to need is there; alone it may try. */
-static bool has_room(const struct active_run *a, const struct opt_node *n)
+/* What the account still has for a step beside those that run, once these have taken what they are predicted to need. */
+static uint64_t free_room(const struct active_run *a)
 {
-    return a->running == 0 || n->kind == OPT_CORE || mem_fits(a->ex->mem, n->cost.host_peak);
+    uint64_t room = mem_room(a->ex->mem), owed = 0;
+    for (int i = 0; i < a->plan->nodes && room != UINT64_MAX && a->running > 0; i++) {
+        if (a->result[i].state != NODE_RUNNING || !a->result[i].account)
+            continue;
+        uint64_t has = mem_used(a->result[i].account), needs = a->plan->node[i]->cost.host_peak;
+        owed += needs > has ? needs - has : 0;
+    }
+    return owed < room ? room - owed : 0;
 }
 
+/* The first step in planned order that may start. Beside others only one that fits the memory; alone any may try. */
 static int next_ready(const struct active_run *a)
 {
+    uint64_t room = 0;
+    bool known = false;
     for (int i = 0; i < a->plan->nodes && !a->lonely; i++) {
         int id = a->order[i];
-        if (a->result[id].state == NODE_WAITING && a->waiting_for[id] == 0 && (!a->result[id].alone || a->running == 0) &&
-            has_room(a, a->plan->node[id]))
+        const struct opt_node *n = a->plan->node[id];
+        if (a->result[id].state != NODE_WAITING || a->waiting_for[id] != 0 || (a->result[id].alone && a->running > 0))
+            continue;
+        if (a->running == 0 || n->kind == OPT_CORE)
+            return id;
+        room = known ? room : free_room(a);
+        known = true;
+        if (n->cost.host_peak <= room)
             return id;
     }
     return -1;
@@ -177,14 +193,12 @@ static asx_st run_one(struct active_run *a, const struct opt_node *n, int thread
 {
     struct exec_context ctx = {a->ex, a->plan, n, a->result, a};
     struct node_result *r = &a->result[n->id];
-    struct mem *account = mem_create(a->ex->mem, 0); /* of this op alone: what it takes is known when it ends */
-    if (!account)
+    if (!r->account)
         return err_set(&r->err, ASX_E_NOMEM, "no memory for '%s'; raise the memory limit", n->way);
     struct asx_exec e = {
-        .mem = account, .threads = threads, .device = a->ex->device, .split = exec_split, .stop = exec_stop, .engine = &ctx};
+        .mem = r->account, .threads = threads, .device = a->ex->device, .split = exec_split, .stop = exec_stop, .engine = &ctx};
     asx_st st = node_run(&e, r);
-    r->bytes = (double)mem_peak(account);
-    mem_destroy(account);
+    r->bytes = (double)mem_peak(r->account);
     return st;
 }
 
@@ -197,6 +211,7 @@ static void take(struct active_run *a, int id)
     r->state = NODE_RUNNING;
     a->lonely = r->alone;
     a->running++;
+    r->account = mem_create(a->ex->mem, 0); /* of this op alone: what it takes is known when it ends */
     bool failed = inputs_failed(a, n);
     int threads = a->ex->threads;
     pthread_mutex_unlock(&a->lock);
@@ -213,6 +228,9 @@ static void take(struct active_run *a, int id)
         r->seconds = clock_now() - t;
     }
     pthread_mutex_lock(&a->lock);
+    if (r->account)
+        mem_destroy(r->account);
+    r->account = NULL;
     if (st == ASX_E_NOMEM && !failed && beside && !r->alone) { /* once more, when nobody else needs memory */
         r->alone = true;
         r->state = NODE_WAITING;

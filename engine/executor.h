@@ -18,7 +18,8 @@ enum node_state { NODE_WAITING, NODE_RUNNING, NODE_DONE, NODE_FAILED, NODE_SKIPP
 /** What became of a node. */
 struct node_result {
     enum node_state state;
-    bool alone; /**< out of memory beside others: its second try runs alone */
+    bool alone;          /**< out of memory beside others: its second try runs alone */
+    struct mem *account; /**< its own while it runs */
     asx_st status;
     struct asx_err err;
     double seconds;            /**< measured wall time */

@@ -24,12 +24,9 @@ enum { ROWS = 120 };
 /* ---- sharing ------------------------------------------------------------------------------------ */
 
 /* In a run of 60 trials every column block, form and Gram matrix is made once. */
-START_TEST(each_block_is_made_once)
+static void check_made_once(struct run_make *made)
 {
-    struct run_make r;
-    run_make_open(&r, ROWS, _i);
-    run_make_run(&r, _i == RUN_REGRESSION ? "regress" : "classify",
-                 SET("search.trials", "60", "search.seed", "3", "resources.threads", "2", "search.validation", "{folds: 2}"));
+    struct run_make r = *made;
     char *twice = run_make_text(&r, "SELECT group_concat(way, ' ') FROM (SELECT way FROM v_ops WHERE lineage_key GLOB '*[1-9a-f]*'"
                                     " AND op NOT LIKE '%.fit' GROUP BY lineage_key HAVING count(*) > 1)");
     ck_assert_str_eq(twice, "");
@@ -39,6 +36,40 @@ START_TEST(each_block_is_made_once)
     ck_assert_int_ge(run_make_count(&r, "SELECT count(*) FROM v_ops WHERE op = 'bins.build'"), 1);
     ck_assert_int_eq(run_make_count(&r, "SELECT count(DISTINCT config_id) FROM asks WHERE config_id > 0"), 60);
     ck_assert_int_gt(json_integer_value(json_object_get(json_object_get(r.board, "sharing"), "hits")), 60);
+}
+
+START_TEST(each_block_is_made_once)
+{
+    struct run_make r;
+    run_make_open(&r, ROWS, _i);
+    run_make_run(&r, _i == RUN_REGRESSION ? "regress" : "classify",
+                 SET("search.trials", "60", "search.seed", "3", "resources.threads", "2", "search.validation", "{folds: 2}"));
+    check_made_once(&r);
+    run_make_close(&r);
+}
+END_TEST
+
+/* The same on real tables, where ASSAY_DATA_DIR has them. */
+static const struct {
+    const char *name, *target;
+    bool regress;
+} real[] = {{"titanic", "Survived", false}, {"soybean", "class", false}, {"auto_mpg", "class", true}};
+
+START_TEST(each_block_of_real_tables_is_made_once)
+{
+    const char *folder = getenv("ASSAY_DATA_DIR");
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s.train.csv", folder ? folder : "", real[_i].name);
+    if (!folder || access(path, R_OK) != 0) {
+        printf("each_block_of_real_tables_is_made_once: skipped, ASSAY_DATA_DIR has no %s.train.csv\n", real[_i].name);
+        return;
+    }
+    struct run_make r;
+    run_make_open_file(&r, path);
+    run_make_run(&r, real[_i].regress ? "regress" : "classify",
+                 SET("data.target", real[_i].target, "search.trials", "60", "search.seed", "3", "resources.threads", "2",
+                     "search.validation", "{folds: 2}"));
+    check_made_once(&r);
     run_make_close(&r);
 }
 END_TEST
@@ -397,6 +428,7 @@ Suite *suite_laws(void)
     TCase *c = tcase_create("laws");
     tcase_set_timeout(c, 120);
     tcase_add_loop_test(c, each_block_is_made_once, 0, 3);
+    tcase_add_loop_test(c, each_block_of_real_tables_is_made_once, 0, 3);
     tcase_add_loop_test(c, switching_off_changes_cost_only, 0, WAYS_OFF);
     tcase_add_loop_test(c, repeatable_mode_repeats, 0, 3);
     tcase_add_test(c, a_cut_run_has_a_model);
