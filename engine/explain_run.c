@@ -158,6 +158,10 @@ static void known_speeds(struct run *r)
 {
     struct cat *cat = NULL;
     struct asx_err ignored = {0};
+    if (r->session->cat) {
+        run_load_measured(r, r->session->cat);
+        return;
+    }
     if (cat_open(&cat, &(struct cat_options){.path = r->session->options.catalog, .read_only = true, .mem = r->session->mem},
                  &ignored) != ASX_OK)
         return;
