@@ -42,6 +42,19 @@ static bool is_ensemble(const struct run *r)
     return n > 1;
 }
 
+/* Mean over the folds whose models know it; NaN: none does. */
+static double out_of_bag(const struct run *r, const struct config_run *c)
+{
+    double sum = 0;
+    int n = 0;
+    for (int f = 0; f <= r->splits->folds; f++)
+        if (c->fold[f].has_oob) {
+            sum += c->fold[f].oob;
+            n++;
+        }
+    return n ? sum / n : NAN;
+}
+
 static json_t *config_row(const struct run *r, const struct config_run *c, int rank)
 {
     json_t *o = json_object(), *config = NULL;
@@ -69,6 +82,8 @@ static json_t *config_row(const struct run *r, const struct config_run *c, int r
     put(o, "seed", json_integer((json_int_t)r->opt.seed));
     put(o, "plan", shown_id('p', c->plan));
     put(o, "iterations", json_integer(c->best_iteration));
+    if (isfinite(out_of_bag(r, c)))
+        put(o, "oob", json_number(out_of_bag(r, c)));
     return o;
 }
 

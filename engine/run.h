@@ -84,6 +84,8 @@ struct fold_run {
     struct asx_model *model; /**< NULL: not kept */
     int model_iteration;     /**< rounds of `model`: the config's best when it was made */
     double seconds;          /**< measured share of fits */
+    bool has_oob;
+    double oob; /**< score of the last model on training rows out of bag */
 };
 
 /** A config of the search, and the best that is known of it. */

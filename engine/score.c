@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 
+#include <math.h>
 #include <string.h>
 
 int trial_best_iteration(const struct run *r, const struct config_run *c, int folds, struct asx_curve *mean)
@@ -160,8 +161,12 @@ static bool inputs_of(struct asx_exec *e, const struct trial_run *t, int fold, c
 static struct asx_member as_member(const struct trial_run *t, int fold)
 {
     struct config_run *c = t->config;
-    return (struct asx_member){
-        .config = &c->config, .fold = fold, .from = t->ask.from, .to = t->ask.to, .state = c->fold[fold].state};
+    return (struct asx_member){.config = &c->config,
+                               .fold = fold,
+                               .from = t->ask.from,
+                               .to = t->ask.to,
+                               .seed = trial_fit_seed(t->run, c, fold),
+                               .state = c->fold[fold].state};
 }
 
 /* Held-out predictions at the round the mean curve chose, one fold. */
@@ -192,6 +197,40 @@ static bool model_stands(const struct trial_run *t, int fold)
     return !t->refit && f->model && fold < t->ask.from.folds && f->model_iteration == t->best_iteration;
 }
 
+/* Advice for people: rows that no part of the model saw, scored; nothing depends on it, so nothing fails for it. */
+static double out_of_bag_score(struct asx_exec *e, const struct trial_run *t, const struct asx_member *m)
+{
+    const struct run *r = t->run;
+    const struct asx_learner *learner = t->config->config.learner;
+    const struct asx_fold *fold = &r->splits->fold[m->fold];
+    size_t k = (size_t)r->problem.outputs, n = 0, cells = fold->n_train * k;
+    struct asx_err ignored = {0};
+    if (!learner->out_of_bag || !r->opt.metric || cells == 0 || mem_room(e->mem) / 64 < cells)
+        return NAN;
+    float *pred = mem_array(e->mem, cells, sizeof *pred);
+    uint32_t *row = mem_array(e->mem, fold->n_train, sizeof *row);
+    double score = NAN;
+    if (pred && row && learner->out_of_bag(e, m, t->best_iteration, pred, &ignored) == ASX_OK) {
+        for (size_t i = 0; i < fold->n_train; i++) {
+            if (pred[i * k] != pred[i * k])
+                continue;
+            memmove(pred + n * k, pred + i * k, k * sizeof *pred);
+            row[n++] = fold->train[i];
+        }
+        if (n)
+            score = r->opt.metric->score(&(struct asx_scored){.n = n,
+                                                              .outputs = r->problem.outputs,
+                                                              .y = r->problem.y,
+                                                              .pred = pred,
+                                                              .weight = r->problem.score_weight,
+                                                              .row = row,
+                                                              .positive = r->problem.positive});
+    }
+    mem_free(pred);
+    mem_free(row);
+    return score;
+}
+
 static asx_st make_model(struct asx_exec *e, const struct trial_run *t, int fold, struct asx_err *err)
 {
     struct fold_run *f = &t->config->fold[fold];
@@ -203,7 +242,10 @@ static asx_st make_model(struct asx_exec *e, const struct trial_run *t, int fold
         learner->free_model(f->model);
     f->model = NULL;
     f->model_iteration = t->best_iteration;
-    return learner->model(e, &m, t->best_iteration, &f->model, err);
+    asx_st st = learner->model(e, &m, t->best_iteration, &f->model, err);
+    f->oob = st == ASX_OK ? out_of_bag_score(e, t, &m) : NAN;
+    f->has_oob = isfinite(f->oob);
+    return st;
 }
 
 static asx_st make_models(struct asx_exec *e, struct trial_run *t, struct asx_err *err)

@@ -30,8 +30,7 @@ double trial_fidelity_share(const struct run *r, const struct config_run *c, con
 
 /* ---- before a fit ------------------------------------------------------------ */
 
-/* Equal for every way, batch and rung: a function of the run's seed, the config and the fold. */
-static uint64_t fit_seed(const struct run *r, const struct config_run *c, int fold)
+uint64_t trial_fit_seed(const struct run *r, const struct config_run *c, int fold)
 {
     struct hash h = hash_begin("fit seed");
     hash_u64(&h, r->opt.seed);
@@ -62,8 +61,8 @@ static asx_st prepare_member(struct run *r, struct trial_run *t, int fold, struc
     struct config_run *c = t->config;
     struct fold_run *f = &c->fold[fold];
     const struct asx_fold *rows = &r->splits->fold[fold];
-    *m =
-        (struct asx_member){.config = &c->config, .fold = fold, .from = t->ask.from, .to = t->ask.to, .seed = fit_seed(r, c, fold)};
+    *m = (struct asx_member){
+        .config = &c->config, .fold = fold, .from = t->ask.from, .to = t->ask.to, .seed = trial_fit_seed(r, c, fold)};
     bool goes_on = f->state && fold < t->ask.from.folds && t->ask.from.iterations > 0 && f->iterations == t->ask.from.iterations;
     if (goes_on) {
         m->state = f->state;

@@ -22,4 +22,7 @@ asx_st trial_oof(const struct run *, const struct config_run *, int folds, float
 /** Metric over rows that have a prediction. */
 asx_st trial_score_oof(const struct run *, const float *oof, struct mem *, double *score, struct asx_err *);
 
+/** Seed of a fit, equal for every way, batch and rung: a function of the run's seed, the config and the fold. */
+uint64_t trial_fit_seed(const struct run *, const struct config_run *, int fold);
+
 #endif

@@ -442,38 +442,76 @@ static asx_st make_model(struct asx_exec *exec, const struct asx_member *m, int 
     return no_memory(err);
 }
 
-/* Grows each tree's sample again from its seed, so nothing has to be kept while training. */
-asx_st forest_oob(struct asx_exec *exec, const struct asx_member *m, float *pred, struct asx_err *err)
+/* ---- out of bag ---------------------------------------------------------------------------- */
+
+/* Votes of one tree for the rows it did not draw. */
+struct oob {
+    const struct tree *tree;
+    const struct view *view;
+    const uint32_t *row;
+    size_t n, dims;
+    const uint8_t *drawn;
+    double *vote;
+    uint32_t *seen;
+};
+
+static void oob_chunk(void *arg, size_t c, int worker)
 {
-    struct fit f = {.exec = exec, .problem = exec->problem, .fold = &exec->problem->splits->fold[m->fold]};
-    const struct asx_state *s = m->state;
-    forest_read(m->config, 0, &f.data.params);
-    asx_st st = view_init(&f.view, exec, exec->in[0], f.data.params.max_bin, false, err);
-    size_t n = f.fold->n_train, dims = (size_t)s->dims, want = (size_t)((double)n * f.data.params.max_samples + 0.5);
-    double *vote = mem_calloc(exec->mem, n * dims + 1, sizeof *vote);
-    uint32_t *seen = mem_calloc(exec->mem, n + 1, sizeof *seen);
-    uint8_t *drawn = mem_array(exec->mem, n + 1, 1);
-    if (!st && !(vote && seen && drawn))
-        st = no_memory(err);
-    if (!st && !f.data.params.bootstrap)
-        st = err_set(err, ASX_E_INVAL, "out-of-bag scores need 'bootstrap'; switch it on");
-    for (int t = 0; !st && t < s->iterations; t++) {
-        struct rng r = rng_stream(seed_of(m, t), 0x666f72, 0, 0);
-        memset(drawn, 0, n);
-        for (size_t i = 0; i < (want < 1 ? 1 : want); i++)
-            drawn[rng_below(&r, n)] = 1;
-        for (size_t i = 0; i < n; i++) {
-            if (drawn[i])
-                continue;
-            tree_add_leaf(&s->tree[t], tree_leaf_of_bins(&s->tree[t], &f.view, f.fold->train[i]), 1, vote + i * dims);
-            seen[i]++;
-        }
+    (void)worker;
+    struct oob *o = arg;
+    size_t to = (c + 1) * CHUNK < o->n ? (c + 1) * CHUNK : o->n;
+    for (size_t i = c * CHUNK; i < to; i++) {
+        if (o->drawn[i])
+            continue;
+        tree_add_leaf(o->tree, tree_leaf_of_bins(o->tree, o->view, o->row[i]), 1, o->vote + i * o->dims);
+        o->seen[i]++;
     }
+}
+
+/* Draws each tree's sample again from its seed, so nothing has to be kept while training. */
+static asx_st oob_votes(struct asx_exec *exec, const struct asx_member *m, const struct forest_params *p, int trees, struct oob *o,
+                        uint8_t *drawn)
+{
+    size_t want = (size_t)((double)o->n * p->max_samples + 0.5);
+    o->drawn = drawn;
+    for (int t = 0; t < trees; t++) {
+        struct rng r = rng_stream(seed_of(m, t), 0x666f72, 0, 0);
+        if (exec->stop && exec->stop(exec))
+            return ASX_STOPPED;
+        memset(drawn, 0, o->n);
+        for (size_t i = 0; i < (want < 1 ? 1 : want); i++)
+            drawn[rng_below(&r, o->n)] = 1;
+        o->tree = &m->state->tree[t];
+        exec->split(exec, (o->n + CHUNK - 1) / CHUNK, oob_chunk, o);
+    }
+    return ASX_OK;
+}
+
+static asx_st out_of_bag(struct asx_exec *exec, const struct asx_member *m, int iterations, float *pred, struct asx_err *err)
+{
+    const struct asx_fold *fold = &exec->problem->splits->fold[m->fold];
+    const struct asx_state *s = m->state;
+    int trees = iterations > 0 && iterations < s->iterations ? iterations : s->iterations;
+    size_t n = fold->n_train, dims = (size_t)s->dims;
+    struct forest_params p;
+    struct view view;
+    forest_read(m->config, 0, &p);
+    for (size_t i = 0; i < n * dims; i++)
+        pred[i] = NAN;
+    if (!p.bootstrap)
+        return ASX_OK;
+    struct oob o = {.view = &view, .row = fold->train, .n = n, .dims = dims};
+    asx_st st = view_init(&view, exec, exec->in[0], p.max_bin, false, err);
+    uint8_t *drawn = mem_array(exec->mem, n + 1, 1);
+    o.vote = mem_calloc(exec->mem, n * dims + 1, sizeof *o.vote);
+    o.seen = mem_calloc(exec->mem, n + 1, sizeof *o.seen);
+    if (!st)
+        st = o.vote && o.seen && drawn ? oob_votes(exec, m, &p, trees, &o, drawn) : no_memory(err);
     for (size_t i = 0; !st && i < n; i++)
-        for (size_t k = 0; k < dims; k++)
-            pred[i * dims + k] = seen[i] ? (float)(vote[i * dims + k] / seen[i]) : NAN;
-    mem_free(vote);
-    mem_free(seen);
+        for (size_t k = 0; k < dims && o.seen[i]; k++)
+            pred[i * dims + k] = (float)(o.vote[i * dims + k] / o.seen[i]);
+    mem_free(o.vote);
+    mem_free(o.seen);
     mem_free(drawn);
     return st;
 }
@@ -512,6 +550,7 @@ const struct asx_learner forest_learner = {
     .nominal_cost = 2,
     .fit = forest_ways,
     .held_out = held_out_forest,
+    .out_of_bag = out_of_bag,
     SHARED,
 };
 const struct asx_learner extra_trees_learner = {

@@ -7,10 +7,4 @@
 
 extern const struct asx_learner forest_learner, extra_trees_learner, tree_learner;
 
-/**
- * Out-of-bag predictions of a forest grown with bootstrap: mean votes of the trees that did not draw a row.
- * @shape pred [n_train * outputs]; NaN where every tree drew the row
- */
-asx_st forest_oob(struct asx_exec *, const struct asx_member *, float *pred, struct asx_err *);
-
 #endif

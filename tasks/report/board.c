@@ -190,7 +190,13 @@ void report_cell(const struct board *b, size_t row, int column, struct text *out
             text_printf(out, "%.3g", report_number(r, "fidelity"));
         break;
     case DEVICE: text_puts(out, report_text(r, "device")); break;
-    case CONFIG: report_config(json_object_get(r, "config"), out); break;
+    case CONFIG:
+        report_config(json_object_get(r, "config"), out);
+        if (isfinite(report_number(r, "oob"))) {
+            text_puts(out, "; out of bag ");
+            report_score(b, report_number(r, "oob"), out);
+        }
+        break;
     }
 }
 

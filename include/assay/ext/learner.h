@@ -81,6 +81,11 @@ struct asx_learner {
     bool monotone; /**< keeps the problem's monotone constraints */
     /** How raw scores, as explain sums them, become predictions; NULL: they are predictions. */
     enum asx_link (*link)(const struct asx_model *);
+    /**
+     * What the parts of the state after `iterations` rounds (0: all) say of training rows they did not see; NULL: has no such
+     * parts. Costs about a tenth of the fit. @shape pred [n_train * outputs]; NaN where every part saw the row (or samples nothing)
+     */
+    asx_st (*out_of_bag)(struct asx_exec *, const struct asx_member *, int iterations, float *pred, struct asx_err *);
 };
 
 /** A folder's exports: learners, and the ops that make the forms they eat. */
