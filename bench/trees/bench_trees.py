@@ -46,6 +46,12 @@ def peers():
     return found, missing
 
 
+def processor():
+    with open("/proc/cpuinfo") as f:
+        name = next((line.split(":")[1].strip() for line in f if line.startswith("model name")), "unknown")
+    return f"{name}, {len(os.sched_getaffinity(0))} cores"
+
+
 def main():
     args = arguments()
     found, missing = peers()
@@ -65,7 +71,7 @@ def main():
     s = 10 if args.quick else 1
     rounds = 10 if args.quick else 15
     os.makedirs(args.data, exist_ok=True)
-    report.say("Trees: " + ", ".join(f"{k} {v}" for k, v in found.items()) + (", a tenth of the rows" if args.quick else ""))
+    report.say("Trees: " + ", ".join(f"{k} {v}" for k, v in found.items()) + (", a tenth of the rows" if args.quick else "") + f"; {processor()}")
     report.say("Ratios above 1: Assay is faster. Processor seconds stand in brackets; " + ("they decide." if args.clock == "cpu" else "wall seconds decide."))
 
     generated = {
@@ -88,7 +94,7 @@ def main():
 
     def stored(name, make):
         """A table's file, generated when it is not there yet."""
-        path = os.path.join(args.data, f"{name}{'_quick' if args.quick else ''}.bin")
+        path = os.path.join(args.data, f"{name}{'_quick' if args.quick else ''}.{tables.VERSION}.bin")
         return path if os.path.exists(path) else tables.write(make(), path)
 
     def outputs_of(path):
@@ -135,7 +141,7 @@ def main():
         trials.compare(report, args, 50000 // s)
 
     missed = report.verdict()
-    report.save(args.json, dict(found, quick=args.quick, threads=args.threads))
+    report.save(args.json, dict(found, processor=processor(), quick=args.quick, threads=args.threads, leaves=args.leaves, clock=args.clock))
     report.say(f"also as {args.json}")
     return 3 if missed and args.strict else 0
 

@@ -172,6 +172,7 @@ def neighbour(report, args, path, rounds):
     """All cores asked for while one foreign thread is busy: trees a second."""
     threads, rows = max(args.threads), []
     if threads < 2:
+        report.say("a busy neighbour needs two threads or more: skipped")
         return
     with Field(args, path, both=False) as field:
         for p in field.peers.values():

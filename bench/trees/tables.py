@@ -14,6 +14,7 @@ import scipy.sparse
 TASKS = ["regression", "binary", "multiclass"]
 HEAD = "<8sQQQiiii"
 MAGIC = b"ASYBENCH"
+VERSION = 1  # of the generators: part of the name of a stored table
 
 
 def table(x, y, task="binary", cat=(), levels=(), train=None):
