@@ -50,8 +50,8 @@ void lin_link_apply(enum lin_link, const double *score, size_t sets, double *out
 #define LIN_LEARNER                                                                                                                \
     .version = 1, .prep_role = ASX_FOR_LINEAR, .affine = lin_affine, .params = params, .n_params = sizeof params / sizeof *params, \
     .first = first, .fit = ways, .free_state = lin_free_state, .state_bytes = lin_state_bytes, .model = lin_model_of,              \
-    .predict = lin_predict, .importance = lin_importance, .explain = lin_explain, .link = lin_explain_link, .save = lin_save, .load = lin_load,              \
-    .free_model = lin_free_model
+    .predict = lin_predict, .importance = lin_importance, .explain = lin_explain, .link = lin_explain_link, .save = lin_save,      \
+    .load = lin_load, .free_model = lin_free_model
 
 void lin_free_model(struct asx_model *);
 void lin_free_state(struct asx_state *);
