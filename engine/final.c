@@ -49,6 +49,7 @@ static asx_st select_ensemble(struct run *r, struct asx_err *err)
         st = run_plan(r, plan, err);
         r->ensemble_plan = r->plan_id;
         r->selected_best = r->best;
+        r->selected_wave = r->waves;
     }
     if (plan)
         opt_plan_free(plan);
@@ -71,6 +72,20 @@ bool final_leaves_time(struct run *r)
     r->phase = "searching";
     run_set_search_end(r);
     return st == ASX_OK && r->search_end - clock_now() > worthwhile * r->opt.time_s;
+}
+
+/* Has nothing happened since the selection that final_leaves_time made, and could nothing else be chosen? */
+static bool selected_already(const struct run *r)
+{
+    bool chosen = false;
+    if (r->selected_best != r->selected_best || r->selected_wave != r->waves)
+        return false;
+    for (int i = 0; i < r->candidates; i++) {
+        if (!r->candidate[i]->has_models)
+            return false;
+        chosen |= r->candidate[i]->weight > 0;
+    }
+    return chosen;
 }
 
 /* ---- refitting ------------------------------------------------------------------ */
@@ -320,7 +335,7 @@ asx_st run_final(struct run *r, struct asx_err *err)
     asx_st st = final_candidates(r, have && (cut || !r->problem.repeatable) ? 0.5 * run_left(r, "refitting") : INFINITY, err);
     if (st == ASX_OK && r->candidates == 0)
         st = err_set(err, ASX_E_LIMIT, "no model was ready when the limit ended; raise the time limit");
-    if (st == ASX_OK) {
+    if (st == ASX_OK && !selected_already(r)) {
         find_blobs(r);
         st = select_ensemble(r, err);
     }

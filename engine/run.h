@@ -140,6 +140,7 @@ struct run {
     int64_t id;
     double started, deadline, search_end; /**< clock_now() times; deadline INFINITY without a limit */
     double selected_best;                 /**< best validation when an ensemble was selected last; NaN: not yet */
+    int selected_wave;                    /**< waves that were done then */
     double phase_end;                     /**< when the phase after the search must give way to the next */
     bool unstoppable;                     /**< the constant baseline is under way: there is always a model */
     double raw_s, real_s;                 /**< of ops so far: as machine and work say, and as measured */
