@@ -105,13 +105,16 @@ END_TEST
 START_TEST(every_truncation_is_refused)
 {
     struct made m;
-    make(&m, "[gbdt, gaussian_nb]", RUN_MULTICLASS);
+    make(&m, "[gaussian_nb, tree]", RUN_MULTICLASS);
     struct asx_err err;
     for (size_t n = 0; n < m.size; n++) {
-        unsigned char *part = malloc(n + 1); /* so that a sanitizer sees what is read behind it */
-        memcpy(part, m.data, n);
+        bool apart = n <= 2 * HEADER || n % 97 == 0; /* a copy, so that a sanitizer sees what is read behind it */
+        unsigned char *part = apart ? malloc(n + (n == 0)) : m.data;
+        if (apart)
+            memcpy(part, m.data, n);
         ck_assert_msg(load(part, n, &err) == NULL, "%zu of %zu bytes were taken for a model", n, m.size);
-        free(part);
+        if (apart)
+            free(part);
     }
     unsigned char *more = malloc(m.size + 1);
     memcpy(more, m.data, m.size);

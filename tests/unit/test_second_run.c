@@ -77,9 +77,9 @@ START_TEST(a_repeatable_run_uses_none_of_it)
     static const char *const sql = "SELECT group_concat(predicted_s, ' ') FROM (SELECT predicted_s FROM v_ops WHERE run = 'r%d' "
                                    "AND op LIKE '%%.fit')";
     struct run_make r;
-    run_make_open(&r, 200, RUN_BINARY);
+    run_make_open(&r, 100, RUN_BINARY);
     const char *const *trials =
-        SET("search.learners", "[gbdt, logistic]", "search.trials", "5", "search.seed", "4", "resources.threads", "1");
+        SET("search.learners", "[gbdt, logistic]", "search.trials", "3", "search.seed", "4", "resources.threads", "1");
     run_make_run(&r, "classify", trials);
     run_make_run(&r, "classify", SET("search.learners", "[gbdt, logistic]", "objective.subject_to", "{time: 1s}"));
     run_make_run(&r, "classify", trials);
