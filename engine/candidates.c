@@ -11,7 +11,6 @@
 #include "catalog/blob.h"
 #include "search/ensemble/ensemble.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static bool may_still_grow(const struct config_run *c)
@@ -42,17 +41,22 @@ void final_prune(struct run *r)
     }
 }
 
-static const struct run *sorting; /* qsort has no argument; guarded by sort_lock */
-static pthread_mutex_t sort_lock = PTHREAD_MUTEX_INITIALIZER;
-
-static int by_score(const void *a, const void *b)
+/* Puts a config into a list that is sorted by score, best first, then by id. */
+static void insert_by_score(const struct run *r, struct config_run **list, int n, struct config_run *c)
 {
-    const struct config_run *x = *(struct config_run *const *)a, *y = *(struct config_run *const *)b;
-    if (asx_metric_better(sorting->opt.metric, x->validation, y->validation))
-        return -1;
-    if (asx_metric_better(sorting->opt.metric, y->validation, x->validation))
-        return 1;
-    return (x->id > y->id) - (x->id < y->id);
+    int low = 0, high = n;
+    while (low < high) {
+        int middle = (low + high) / 2;
+        const struct config_run *m = list[middle];
+        bool before = asx_metric_better(r->opt.metric, c->validation, m->validation) ||
+                      (!asx_metric_better(r->opt.metric, m->validation, c->validation) && c->id < m->id);
+        if (before)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    memmove(list + low + 1, list + low, (size_t)(n - low) * sizeof *list);
+    list[low] = c;
 }
 
 /* Fitting it again fits the time that may go to that; takes its share of it. */
@@ -74,12 +78,8 @@ asx_st final_candidates(struct run *r, double refit_s, struct asx_err *err)
     for (int i = 0; i < r->configs; i++) {
         struct config_run *c = r->config[i];
         if (c && c->scored && !c->failed && !c->pruned)
-            list[n++] = c;
+            insert_by_score(r, list, n++, c);
     }
-    pthread_mutex_lock(&sort_lock);
-    sorting = r;
-    qsort(list, (size_t)n, sizeof *list, by_score);
-    pthread_mutex_unlock(&sort_lock);
     for (int i = 0; i < n; i++)
         if (list[i]->has_models || may_refit(r, list[i], &refit_s))
             list[kept++] = list[i];
