@@ -37,6 +37,19 @@ for command in run classify regress init explain predict leaderboard profile mac
     done
 done
 
+# The man page lists each command with its summary, formats and options as the help does, in the same order.
+for command in run classify regress init explain predict leaderboard profile machine runs resume learners metrics gc help; do
+    "$assay" help $command >"$work/one" 2>&1
+    section=$(sed -n "/^\.SS assay $command\( \|\$\)/,/^\.S[SH] /p" "$root/docs/assay.1" | sed '1d;$d;s/\\f[BIR]//g' | tr -d '\\')
+    in_help=$(grep -o '^  --[a-z]*' "$work/one" | tr -d ' ' | tr '\n' ' ')
+    in_man=$(grep '^Options:' <<<"$section" | grep -o -e '--[a-z]*' | tr '\n' ' ')
+    [ "$in_help" = "$in_man" ] && good || bad "man page of $command" "has options '$in_man' where the help has '$in_help'"
+    summary=$(sed -n 3p "$work/one")
+    grep -Fqi -- "$summary" <<<"$section" && good || bad "man page of $command" "lacks '$summary'"
+    formats=$(sed -n 's/^formats: //p' "$work/one" | sed 's/,/, /g')
+    grep -Fq -- "Formats: $formats." <<<"$section" && good || bad "man page of $command" "lacks the formats '$formats'"
+done
+
 # ---- what there is, as text and as JSON ---------------------------------------------------------
 for command in machine runs learners metrics gc; do
     expect "$command" 0 "$assay" $command

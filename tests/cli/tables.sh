@@ -79,6 +79,31 @@ sed 's/,p,/,,/' "$in/point.csv" >missing.csv
 expect 'a missing level' 0 "$assay" predict point.csv.assay missing.csv
 check 'a level never seen counts as missing' cmp -s "$work/out" unseen.out
 
+# ---- dates and levels of new rows ---------------------------------------------------------------------------
+awk 'BEGIN {
+    srand(6); print "day,city,note,y" >"days.csv"; print "day,city,note" >"dmy.csv"; print "day,city,note" >"iso.csv"; print "day,city,note" >"mdy.csv"
+    print "day,city,note" >"level.csv"; print "day,city,note" >"gap.csv"
+    for (i = 0; i < 300; i++) {
+        m = 1 + int(12 * rand()); d = 1 + int(28 * rand()); c = int(9 * rand())
+        printf "%02d/%02d/2021,c%d,%s %s %s,%s\n", d, m, c, substr("onetwosix", 1 + 3 * int(3 * rand()), 3), i, c, ((m > 6) + (c > 4) + rand() > 1.2 ? "yes" : "no") >"days.csv"
+        if (i >= 60) continue
+        d = 1 + int(12 * rand()); n = "one " i " two"
+        printf "%02d/%02d/2021,c%d,%s\n", d, m, c, n >"dmy.csv"; printf "2021-%02d-%02d,c%d,%s\n", m, d, c, n >"iso.csv"; printf "%02d/%02d/2021,c%d,%s\n", m, d, c, n >"mdy.csv"
+        printf "2021-%02d-%02d,%s,%s\n", m, d, (c % 2 ? "nowhere" i : "c" c), n >"level.csv"; printf "2021-%02d-%02d,%s,%s\n", m, d, (c % 2 ? "" : "c" c), n >"gap.csv"
+    } }'
+for way in gbdt:ordinal gbdt:target logistic:onehot logistic:target; do
+    learner=${way%:*}
+    expect "model of $way" 0 "$assay" classify days.csv --target y --trials 1 --learners $learner --set "search.space.$learner.categorical=${way#*:}" --model days.assay
+    for new in dmy iso mdy level gap; do
+        run "$assay" predict days.assay $new.csv --proba
+        cp "$work/out" $new.out
+    done
+    check "$way: days before months, as in training" cmp -s dmy.out iso.out
+    check "$way: whatever the months are read as" test -s iso.out
+    cmp -s mdy.out iso.out && bad "$way" 'months were read before days' || good
+    check "$way: levels never seen are missing" cmp -s level.out gap.out
+done
+
 # ---- headers --------------------------------------------------------------------------------------------
 head_is() { # NAME FIRST_COLUMN FILE OPTIONS...
     local name=$1 want=$2
