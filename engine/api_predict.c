@@ -14,6 +14,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* ---- CSV -------------------------------------------------------------------------- */
 
@@ -135,6 +136,12 @@ static bool stop_asked(void *arg)
     return __atomic_load_n(&((struct session *)arg)->cancelled, __ATOMIC_RELAXED);
 }
 
+static bool same_file(const char *a, const char *b)
+{
+    struct stat x, y;
+    return a && b && stat(a, &x) == 0 && stat(b, &y) == 0 && S_ISREG(x.st_mode) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
 static asx_st predict(struct session *s, const struct model *m, const char *data, const char *out, int proba, int explain,
                       struct asx_err *err)
 {
@@ -144,7 +151,11 @@ static asx_st predict(struct session *s, const struct model *m, const char *data
     struct text t;
     text_init(&t, m->mem);
     asx_st st = ASX_OK;
-    if (proba && !m->classes)
+    if (same_file(out, data))
+        st = err_set(err, ASX_E_INVAL, "the predictions would overwrite the data '%s'; give another file", data);
+    else if (same_file(out, m->path))
+        st = err_set(err, ASX_E_INVAL, "the predictions would overwrite the model '%s'; give another file", m->path);
+    else if (proba && !m->classes)
         st = err_set(err, ASX_E_INVAL, "the model predicts values and has no probabilities; leave --proba out");
     if (st == ASX_OK)
         st = session_machine(s, err);

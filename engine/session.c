@@ -10,7 +10,10 @@
 #include "catalog/catalog.h"
 #include "engine/registry.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 static void forward_event(void *arg, enum event_level level, const char *name, const char *text)
 {
@@ -115,10 +118,36 @@ asx_st session_device(struct session *s, struct asx_err *err)
     return s->cpu ? ASX_OK : dev_open(s->registry, "cpu", &s->cpu, err);
 }
 
+/*
+ * OpenBLAS maps 128 MiB of addresses for each thread that calls it, and asks again for ever when it cannot: a process with
+ * less than that would hang in its first product of matrices.
+ */
+static asx_st check_address_space(int threads, struct asx_err *err)
+{
+    static const double each = 132u << 20, rest = 64u << 20;
+    struct rlimit limit;
+    long pages = 0;
+    FILE *f = getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY ? fopen("/proc/self/statm", "re") : NULL;
+    if (!f)
+        return ASX_OK;
+    bool known = fscanf(f, "%ld", &pages) == 1;
+    fclose(f);
+    double used = (double)pages * (double)sysconf(_SC_PAGESIZE), need = each * threads + rest;
+    if (!known || (double)limit.rlim_cur - used >= need)
+        return ASX_OK;
+    return err_set(err, ASX_E_NOMEM,
+                   "the address space is limited to %.0f MiB, too little for %d threads; allow %.0f MiB (ulimit -v), or give fewer "
+                   "threads",
+                   (double)limit.rlim_cur / (1 << 20), threads, (used + need) / (1 << 20));
+}
+
 asx_st session_pool(struct session *s, int threads, struct asx_err *err)
 {
     if (s->pool && s->pool_threads == threads)
         return ASX_OK;
+    asx_st st = check_address_space(threads, err);
+    if (st != ASX_OK)
+        return st;
     if (s->pool)
         pool_destroy(s->pool);
     s->pool = pool_create(threads);

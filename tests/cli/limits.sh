@@ -82,14 +82,14 @@ for limit in $limits; do
     fi
 done
 
-# A tiny address space: whatever can be done in it, the process ends, also where a library's own threads got no memory.
-for kb in ${limits:+60000 80000 100000 150000 250000}; do
-    (ulimit -v $kb && exec timeout 30 "$assay" classify middle.csv --target y --trials 2 --learners tree,logistic --progress none --catalog :memory:) >out 2>err
+# A tiny address space: the process ends with a word, also where a library's own threads got no memory.
+for kb in ${limits:+60000 80000 150000 300000 900000}; do
+    (ulimit -v $kb && exec timeout -k 5 30 "$assay" classify middle.csv --target y --trials 2 --learners tree,logistic --progress none --catalog :memory:) >out 2>err
     status=$?
     case $status in
     0) good ;;
     1 | 2 | 3) [ "$(grep -c '^assay: ' err)" -ge 1 ] && good || bad "address space of $kb KB" "status $status without a word" ;;
-    124) bad "address space of $kb KB" 'hangs' ;;
+    124 | 137) bad "address space of $kb KB" 'hangs' ;;
     *) bad "address space of $kb KB" "status $status" ;;
     esac
 done

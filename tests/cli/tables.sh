@@ -79,6 +79,12 @@ sed 's/,p,/,,/' "$in/point.csv" >missing.csv
 expect 'a missing level' 0 "$assay" predict point.csv.assay missing.csv
 check 'a level never seen counts as missing' cmp -s "$work/out" unseen.out
 
+cp "$in/point.csv" over.csv
+refused 'predictions over their data' 2 "would overwrite the data 'over.csv'" "$assay" predict point.csv.assay over.csv --out over.csv
+cp point.csv.assay over.assay
+refused 'predictions over their model' 2 "would overwrite the model 'over.assay'" "$assay" predict over.assay over.csv --out over.assay
+check 'both are as they were' cmp -s over.csv "$in/point.csv"
+
 # ---- dates and levels of new rows ---------------------------------------------------------------------------
 awk 'BEGIN {
     srand(6); print "day,city,note,y" >"days.csv"; print "day,city,note" >"dmy.csv"; print "day,city,note" >"iso.csv"; print "day,city,note" >"mdy.csv"
