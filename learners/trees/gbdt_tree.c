@@ -34,8 +34,10 @@ static asx_st list_pieces(struct fit *f)
     }
     for (int l = 0; l < f->tree->n_leaves; l++) {
         size_t rows = f->grow.leaf[l].count;
-        for (size_t from = 0; from < rows; from += GBDT_CHUNK)
-            f->piece[n++] = (struct leaf_piece){.leaf = l, .from = from, .n = rows - from < GBDT_CHUNK ? rows - from : GBDT_CHUNK};
+        for (size_t from = 0; from < rows; from += GBDT_CHUNK, n++) {
+            size_t m = rows - from < GBDT_CHUNK ? rows - from : GBDT_CHUNK;
+            f->piece[n] = (struct leaf_piece){.leaf = l, .from = from, .n = m};
+        }
     }
     f->pieces = n;
     return ASX_OK;
