@@ -9,6 +9,7 @@ import argparse
 import functools
 import importlib
 import os
+import signal
 import sys
 
 MODULES = ["numpy", "scipy", "pandas", "lightgbm", "xgboost", "sklearn"]
@@ -53,6 +54,7 @@ def processor():
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     args = arguments()
     found, missing = peers()
     if missing:

@@ -39,8 +39,13 @@ class Contender:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
-        self.close()
+    def __exit__(self, wrong, *_):
+        # A run that is given up leaves nobody behind, stopped or at work.
+        if wrong:
+            self.p.kill()
+            self.p.wait()
+        else:
+            self.close()
 
 
 class Peer(Contender):

@@ -42,9 +42,9 @@ class Field:
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *wrong):
         for c in [self.ours, *self.peers.values()]:
-            c.close()
+            c.__exit__(*wrong)
 
     def peer(self, name, policy="PASSIVE"):
         return self.peers[(name, policy)]
