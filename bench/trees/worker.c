@@ -212,8 +212,9 @@ static int read_fit(struct bench *b, char *args)
     b->seed = 1;
     b->count = false;
     b->way = 0;
-    while (b->config.learner->fit[b->way + 1]) /* the last way is the fast one */
-        b->way++;
+    for (int i = 1; b->config.learner->fit[i]; i++) /* what is planned unasked: the last way that is exact and takes plain bins */
+        if (b->config.learner->fit[i]->equiv != ASX_APPROX && strcmp(b->config.learner->fit[i]->needs[0], "bins") == 0)
+            b->way = i;
     for (char *p = strtok(NULL, " \n"); p; p = strtok(NULL, " \n")) {
         char *eq = strchr(p, '=');
         if (!eq)
