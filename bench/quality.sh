@@ -10,7 +10,6 @@ data=${ASSAY_DATA_DIR:-}
 time=${TIME:-30s} threads=${THREADS:-2}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-export ASSAY_CATALOG=$work/catalog.db
 reference() { # set metric -> constant best
     awk -F'\t' -v n="$1" -v m="$2" '$1==n && $3==m { if ($2=="constant") c=$4; else if (b=="" || (m=="auc" ? $4>b : $4<b)) b=$4 } END { print c, b }' "$data/reference_scores.tsv"
 }
@@ -22,6 +21,7 @@ while IFS=$'\t' read -r name task target _ _ _ _ metric _; do
     [ -f "$data/$name.train.libsvm" ] && ext=libsvm && tgt=()
     read -r constant best <<<"$(reference "$name" "$metric")"
     for seed in ${SEEDS:-1 2 3}; do
+        export ASSAY_CATALOG=$work/$name.$seed.db # its own: no run learns from another
         start=$(date +%s.%N)
         "$assay" $kind "$data/$name.train.$ext" "${tgt[@]}" --test "$data/$name.test.$ext" --time "$time" --threads "$threads" --seed "$seed" --json >"$work/out.json" 2>"$work/err.txt"
         end=$(date +%s.%N)
