@@ -83,8 +83,7 @@ asx_st cat_model_latest(struct cat *cat, struct arena *a, struct cat_model *out,
 {
     db_lock(cat);
     /* the best of the newest run that kept one */
-    struct query q =
-        db_query(cat, MODEL "WHERE path IS NOT NULL OR blob IS NOT NULL ORDER BY run DESC, rank = 0, rank, id DESC LIMIT 1");
+    struct query q = db_query(cat, MODEL "WHERE path IS NOT NULL OR blob IS NOT NULL ORDER BY run DESC, id DESC LIMIT 1");
     return one_model(&q, a, out, err);
 }
 

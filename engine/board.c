@@ -129,31 +129,48 @@ static json_t *ensemble_row(const struct run *r)
     return o;
 }
 
-static double member_number(const json_t *row, const char *key)
+struct point {
+    double score, us;
+    json_t *row;
+    const struct asx_metric *metric;
+};
+
+/* Fastest first; of equally fast ones the best first. */
+static int by_speed(const void *a, const void *b)
 {
-    return json_double(json_object_get(row, key));
+    const struct point *x = a, *y = b;
+    if (x->us != y->us)
+        return x->us < y->us ? -1 : 1;
+    return asx_metric_better(y->metric, y->score, x->score) - asx_metric_better(x->metric, x->score, y->score);
 }
 
-/* A row is on the front when no other is at least as good and faster, or better and as fast. */
+/*
+ * A row is on the front when no other is at least as good and faster, or better and as fast: fastest first, those that are
+ * better than all before them; of rows that are equal in both, all.
+ */
 static void mark_pareto(const struct run *r, json_t *rows)
 {
-    size_t i, k;
-    json_t *a, *b;
-    json_array_foreach(rows, i, a)
+    struct point *p = mem_array(r->mem, json_array_size(rows) + 1, sizeof *p);
+    size_t i, n = 0;
+    json_t *row;
+    const struct point *last = NULL;
+    if (!p)
+        return;
+    json_array_foreach(rows, i, row)
     {
-        double s = member_number(a, "validation"), t = member_number(a, "predict_us_per_row");
-        bool front = t == t && s == s;
-        json_array_foreach(rows, k, b)
-        {
-            double s2 = member_number(b, "validation"), t2 = member_number(b, "predict_us_per_row");
-            if (i == k || t2 != t2)
-                continue;
-            bool no_worse = !asx_metric_better(r->opt.metric, s, s2) && t2 <= t;
-            bool strictly = asx_metric_better(r->opt.metric, s2, s) || t2 < t;
-            front &= !(no_worse && strictly);
-        }
-        json_object_set_new(a, "pareto", json_boolean(front));
+        p[n] = (struct point){json_double(json_object_get(row, "validation")),
+                              json_double(json_object_get(row, "predict_us_per_row")), row, r->opt.metric};
+        n += p[n].score == p[n].score && p[n].us == p[n].us;
     }
+    qsort(p, n, sizeof *p, by_speed);
+    for (i = 0; i < n; i++) {
+        bool equal = last && last->us == p[i].us && last->score == p[i].score;
+        if (!equal && last && !asx_metric_better(r->opt.metric, p[i].score, last->score))
+            continue;
+        json_object_set_new(p[i].row, "pareto", json_true());
+        last = &p[i];
+    }
+    mem_free(p);
 }
 
 static json_t *leaderboard(const struct run *r)
@@ -168,9 +185,27 @@ static json_t *leaderboard(const struct run *r)
     return rows;
 }
 
-static json_t *best_of(const json_t *rows)
+/* The line of the model that was saved. It is the first but where the clock left the best config without a model. */
+static json_t *saved_row(const struct run *r, json_t *rows)
 {
-    const json_t *first = json_array_get(rows, 0);
+    char id[CAT_ID];
+    size_t i;
+    json_t *row;
+    if (r->made_id > 0) {
+        cat_id_format('m', r->made_id, id);
+        json_array_foreach(rows, i, row)
+        {
+            const char *name = json_string_value(json_object_get(row, "model"));
+            if (name && strcmp(name, id) == 0)
+                return row;
+        }
+    }
+    return json_array_get(rows, 0);
+}
+
+static json_t *best_of(const struct run *r, json_t *rows)
+{
+    const json_t *first = saved_row(r, rows);
     json_t *o = json_object();
     static const char *const keys[] = {"model", "learner", "validation", "ci_low", "ci_high", "test"};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
@@ -220,6 +255,34 @@ static json_t *failed(const struct run *r)
     return a;
 }
 
+static uint64_t peak_rss(const struct run *r)
+{
+    uint64_t now = clock_peak_rss();
+    return now > r->peak_rss_before ? now : r->peak_rss_before;
+}
+
+/* What goes on changing until the run ends. */
+static void put_books(struct run *r, json_t *o)
+{
+    put(o, "elapsed_s", json_number(run_elapsed(r)));
+    put(o, "peak_rss_bytes", json_integer((json_int_t)peak_rss(r)));
+    put(o, "costs", costs(r));
+    put(o, "sharing", json_pack("{s:I, s:f}", "hits", (json_int_t)r->share_hits, "seconds_saved", r->share_saved));
+    json_t *warnings = json_array();
+    for (int i = 0; i < r->warnings; i++)
+        json_array_append_new(warnings, json_string(r->warning[i]));
+    put(o, "warnings", warnings);
+    put(o, "ops", r->op_rows ? json_incref(r->op_rows) : json_array());
+}
+
+json_t *run_board_again(struct run *r, json_t *board)
+{
+    if (!board)
+        return run_board(r);
+    put_books(r, board);
+    return board;
+}
+
 json_t *run_board(struct run *r)
 {
     json_t *o = json_object(), *rows = leaderboard(r);
@@ -236,22 +299,20 @@ json_t *run_board(struct run *r)
     put(o, "metric", text(r->opt.metric->head.name));
     put(o, "greater_is_better", json_boolean(r->opt.metric->greater_is_better));
     put(o, "budget_s", json_number(r->opt.time_s > 0 ? r->opt.time_s : NAN));
-    put(o, "elapsed_s", json_number(run_elapsed(r)));
-    put(o, "peak_rss_bytes", json_integer((json_int_t)clock_peak_rss()));
+    put(o, "elapsed_s", json_null()); /* in this place */
+    put(o, "peak_rss_bytes", json_null());
     put(o, "stop_reason", text(r->stop_reason));
-    put(o, "best", best_of(rows));
+    put(o, "best", best_of(r, rows));
     put(o, "leaderboard", rows);
     put(o, "trials",
         json_pack("{s:i, s:i, s:i}", "finished", r->trials_finished, "failed", r->trials_failed, "pruned", r->trials_pruned));
-    put(o, "costs", costs(r));
-    put(o, "sharing", json_pack("{s:I, s:f}", "hits", (json_int_t)r->share_hits, "seconds_saved", r->share_saved));
-    json_t *warnings = json_array();
-    for (int i = 0; i < r->warnings; i++)
-        json_array_append_new(warnings, json_string(r->warning[i]));
-    put(o, "warnings", warnings);
+    put(o, "costs", json_null());
+    put(o, "sharing", json_null());
+    put(o, "warnings", json_null());
     put(o, "timeline", timeline(r));
     put(o, "failed", failed(r));
-    put(o, "ops", r->op_rows ? json_incref(r->op_rows) : json_array());
+    put(o, "ops", json_null());
+    put_books(r, o);
     if (r->summary)
         json_object_update(o, r->summary);
     if (r->importance)

@@ -9,5 +9,7 @@
 json_t *board_summary(const struct run *, const uint32_t *row, size_t n, const float *blend);
 /** The whole JSON; the caller owns the reference. */
 json_t *run_board(struct run *);
+/** The same with the books as they are now: of an earlier one, whose reference it takes over, or made anew (NULL). */
+json_t *run_board_again(struct run *, json_t *board);
 
 #endif

@@ -99,12 +99,12 @@ static double test_seconds(struct run *r)
 /* Model, report, leaderboard, and the end of the process: files to flush, and models to write twice and to compress. */
 static double saving_seconds(const struct run *r)
 {
-    static const double fixed_s = 0.05, s_per_byte = 2e-9;
+    static const double fixed_s = 0.05, s_per_byte = 2e-9, s_per_row = 6e-5; /* of the leaderboard, in all its forms */
     struct config_run *member[MEMBERS];
     double bytes = 0;
     for (int i = 0, n = likely(r, member); i < n; i++)
         bytes += member[i]->model_bytes;
-    return (fixed_s + s_per_byte * bytes) * slowness(r);
+    return (fixed_s + s_per_byte * bytes + s_per_row * r->configs) * slowness(r);
 }
 
 /* The op's own price, with what earlier runs taught about it. */
@@ -125,17 +125,41 @@ static double ensemble_seconds(struct run *r)
     return s;
 }
 
-/* A best config whose models were not kept, or died with an earlier process, is worth fitting again. */
-static double best_refit_seconds(const struct run *r)
+/* On all threads, as good as they split. */
+static double refit_seconds(const struct run *r, const struct config_run *c)
 {
-    const struct config_run *best = NULL;
+    return 1.5 * c->fit_s / (r->ctx.threads > 1 ? r->ctx.threads * 0.8 : 1);
+}
+
+/* The best configs on all folds, best first; at most `most`. */
+static int best_full(const struct run *r, const struct config_run **out, int most)
+{
+    int n = 0;
     for (int i = 0; i < r->configs; i++) {
         const struct config_run *c = r->config[i];
-        if (c && c->scored && !c->failed && c->fidelity.folds >= r->splits->folds &&
-            (!best || asx_metric_better(r->opt.metric, c->validation, best->validation)))
-            best = c;
+        if (!c || !c->scored || c->failed || c->fidelity.folds < r->splits->folds)
+            continue;
+        int at = n < most ? n++ : most;
+        for (; at > 0 && asx_metric_better(r->opt.metric, c->validation, out[at - 1]->validation); at--)
+            if (at < most)
+                out[at] = out[at - 1];
+        if (at < most)
+            out[at] = c;
     }
-    return best && !best->has_models ? 1.5 * best->fit_s / (r->ctx.threads > 1 ? r->ctx.threads * 0.8 : 1) : 0;
+    return n;
+}
+
+/*
+ * A best config whose models were not kept is worth fitting again; of a resumed run the best few are, for their models died
+ * with an earlier process.
+ */
+static double best_refit_seconds(const struct run *r)
+{
+    const struct config_run *best[MEMBERS];
+    double sum = 0;
+    for (int i = 0, n = best_full(r, best, r->resumed ? MEMBERS : 1); i < n; i++)
+        sum += best[i]->has_models ? 0 : refit_seconds(r, best[i]);
+    return sum;
 }
 
 /* Ops see the clock at most some 50 ms late, on a busy machine more. */
@@ -208,6 +232,19 @@ void budget_set_clock(struct run *r)
         guess_test(r);
         run_set_search_end(r);
     }
+}
+
+void budget_give_least(struct run *r)
+{
+    const struct config_run *best;
+    double least = 0.3 + 0.02 * r->opt.time_s, most = 0.25 * r->opt.time_s;
+    if (best_full(r, &best, 1) && !best->has_models) {
+        double again = 2 * refit_seconds(r, best); /* half of what is left may go into refits */
+        least += again < most ? again : most;
+    }
+    if (r->deadline < clock_now() + least)
+        r->deadline = clock_now() + least;
+    run_set_search_end(r);
 }
 
 /* ---- memory ----------------------------------------------------------------------- */

@@ -7,6 +7,8 @@
 
 /** Starts the clock: `started`, `deadline`, and a first guess of when the search must end. */
 void budget_set_clock(struct run *);
+/** A resumed run whose limit is all but spent gets what a model of the best recorded config takes, within a quarter of the limit. */
+void budget_give_least(struct run *);
 /** Opens the run's account: the limit less what the process holds already. E_INVAL when nothing is left to work in. */
 asx_st budget_set_memory(struct run *, struct asx_err *);
 

@@ -29,9 +29,9 @@ static void find_blobs(struct run *r)
     struct asx_err ignored = {0};
     if (a && cat_trials_get(r->cat, r->id, a, &row, &n, &ignored) == ASX_OK)
         for (size_t i = 0; i < n; i++)
-            for (int c = 0; c < r->configs; c++)
-                if (r->config[c] && r->config[c]->last_trial == row[i].trial && r->config[c]->id == row[i].config_id)
-                    r->config[c]->oof_blob = row[i].oof;
+            if (row[i].config_id >= 0 && row[i].config_id < r->configs && r->config[row[i].config_id] &&
+                r->config[row[i].config_id]->last_trial == row[i].trial)
+                r->config[row[i].config_id]->oof_blob = row[i].oof;
     if (a)
         arena_destroy(a);
 }
@@ -192,23 +192,34 @@ static asx_st keep_blob(struct run *r, struct cat_model *row, struct asx_err *er
     return st;
 }
 
-/* Rows of the leaderboard get ids first, so that the board inside the model can name them. */
+/*
+ * Rows of the leaderboard get ids first, so that the board inside the model can name them. A model of one config is that
+ * config's row; an ensemble has one of its own, before all others.
+ */
 static asx_st record_models(struct run *r, struct asx_err *err)
 {
     struct cat_model *row = mem_calloc(r->mem, (size_t)r->candidates + 1, sizeof *row);
     if (!row)
         return err_set(err, ASX_E_NOMEM, "no memory for the leaderboard");
-    row[0] = (struct cat_model){.run = r->id, .rank = 1, .learner = r->made->learner, .validation = r->ensemble_validation};
+    int members = 0, n = 0, own;
     for (int i = 0; i < r->candidates; i++)
-        row[i + 1] = (struct cat_model){.run = r->id,
-                                        .trial = r->candidate[i]->last_trial,
-                                        .rank = i + 2,
-                                        .learner = r->candidate[i]->config.learner->head.name,
-                                        .validation = r->candidate[i]->validation};
-    asx_st st = cat_models_put(r->cat, row, (size_t)r->candidates + 1, err);
+        members += r->candidate[i]->weight > 0;
+    own = members > 1;
+    if (own)
+        row[n++] = (struct cat_model){.run = r->id, .rank = 1, .learner = r->made->learner, .validation = r->ensemble_validation};
+    for (int i = 0; i < r->candidates; i++, n++)
+        row[n] = (struct cat_model){.run = r->id,
+                                    .trial = r->candidate[i]->last_trial,
+                                    .rank = n + 1,
+                                    .learner = r->candidate[i]->config.learner->head.name,
+                                    .validation = r->candidate[i]->validation};
+    asx_st st = cat_models_put(r->cat, row, (size_t)n, err);
     r->made_id = row[0].id;
-    for (int i = 0; i < r->candidates; i++)
-        r->candidate[i]->model_id = row[i + 1].id;
+    for (int i = 0; i < r->candidates; i++) {
+        r->candidate[i]->model_id = row[own + i].id;
+        if (!own && r->candidate[i]->weight > 0)
+            r->made_id = row[i].id;
+    }
     mem_free(row);
     return st;
 }
@@ -224,9 +235,9 @@ static asx_st save(struct run *r, struct asx_err *err)
     r->made->id = mem_strdup(r->made->mem, cat_id_format('m', r->made_id, id));
     json_decref(r->importance);
     r->importance = final_importance(r, r->made);
-    json_t *board = run_board(r);
-    char *text = board ? json_text(board) : NULL;
-    json_decref(board);
+    json_decref(r->board);
+    r->board = run_board(r);
+    char *text = r->board ? json_text(r->board) : NULL;
     mem_free(r->made->board);
     r->made->board = text ? mem_strdup(r->made->mem, text) : NULL;
     json_text_free(text);
@@ -234,8 +245,7 @@ static asx_st save(struct run *r, struct asx_err *err)
                             .run = r->id,
                             .board_json = NULL,
                             .validation = r->ensemble_validation,
-                            .learner = r->made->learner,
-                            .rank = 1};
+                            .learner = r->made->learner}; /* its rank stays */
     char *absolute = NULL;
     if (r->opt.model_path) {
         st = eng_model_save(r->made, r->opt.model_path, err);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Resuming is replaying: the strategy is asked again and told what the catalog knows. A wave that
- * was under way is run again as a whole, so that batches are what they were; outcomes that are
- * recorded already stay as they are.
+ * Resuming is replaying: the strategy is asked again and told what the catalog knows. Of a wave that was under way the
+ * recorded trials are taken over and only the others are run; in repeatable mode the wave is run again as a whole, so that
+ * batches are what they were, and its records stay as they are. A clock or a signal ends the running, never the taking
+ * over: whatever was recorded is on the board.
  */
 #include "engine/search.h"
 #include "engine/trial.h"
@@ -104,6 +105,61 @@ static void tell_again(struct run *r, struct trial_run *t)
     r->opt.strategy->tell(r->strategy, &o);
 }
 
+/* Takes over what is recorded of the wave's trials, where `done` says that nothing newer is known. */
+static void restore_recorded(struct run *r, const struct replay *p, struct trial_run *t, int n)
+{
+    for (int i = 0; i < n; i++) {
+        const struct cat_trial *o = outcome_of(p, t[i].ask.trial);
+        t[i].recorded = o != NULL;
+        t[i].at_s = o ? o->at_s : NAN;
+        if (!o || t[i].done)
+            continue;
+        run_wave_clear(&t[i], 1);
+        restore(r, &t[i], o);
+    }
+}
+
+static void forget_curves(struct trial_run *t, int n)
+{
+    for (int i = 0; i < n; i++)
+        t[i].curve = (struct asx_curve){0}; /* the arena owns it */
+}
+
+/* Repeatable mode: the wave as a whole, for its batches; then what a signal kept from being run again. */
+static asx_st rerun_whole(struct run *r, const struct replay *p, struct trial_run *t, int n, struct asx_err *err)
+{
+    for (int i = 0; i < n; i++) {
+        const struct cat_trial *o = outcome_of(p, t[i].ask.trial);
+        t[i].recorded = o != NULL;
+        t[i].at_s = o ? o->at_s : NAN;
+    }
+    asx_st st = search_one_wave(r, t, n, err);
+    if (st != ASX_OK)
+        return st;
+    for (int i = 0; i < n; i++)
+        if (t[i].recorded && !t[i].done) {
+            restore_recorded(r, p, &t[i], 1);
+            tell_again(r, &t[i]);
+            forget_curves(&t[i], 1);
+        }
+    return st;
+}
+
+/* The trials of a wave that are not recorded, as a wave of their own. */
+static asx_st run_missing(struct run *r, const struct trial_run *t, int n, struct asx_err *err)
+{
+    struct trial_run *rest = mem_calloc(r->mem, (size_t)n + 1, sizeof *rest);
+    int missing = 0;
+    if (!rest)
+        return err_set(err, ASX_E_NOMEM, "no memory to resume; raise the memory limit");
+    for (int i = 0; i < n; i++)
+        if (!t[i].done)
+            rest[missing++] = t[i];
+    asx_st st = missing ? search_one_wave(r, rest, missing, err) : ASX_OK;
+    mem_free(rest);
+    return st;
+}
+
 /* One recorded wave: asks [from, to) of the list. */
 static asx_st replay_wave(struct run *r, struct asx_prices *prices, const struct replay *p, size_t from, size_t to,
                           struct asx_err *err)
@@ -116,17 +172,18 @@ static asx_st replay_wave(struct run *r, struct asx_prices *prices, const struct
         st = ask_again(r, prices, &p->ask[from + (size_t)i], &t[i], err);
         whole &= outcome_of(p, p->ask[from + (size_t)i].trial) != NULL;
     }
-    if (st == ASX_OK && whole) {
-        r->waves++;
-        for (int i = 0; i < n; i++) {
-            restore(r, &t[i], outcome_of(p, t[i].ask.trial));
-            tell_again(r, &t[i]);
-            t[i].curve = (struct asx_curve){0}; /* the arena owns it */
-        }
+    r->waves = p->ask[from].wave - 1; /* as it was numbered; running it counts it */
+    if (st == ASX_OK && !whole && r->problem.repeatable && !run_should_stop(r)) {
+        st = rerun_whole(r, p, t, n, err);
     } else if (st == ASX_OK) {
+        restore_recorded(r, p, t, n);
         for (int i = 0; i < n; i++)
-            t[i].recorded = outcome_of(p, t[i].ask.trial) != NULL;
-        st = search_one_wave(r, t, n, err);
+            if (t[i].done)
+                tell_again(r, &t[i]);
+        forget_curves(t, n);
+        if (!whole && !run_should_stop(r))
+            st = run_missing(r, t, n, err);
+        r->waves = p->ask[from].wave;
     }
     mem_free(t);
     return st;
@@ -151,9 +208,9 @@ asx_st search_replay(struct run *r, struct asx_err *err)
         opt_pricer_begin(pricer);
         if (p.ask[from].config_id > 0)
             st = replay_wave(r, &prices, &p, from, to, err);
-        if (st == ASX_OK && run_should_stop(r))
-            break;
     }
+    if (st == ASX_OK)
+        search_replayed(r);
     if (pricer)
         opt_pricer_destroy(pricer);
     if (a)

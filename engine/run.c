@@ -259,7 +259,8 @@ static asx_st record_facts(struct run *r, struct asx_err *err)
 static asx_st end_row(struct run *r, asx_st st, struct asx_err *err)
 {
     bool interrupted = r->stop_reason && strcmp(r->stop_reason, "interrupted") == 0;
-    json_t *board = r->made ? run_board(r) : NULL;
+    json_t *board = r->made ? run_board_again(r, r->board) : NULL;
+    r->board = NULL;
     char *text = board ? json_text(board) : NULL;
     double best = r->best;
     if (board) {
@@ -417,6 +418,7 @@ void run_close(struct run *r)
     json_decref(r->op_rows);
     json_decref(r->summary);
     json_decref(r->importance);
+    json_decref(r->board);
     eng_model_free(r->made);
     if (r->mem) {
         opt_model_clear(&r->model);

@@ -120,6 +120,7 @@ struct trial_run {
     struct config_run *config;
     int index;     /**< in the wave */
     bool recorded; /**< it was finished before a resume */
+    double at_s;   /**< recorded: active seconds of the run when it was done */
     bool done;
     asx_st status;
     struct asx_err err;
@@ -145,6 +146,7 @@ struct run {
     bool unstoppable;                     /**< the constant baseline is under way: there is always a model */
     double raw_s, real_s;                 /**< of ops so far: as machine and work say, and as measured */
     double active_before;                 /**< seconds of earlier processes of this run */
+    uint64_t peak_rss_before;             /**< largest of earlier processes of this run that told */
     bool resumed, planning_only;          /**< planning_only: explain; no row in the catalog, nothing is fitted */
     int threads_asked;
     int speeds, corrections; /**< of kernels and of ops, that the catalog knew */
@@ -210,6 +212,7 @@ struct run {
     double ensemble_predict_us;
     double temperature, threshold;
     json_t *importance;     /**< [[column, share], ...] of the model, best first */
+    json_t *board;          /**< as it went into the model; NULL: not saved yet */
     json_t *summary;        /**< confusion, roc or residuals of the ensemble, for the report */
     double test_rows_guess; /**< rows of the test data, from its first bytes */
     double test_read_guess; /**< seconds to read it */

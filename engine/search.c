@@ -6,6 +6,8 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "engine/adopt.h"
+#include "engine/budget.h"
 #include "engine/final.h"
 #include "engine/registry.h"
 #include "engine/session.h"
@@ -72,18 +74,30 @@ static void trim_models(struct run *r)
         config_drop_models(r, worst);
 }
 
+/* The timeline stays ascending in time and in score: a resumed run knows scores in another order than they came in. */
 void search_note_best(struct run *r, const struct config_run *c, double seconds)
 {
-    if (c->fidelity.folds < r->splits->folds || !better(r, c->validation, r->best))
+    if (c->fidelity.folds < r->splits->folds || c->validation != c->validation)
         return;
-    r->best = c->validation;
-    r->best_learner = c->config.learner->head.name;
+    if (better(r, c->validation, r->best)) {
+        r->best = c->validation;
+        r->best_learner = c->config.learner->head.name;
+    }
+    int at = r->timelines, after;
+    while (at > 0 && r->timeline[at - 1].seconds > seconds)
+        at--;
+    if (at > 0 && !better(r, c->validation, r->timeline[at - 1].score))
+        return;
+    for (after = at; after < r->timelines && !better(r, r->timeline[after].score, c->validation);)
+        after++;
     void *line = mem_realloc(r->mem, r->timeline, (size_t)(r->timelines + 1) * sizeof *r->timeline);
     if (!line)
         return;
     r->timeline = line;
-    r->timeline[r->timelines].seconds = seconds;
-    r->timeline[r->timelines++].score = r->best;
+    memmove(r->timeline + at + 1, r->timeline + after, (size_t)(r->timelines - after) * sizeof *r->timeline);
+    r->timelines += 1 - (after - at);
+    r->timeline[at].seconds = seconds;
+    r->timeline[at].score = c->validation;
 }
 
 static void update_config(struct run *r, const struct opt_plan *plan, const struct node_result *result, struct trial_run *t)
@@ -112,7 +126,7 @@ static void update_config(struct run *r, const struct opt_plan *plan, const stru
     c->plan = r->plan_id;
     if (!r->problem.repeatable)
         t->seconds = measured;
-    search_note_best(r, c, run_elapsed(r));
+    search_note_best(r, c, t->recorded ? t->at_s : run_elapsed(r));
 }
 
 static void commit_trial(struct run *r, const struct trial_run *t)
@@ -352,19 +366,20 @@ static bool keeps_models(const struct run *r)
 /* ---- the constant baseline: there is always a model ------------------------------------------- */
 
 /* A run that was killed early has not written it down. */
-static bool baseline_recorded(struct run *r)
+static void find_baseline(struct run *r, struct trial_run *t)
 {
     struct arena *a = r->resumed ? arena_create(r->mem) : NULL;
     struct cat_trial *row = NULL;
     size_t n = 0;
     struct asx_err ignored = {0};
-    bool found = false;
     if (a && cat_trials_get(r->cat, r->id, a, &row, &n, &ignored) == ASX_OK)
-        for (size_t i = 0; i < n; i++)
-            found |= row[i].config_id == 0;
+        for (size_t i = 0; i < n && !t->recorded; i++)
+            if (row[i].config_id == 0) {
+                t->recorded = true;
+                t->at_s = row[i].at_s;
+            }
     if (a)
         arena_destroy(a);
-    return found;
 }
 
 static asx_st run_baseline(struct run *r, struct asx_err *err)
@@ -381,7 +396,7 @@ static asx_st run_baseline(struct run *r, struct asx_err *err)
     if (!c)
         return ASX_E_NOMEM;
     struct trial_run trial = {.ask = {.config = config, .from = {1, 0, 0}, .to = {1, 0, r->splits->folds}}, .config = c};
-    trial.recorded = baseline_recorded(r);
+    find_baseline(r, &trial);
     r->unstoppable = true;
     st = run_wave(r, &trial, 1, !trial.recorded, true, err);
     r->unstoppable = false;
@@ -401,6 +416,15 @@ static const char *why_nothing_asked(const struct run *r)
     if (r->opt.trials && r->configs_asked >= r->opt.trials)
         return "trials";
     return r->opt.strategy->exhausted(r->strategy) ? "space" : "converged";
+}
+
+void search_replayed(struct run *r)
+{
+    count_outcomes(r);
+    adopt_saved_models(r);
+    keep_oof(r);
+    if (r->opt.time_s > 0)
+        budget_give_least(r);
 }
 
 asx_st search_one_wave(struct run *r, struct trial_run *trial, int n, struct asx_err *err)
@@ -449,11 +473,8 @@ asx_st run_search(struct run *r, struct asx_err *err)
     struct opt_pricer *pricer = opt_pricer_create(&r->ctx);
     struct trial_run *trial = mem_calloc(r->mem, WAVE_TRIALS, sizeof *trial);
     asx_st st = pricer && trial ? run_baseline(r, err) : err_set(err, ASX_E_NOMEM, "no memory to search; raise the memory limit");
-    if (st == ASX_OK && r->resumed) {
-        double least = clock_now() + 0.3 + 0.02 * r->opt.time_s;
-        r->deadline = r->deadline < least ? least : r->deadline; /* killed at its very end: time to make the model */
+    if (st == ASX_OK && r->resumed)
         st = search_replay(r, err);
-    }
     while (st == ASX_OK) {
         run_tick(r);
         if (run_should_stop(r) && (__atomic_load_n(&r->session->cancelled, __ATOMIC_RELAXED) || !final_leaves_time(r)))

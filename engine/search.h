@@ -13,12 +13,14 @@ void search_trial_done(struct run *, const struct opt_plan *, const struct node_
 struct asx_prices;
 /** The price object strategies see. */
 void search_prices(struct run *, struct opt_pricer *, struct asx_prices *);
-/** Notes a config's score on the timeline at `seconds` when it is the best on all folds. */
+/** Notes a config's score when it was the best on all folds at `seconds`, in whatever order scores become known. */
 void search_note_best(struct run *, const struct config_run *, double seconds);
 /** Asks the strategy for the next wave; returns how many trials, or -1 when out of memory. */
 int search_ask_wave(struct run *, struct opt_pricer *, struct trial_run *trial, struct asx_err *);
 /** Runs a wave of asks, tells what came of it, and trims the books. Clears the trials' curves. */
 asx_st search_one_wave(struct run *, struct trial_run *, int n, struct asx_err *);
+/** After a replay: counts what was taken over, and makes sure that the clock leaves time for a model of the best of it. */
+void search_replayed(struct run *);
 /** Brings the strategy to where a run of the catalog was, and does again what was under way (resume.c). */
 asx_st search_replay(struct run *, struct asx_err *);
 

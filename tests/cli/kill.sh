@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # kill -9 at random moments. The catalog opens; a run whose row exists is resumed and gives the board of a run never
-# killed (limited by trials), every trial once and none lost; before the row exists, a plain rerun works.
+# killed (limited by trials), every trial once and none lost; before the row exists, a plain rerun works. A run limited by
+# time has at least the finished trials on its board, and a model no worse than the best of them.
 # usage: kill.sh BUILD_FOLDER [MOMENTS [SEED]]
 set -u
 export LC_ALL=C
@@ -31,6 +32,20 @@ board() { # CATALOG
 # What was finished, as the views tell; empty without the sqlite3 command.
 trials() { # CATALOG
     command -v sqlite3 >/dev/null && sqlite3 -cmd '.timeout 5000' "$1" 'SELECT trial, config_hash, fidelity, state, validation FROM v_trials ORDER BY trial' 2>/dev/null
+}
+
+# The board of a run under a clock after it went on: what was recorded is on it, and the best is as good.
+keeps() { # NAME CATALOG BEFORE
+    local configs best have score
+    [ "$3" ] || return 0
+    configs=$(awk -F'|' '$1 > 0' <<<"$3" | cut -d'|' -f2 | sort -u | grep -c .) # not the constant
+    best=$(awk -F'|' '$4 == "finished" && $3 >= 1 && $5 > b { b = $5 } END { print b + 0 }' <<<"$3")
+    "$assay" leaderboard --catalog "$2" --format json >board.json 2>err
+    have=$(tr -d ' \n' <board.json | grep -o '"trials":{[^}]*}' | grep -o '[0-9]*' | awk '{ n += $1 } END { print n + 0 }')
+    score=$(tr -d ' \n' <board.json | grep -o '"best":{[^}]*}' | sed 's/.*"validation":\([-0-9.e]*\).*/\1/')
+    [ "$have" -ge "$configs" ] ||
+        { bad "$1" "$have configs on the board of $configs recorded"; return 1; }
+    awk -v a="$score" -v b="$best" 'BEGIN { exit !(a >= b - 2e-4) }' || { bad "$1" "the best is $score after $best"; return 1; }
 }
 
 # once NAME SECONDS ARGUMENTS...: starts a run, kills it after so long, goes on with it
@@ -63,6 +78,7 @@ once() {
     lost=$(comm -23 <(sort <<<"$before") <(sort <<<"$after") | grep -c .)
     [ "$lost" = 0 ] || { bad "$name" "$lost finished trials are lost or changed"; return; }
     [ -z "$(cut -d'|' -f1 <<<"$after" | sort | uniq -d | grep .)" ] || { bad "$name" "a trial was run twice"; return; }
+    [ "$want" ] || keeps "$name" "$db" "$before" || return
     if [ "$want" ] && ! diff <(echo "$want") <(board "$db") >difference; then
         bad "$name" "the board differs from that of a run never killed (killed after $(grep -c . <<<"$before") trials)"
         head -n 6 difference >&2

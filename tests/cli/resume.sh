@@ -20,6 +20,33 @@ started() { # INDEX: waits for the first trial of that run
     done
     return 1
 }
+at_least() { # NAME HAVE WANT
+    if awk -v a="$2" -v b="$3" 'BEGIN { exit !(a >= b) }'; then good; else bad "$1" "'$2' is less than '$3'"; fi
+}
+on_board() { # FILE: configs that the report knows of
+    echo $(($("$json" "$1" trials finished) + $("$json" "$1" trials pruned) + $("$json" "$1" trials failed)))
+}
+ascending() { # NAME FILE: the timeline, in seconds and in scores
+    local n i last_s=0 last_v=-1 s v
+    n=$("$json" "$2" timeline)
+    for ((i = 0; i < n; i++)); do
+        s=$("$json" "$2" timeline $i 0) v=$("$json" "$2" timeline $i 1)
+        awk -v a="$last_s" -v b="$s" -v c="$last_v" -v d="$v" 'BEGIN { exit !(a <= b && c < d) }' ||
+            { bad "$1" "[$s, $v] follows [$last_s, $last_v]"; return; }
+        last_s=$s last_v=$v
+    done
+    good
+}
+# What an interruption has shown, going on must not lose. The ensemble is chosen anew from more: its score may waver a little.
+nothing_lost() { # NAME BEFORE AFTER
+    at_least "$1: no trial is lost" "$(on_board "$3")" "$(on_board "$2")"
+    at_least "$1: nor a line of the board" "$("$json" "$3" leaderboard)" \
+        $(($("$json" "$2" leaderboard) - $(grep -c '"learner": *"ensemble"' "$2")))
+    at_least "$1: the best is no worse" "$("$json" "$3" best validation)" \
+        "$(awk -v b="$("$json" "$2" best validation)" 'BEGIN { print b - 2e-4 }')"
+    at_least "$1: the largest memory of both" "$("$json" "$3" peak_rss_bytes)" "$("$json" "$2" peak_rss_bytes)"
+    ascending "$1: the timeline ascends" "$3"
+}
 awk 'BEGIN { srand(3); for (j = 0; j < 8; j++) printf "x%d,", j; print "y"; for (i = 0; i < 3000; i++) { s = 0;
     for (j = 0; j < 8; j++) { x = rand(); if (j < 4) s += x; printf "%.5f,", x } print (s + 0.5 * rand() > 2.2 ? "yes" : "no") } }' >t.csv
 c="classify t.csv --target y --threads 2 --seed 3"
@@ -48,6 +75,7 @@ wait $pid
 equal 'status after one signal' $? 130
 check 'the report of the best so far' "$json" out best validation
 says 'which is told' '^assay: interrupted; this is the best so far'
+says 'the model told is that of the report' "saved as $("$json" out best model);"
 equal 'interrupted' "$(run_of 1 state)" interrupted
 before=$(run_of 1 trials)
 refused 'a time that is spent' 2 "run 'r2' has worked for .*--time 100ms leaves it none" "$assay" resume r2 --time 100ms
@@ -62,13 +90,25 @@ seconds=$(awk -v s="$("$json" out elapsed_s)" 'BEGIN { printf "%d", s + 3 }')
 expect 'some more time' 0 "$assay" resume r2 --time ${seconds}s --progress none --json
 equal 'finished now' "$(run_of 1 state)" finished
 check 'no trial is lost' test "$(run_of 1 trials)" -ge "$before"
+nothing_lost 'some more time' out "$work/out"
 expect 'less time than spent' 0 "$assay" resume r2 --time 1s
 says 'less time is told' "^assay: run r2 is finished after .*, so --time 1s does not extend it; give more than"
 equal 'the score of what was saved' "$(run_of 1 best)" "$("$json" "$work/runs" runs 1 best)"
 
+
+# ---- at the end of its time: waves that are done in part are taken over, and nothing can be fitted again ------------
+"$assay" $c --time 6s --progress none --json >late.json 2>"$work/err" &
+pid=$!
+sleep 5.2
+kill -INT $pid
+wait $pid
+equal 'interrupted late' $? 130
+expect 'what is left of the time' 0 "$assay" resume r3 --progress none --json
+nothing_lost 'late' late.json "$work/out"
+
 "$assay" $c --time 200s --progress none >/dev/null 2>"$work/err" &
 pid=$!
-started 2 || bad 'second signal' 'no trial in 30 s'
+started 3 || bad 'second signal' 'no trial in 30 s'
 from=$(date +%s%N)
 kill -INT $pid
 kill -INT $pid 2>/dev/null
@@ -77,12 +117,12 @@ status=$?
 ms=$((($(date +%s%N) - from) / 1000000))
 equal 'status after two signals' $status 130
 [ $ms -lt 1000 ] && good || bad 'second signal' "took $ms ms"
-equal 'cut off counts as interrupted' "$(run_of 2 state)" interrupted
-expect 'and goes on' 0 "$assay" resume r3 --progress none --time 12s
+equal 'cut off counts as interrupted' "$(run_of 3 state)" interrupted
+expect 'and goes on' 0 "$assay" resume r4 --progress none --time 12s
 
 # ---- a failed run ------------------------------------------------------------------------------------------
 printf 'a,y\n1,p\n2,p\n3,p\n' >one.csv
 expect 'a run that fails' 2 "$assay" classify one.csv --target y
-equal 'is failed' "$(run_of 3 state)" failed
-check 'its error is kept' grep -q 'one.csv' <(run_of 3 error)
+equal 'is failed' "$(run_of 4 state)" failed
+check 'its error is kept' grep -q 'one.csv' <(run_of 4 error)
 finish
