@@ -48,6 +48,32 @@ static void distinct_of_sorted(const float *sorted, size_t n, struct distinct *d
     }
 }
 
+static void distinct_insert(struct distinct *d, float v, double count);
+
+/* Columns of few values, as counts and indicators are, need no sort. False: more than FEW. */
+static bool distinct_few(const float *v, size_t n, struct distinct *d)
+{
+    enum { FEW = 12 };
+    float known[FEW];
+    size_t count[FEW], many = 0;
+    for (size_t i = 0; i < n; i++) {
+        size_t k = 0;
+        while (k < many && known[k] != v[i])
+            k++;
+        if (k == many) {
+            if (many == FEW)
+                return false;
+            known[many] = v[i] + 0.0f; /* as source_sort has -0 */
+            count[many++] = 0;
+        }
+        count[k]++;
+    }
+    d->n = 0;
+    for (size_t k = 0; k < many; k++)
+        distinct_insert(d, known[k], (double)count[k]);
+    return true;
+}
+
 static void distinct_insert(struct distinct *d, float v, double count)
 {
     size_t at = 0;
@@ -165,8 +191,10 @@ static bool number_edges(struct build *b, size_t col)
     if (ok) {
         struct distinct d = {v + 2 * cap, count, 0};
         size_t n = source_sample(&b->source, col, want, v);
-        source_sort(v, v + cap, n);
-        distinct_of_sorted(v, n, &d);
+        if (!distinct_few(v, n, &d)) {
+            source_sort(v, v + cap, n);
+            distinct_of_sorted(v, n, &d);
+        }
         f->has_missing = complete(b, col, &d) || n < want;
         if (zeros)
             distinct_insert(&d, 0, want ? (double)zeros * (double)want / (double)cells : 1);
@@ -460,48 +488,119 @@ static void sparse_planes(struct bins *bins, struct mem *mem)
             memset(f->plane, f->zero, bins->rows + 64);
     }
     const struct bins_sparse *s = &bins->sparse;
-    for (size_t i = 0; i < bins->rows; i++)
-        for (int64_t k = s->indptr[i]; k < s->indptr[i + 1]; k++)
-            if (bins->feature[s->index[k]].plane)
-                bins->feature[s->index[k]].plane[i] = s->code[k];
+    for (size_t j = 0; j < bins->cols; j++)
+        for (size_t k = s->start[j]; bins->feature[j].plane && k < s->start[j] + s->count[j]; k++)
+            bins->feature[j].plane[s->row[k]] = s->code[k];
     bins->bytes += bytes;
 }
 
-/* Sparse codes, row by row; cells in the bin of zero are dropped. */
+/*
+ * Places of the columns in a histogram: as many as there are codes, missing cells right after the others. Columns of
+ * more than 64 codes, which configs may shift, keep the layout of dense ones.
+ */
+static asx_st sparse_places(struct bins *bins)
+{
+    struct bins_sparse *s = &bins->sparse;
+    size_t total = 0;
+    s->base = arena_alloc(bins->arena, (bins->cols + 1) * sizeof *s->base);
+    if (!s->base)
+        return ASX_E_NOMEM;
+    for (size_t j = 0; j < bins->cols; j++) {
+        struct bins_feature *f = &bins->feature[j];
+        s->base[j] = (uint32_t)total;
+        if (f->group == BINS_CONSTANT)
+            continue;
+        if (f->stride_log2 <= 6)
+            f->missing = f->n_bins;
+        total += bins_places(f);
+    }
+    s->base[bins->cols] = (uint32_t)total;
+    s->feature_of = arena_alloc(bins->arena, (total + 1) * sizeof *s->feature_of);
+    if (!s->feature_of)
+        return ASX_E_NOMEM;
+    for (size_t j = 0; j < bins->cols; j++)
+        for (uint32_t k = s->base[j]; k < s->base[j + 1]; k++)
+            s->feature_of[k] = (uint32_t)j;
+    return ASX_OK;
+}
+
+/* Codes of the stored cells of one column. */
+static void sparse_column(void *arg, size_t col, int worker)
+{
+    (void)worker;
+    struct build *b = arg;
+    size_t n = source_cells(&b->source, col);
+    uint8_t *code = b->bins->sparse.code + b->source.start[col];
+    if (b->bins->feature[col].group == BINS_CONSTANT)
+        memset(code, 0, n);
+    else if (n)
+        column_codes(b, col, 0, n, code);
+}
+
+/* Row by row from the codes by column, which every row takes the next of; cells in the bin of zero are dropped. */
+static void sparse_rows(struct build *b, size_t *at)
+{
+    struct bins *bins = b->bins;
+    const struct asx_csr *m = &b->raw->csr;
+    struct bins_sparse *s = &bins->sparse;
+    int64_t n = 0;
+    for (size_t i = 0; i < m->rows; i++) {
+        s->indptr[i] = n;
+        for (int64_t k = m->indptr[i]; k < m->indptr[i + 1]; k++) {
+            size_t j = (size_t)m->indices[k];
+            const struct bins_feature *f = &bins->feature[j];
+            int code = s->code[at[j]++];
+            s->place[n] = s->base[j] + (uint32_t)code;
+            n += (f->group != BINS_CONSTANT) & (code != f->zero);
+        }
+    }
+    s->indptr[m->rows] = n;
+}
+
+static void drop_zeros(void *arg, size_t col, int worker)
+{
+    (void)worker;
+    struct build *b = arg;
+    struct bins_sparse *s = &b->bins->sparse;
+    const struct bins_feature *f = &b->bins->feature[col];
+    size_t from = s->start[col], n = 0, all = s->start[col + 1] - from;
+    if (f->group != BINS_CONSTANT && !memchr(s->code + from, f->zero, all)) { /* as a rule */
+        s->count[col] = all;
+        return;
+    }
+    for (size_t k = from; f->group != BINS_CONSTANT && k < s->start[col + 1]; k++) {
+        s->row[from + n] = s->row[k];
+        s->code[from + n] = s->code[k];
+        n += s->code[k] != f->zero;
+    }
+    s->count[col] = n;
+}
+
 static asx_st sparse_codes(struct build *b, struct asx_err *err)
 {
     struct bins *bins = b->bins;
     const struct asx_csr *m = &b->raw->csr;
     size_t nnz = (size_t)m->indptr[m->rows];
     struct bins_sparse *s = &bins->sparse;
+    size_t *at = mem_array(b->exec->mem, bins->cols + 1, sizeof *at);
     s->indptr = mem_array(b->exec->mem, m->rows + 1, sizeof *s->indptr);
-    s->index = mem_array(b->exec->mem, nnz, sizeof *s->index);
-    s->code = mem_array(b->exec->mem, nnz, 1);
-    if (!s->indptr || !s->index || !s->code)
+    s->place = mem_array(b->exec->mem, nnz + 1, sizeof *s->place);
+    s->code = mem_array(b->exec->mem, nnz + 1, 1);
+    s->count = mem_array(b->exec->mem, bins->cols + 1, sizeof *s->count);
+    if (!at || !s->indptr || !s->place || !s->code || !s->count || sparse_places(bins)) {
+        mem_free(at);
         return err_set(err, ASX_E_NOMEM, "out of memory for the bins of %zu cells; raise the memory limit", nnz);
-    int64_t n = 0;
-    for (size_t i = 0; i < m->rows; i++) {
-        s->indptr[i] = n;
-        for (int64_t k = m->indptr[i]; k < m->indptr[i + 1]; k++) {
-            const struct bins_feature *f = &bins->feature[m->indices[k]];
-            float v = m->values[k];
-            int lo = 0, hi = f->n_bins - 1;
-            while (lo < hi) {
-                int mid = (lo + hi) / 2;
-                if (v > f->edge[mid])
-                    lo = mid + 1;
-                else
-                    hi = mid;
-            }
-            int code = v != v ? f->missing : lo;
-            if (f->group == BINS_CONSTANT || code == f->zero)
-                continue;
-            s->index[n] = (uint32_t)m->indices[k];
-            s->code[n++] = (uint8_t)code;
-        }
     }
-    s->indptr[m->rows] = n;
-    bins->bytes = (m->rows + 1) * sizeof *s->indptr + nnz * (sizeof *s->index + 1);
+    memcpy(at, b->source.start, (bins->cols + 1) * sizeof *at);
+    b->exec->split(b->exec, bins->cols, sparse_column, b);
+    sparse_rows(b, at);
+    mem_free(at);
+    s->start = b->source.start;
+    s->row = b->source.row;
+    b->exec->split(b->exec, bins->cols, drop_zeros, b);
+    b->source.start = NULL; /* the bins' now */
+    b->source.row = NULL;
+    bins->bytes = (m->rows + 1) * sizeof *s->indptr + nnz * (sizeof *s->place + sizeof *s->row + 1);
     sparse_planes(bins, b->exec->mem);
     return ASX_OK;
 }
@@ -633,7 +732,10 @@ void bins_free(struct bins *b)
         mem_free(b->feature[j].wide);
     }
     mem_free(b->sparse.indptr);
-    mem_free(b->sparse.index);
+    mem_free(b->sparse.place);
+    mem_free(b->sparse.start);
+    mem_free(b->sparse.count);
+    mem_free(b->sparse.row);
     mem_free(b->sparse.code);
     arena_destroy(b->arena);
     mem_free(b);

@@ -25,7 +25,7 @@ struct bins_feature {
     bool categorical, has_missing;
     int8_t monotone;
     int n_bins;            /**< bins of present cells, 1..255; up to BINS_WIDE for wide numbers */
-    int missing;           /**< code of missing cells = stride - 1; meaningful when has_missing or categorical */
+    int missing;           /**< code of missing cells = stride - 1, or n_bins in narrow sparse columns; meaningful when has_missing or categorical */
     int zero;              /**< bin of 0 (sparse blocks) */
     int stride_log2;       /**< 4..8: codes are below 1 << stride_log2; 9..16 for wide numbers */
     int group, slot;       /**< place in the groups; group < 0: sparse or constant */
@@ -48,10 +48,18 @@ struct bins_group {
     uint8_t *code; /**< [rows * width] */
 };
 
-/** Codes of a CSR block; cells in the bin of zero are left out. */
+/**
+ * Codes of a CSR block, by row for histograms and by column for partitions; cells in the bin of zero are left out.
+ * A cell's place is base[feature] + code: where its bin stands in a histogram of the whole block.
+ */
 struct bins_sparse {
-    int64_t *indptr; /**< [rows + 1], NULL: block is dense */
-    uint32_t *index; /**< feature */
+    int64_t *indptr;      /**< [rows + 1], NULL: block is dense */
+    uint32_t *place;      /**< rising in a row, as its columns do */
+    uint32_t *base;       /**< [cols + 1] constant columns have no places */
+    uint32_t *feature_of; /**< [base[cols]] column of a place */
+    size_t *start;        /**< [cols + 1] cells of a column, by rising row: start[j] .. start[j] + count[j] */
+    size_t *count;        /**< [cols] */
+    uint32_t *row;
     uint8_t *code;
 };
 
@@ -64,6 +72,12 @@ struct bins {
     struct arena *arena; /**< holds everything small */
     uint64_t bytes;      /**< of codes */
 };
+
+/** Places that a sparse column takes in a histogram, before shifting. */
+static inline size_t bins_places(const struct bins_feature *f)
+{
+    return f->stride_log2 > 6 ? (size_t)1 << f->stride_log2 : (size_t)f->n_bins + (f->has_missing ? 1 : 0);
+}
 
 /** Builds the bins of a raw block; `max_bins` 2..255, or up to BINS_WIDE for u16 codes of the numbers that need them (not CSR). Parallel through exec->split, same result for any thread count. */
 asx_st bins_build(struct asx_exec *, const struct asx_block *, int max_bins, struct bins **, struct asx_err *);

@@ -43,7 +43,8 @@ asx_st bins_source_open(struct source *s, struct asx_exec *exec, const struct as
     size_t *at = mem_calloc(exec->mem, raw->cols + 1, sizeof *at);
     s->start = mem_calloc(exec->mem, raw->cols + 1, sizeof *s->start);
     s->value = mem_array(exec->mem, nnz, sizeof *s->value);
-    if (!at || !s->start || !s->value) {
+    s->row = mem_array(exec->mem, nnz, sizeof *s->row);
+    if (!at || !s->start || !s->value || !s->row) {
         mem_free(at);
         return err_set(err, ASX_E_NOMEM, "out of memory to sort %zu cells by column; raise the memory limit", nnz);
     }
@@ -52,8 +53,12 @@ asx_st bins_source_open(struct source *s, struct asx_exec *exec, const struct as
     for (size_t j = 0; j < raw->cols; j++)
         s->start[j + 1] += s->start[j];
     memcpy(at, s->start, (raw->cols + 1) * sizeof *at);
-    for (size_t k = 0; k < nnz; k++)
-        s->value[at[m->indices[k]]++] = m->values[k];
+    for (size_t i = 0; i < m->rows; i++)
+        for (int64_t k = m->indptr[i]; k < m->indptr[i + 1]; k++) {
+            size_t to = at[m->indices[k]]++;
+            s->value[to] = m->values[k];
+            s->row[to] = (uint32_t)i;
+        }
     mem_free(at);
     return ASX_OK;
 }
@@ -62,6 +67,7 @@ void bins_source_close(struct source *s)
 {
     mem_free(s->start);
     mem_free(s->value);
+    mem_free(s->row);
     mem_free(s->at);
 }
 
@@ -123,6 +129,13 @@ size_t source_sample(const struct source *s, size_t col, size_t want, float *out
     size_t cells = source_cells(s, col), n = 0;
     struct rng r = rng_stream(STREAM, 0, 0, 0);
     const float *x = want && cells ? source_run(s, col, 0, 1, out) : out;
+    if (x != out && want == cells && !s->at) { /* all of them */
+        for (size_t i = 0; i < cells; i++) {
+            out[n] = x[i];
+            n += x[i] == x[i];
+        }
+        return n;
+    }
     for (size_t i = 0; i < want; i++) {
         size_t at = s->at ? s->at[i] : draw(&r, i, cells, want);
         float v;

@@ -14,6 +14,7 @@ struct source {
     size_t rows;
     size_t *start; /**< CSR: [cols + 1] into value */
     float *value;  /**< CSR: stored values by column */
+    uint32_t *row; /**< CSR: their rows */
     uint32_t *at;  /**< dense: cells of the sample, the same for all columns; NULL: all cells */
 };
 

@@ -66,11 +66,12 @@ static void sparse_pass(struct job *job, const struct view_sparse *s, const int3
     for (size_t i = 0; i < job->n; i++) {
         uint32_t r = job->row[i];
         for (int64_t k = s->s->indptr[r]; k < s->s->indptr[r + 1]; k++) {
-            int32_t j = feature_of[s->s->index[k]];
+            uint32_t place = s->s->place[k], column = s->s->feature_of[place];
+            int32_t j = feature_of[column];
             if (j < 0)
                 continue;
             const struct view_feature *f = &job->view->feature[j];
-            int b = view_shift(f, s->s->code[k]);
+            int b = view_shift(f, (int)(place - s->s->base[column]));
             if (b == f->zero)
                 continue;
             if (fill) {

@@ -78,6 +78,8 @@ void grow_clear(struct grow *g)
     mem_free(g->piece);
     mem_free(g->side);
     mem_free(g->table);
+    for (int i = 0; i < GROW_AHEAD; i++)
+        mem_free(g->plane[i]);
     *g = (struct grow){0};
 }
 

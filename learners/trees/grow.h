@@ -50,6 +50,8 @@ struct grow_split {
     int pieces[2];    /**< pieces of rows it is built in */
     bool subtract;    /**< large: parent minus small */
     const bool *use[2];
+    const uint8_t *code; /**< [rows] codes of the split's feature; NULL: u16 codes, or looked up one by one */
+    bool fill;           /**< of a sparse column, in grow.plane, to be filled */
 };
 
 struct grow_task {
@@ -100,6 +102,7 @@ struct grow {
     uint64_t *side;
     uint8_t *table; /**< [GROW_AHEAD * table_size] sides by code */
     size_t table_size;
+    uint8_t *plane[GROW_AHEAD]; /**< [matrix rows] codes of the sparse column a split is by, made when first used */
 };
 
 /** Memory for trees on at most `rows` rows. */

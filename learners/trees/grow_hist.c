@@ -198,6 +198,49 @@ static void sparse_range(const struct grow *g, const struct view_sparse *s, size
     *to = !s->features ? 0 : next < (size_t)g->view->features ? g->view->feature[next].hist : g->view->hist_size;
 }
 
+static void sparse_doubles(const struct view_sparse *s, const struct rows *r, double *hist)
+{
+    for (size_t i = 0; i < r->n; i++)
+        for (int64_t k = s->s->indptr[r->row[i]]; k < s->s->indptr[r->row[i] + 1]; k++) {
+            size_t at = s->map ? s->map[s->s->place[k]] : s->hist + s->s->place[k];
+            hist[2 * at] += r->gh64[2 * i];
+            hist[2 * at + 1] += r->gh64[2 * i + 1];
+        }
+}
+
+static void sparse_any(const struct view_sparse *s, const struct rows *r, uint64_t *hist)
+{
+    for (size_t i = 0; i < r->n; i++) {
+        uint64_t v = packed_of(r, i);
+        for (int64_t k = s->s->indptr[r->row[i]]; k < s->s->indptr[r->row[i] + 1]; k++)
+            hist[s->map ? s->map[s->s->place[k]] : s->hist + s->s->place[k]] += v;
+    }
+}
+
+/* The usual case. Rows of a list are far apart: their cells are asked for ahead, and the places of those before that. */
+static void sparse_packed(const struct view_sparse *s, const struct rows *r, uint64_t *hist)
+{
+    const int64_t *indptr = s->s->indptr;
+    const uint32_t *place = s->s->place, *row = r->row;
+    for (size_t i = 0; i < r->n; i++) {
+        uint64_t v = r->gh[i];
+        size_t far = i + 16 < r->n ? i + 16 : r->n - 1, near = i + 8 < r->n ? i + 8 : r->n - 1;
+        __builtin_prefetch(indptr + row[far]);
+        const uint32_t *next = place + indptr[row[near]];
+        __builtin_prefetch(next);
+        __builtin_prefetch(next + 16);
+        const uint32_t *at = place + indptr[row[i]], *end = place + indptr[row[i] + 1];
+        for (; at + 4 <= end; at += 4) {
+            hist[at[0]] += v;
+            hist[at[1]] += v;
+            hist[at[2]] += v;
+            hist[at[3]] += v;
+        }
+        for (; at < end; at++)
+            hist[*at] += v;
+    }
+}
+
 /* Stored cells only; what is not stored is given to the bin of zero by fill_zero. */
 static void sparse_hist(const struct grow *g, int block, const struct rows *r, void *hist)
 {
@@ -205,25 +248,24 @@ static void sparse_hist(const struct grow *g, int block, const struct rows *r, v
     size_t from, to;
     sparse_range(g, s, &from, &to);
     memset(cell_at(g, hist, from), 0, (to - from) * cell_bytes(g));
-    uint64_t *h = hist;
-    double *h64 = hist;
-    for (size_t i = 0; i < r->n; i++) {
-        uint64_t v = r->gh64 ? 0 : packed_of(r, i);
-        for (int64_t k = s->s->indptr[r->row[i]]; k < s->s->indptr[r->row[i] + 1]; k++) {
-            uint32_t j = s->s->index[k];
-            size_t at = (size_t)s->hist_of[j] + (s->s->code[k] >> s->shift_of[j]);
-            if (r->gh64) {
-                h64[2 * at] += r->gh64[2 * i];
-                h64[2 * at + 1] += r->gh64[2 * i + 1];
-            } else {
-                h[at] += v;
-            }
-        }
-    }
+    if (r->gh64)
+        sparse_doubles(s, r, hist);
+    else if (s->map || r->few)
+        sparse_any(s, r, hist);
+    else
+        sparse_packed(s, r, (uint64_t *)hist + s->hist);
+}
+
+/* The leaf's sums as packed: whole numbers of units below 2^32, so the divisions are exact. */
+static uint64_t total_of(const struct grow *g, const struct grow_leaf *leaf)
+{
+    if (g->kind == GROW_DOUBLES)
+        return 0;
+    return ((uint64_t)(int64_t)llrint(leaf->sum_g / g->g_unit) << 32) + (uint64_t)llrint(leaf->sum_h / g->h_unit);
 }
 
 /* The bin of zero of a sparse feature is the leaf's total minus the others. */
-static void fill_zero(const struct grow *g, const struct view_feature *f, const struct grow_leaf *leaf, void *hist)
+static void fill_zero(const struct grow *g, const struct view_feature *f, const struct grow_leaf *leaf, uint64_t total, void *hist)
 {
     int end = f->missing >= 0 ? f->missing : f->n_bins - 1;
     if (g->kind == GROW_DOUBLES) {
@@ -236,12 +278,10 @@ static void fill_zero(const struct grow *g, const struct view_feature *f, const 
         h[2 * f->zero + 1] += b;
         return;
     }
-    /* sums are whole numbers of units below 2^32, so the division is exact */
     uint64_t *h = cell_at(g, hist, f->hist);
-    uint64_t rest = ((uint64_t)(int64_t)llrint(leaf->sum_g / g->g_unit) << 32) + (uint64_t)llrint(leaf->sum_h / g->h_unit);
     for (int i = 0; i <= end; i++)
-        rest -= h[i];
-    h[f->zero] += rest;
+        total -= h[i];
+    h[f->zero] += total;
 }
 
 static void build_unit(const struct grow *g, const struct grow_unit *u, const struct grow_leaf *leaf, int piece, int pieces)
@@ -281,7 +321,7 @@ static void subtract(const struct grow *g, const struct view_feature *f, void *l
 
 /* Adds up the pieces of a feature, and completes what sparse blocks leave out. */
 static void finish(const struct grow *g, const struct grow_unit *u, const struct view_feature *f, const struct grow_leaf *leaf,
-                   int pieces)
+                   int pieces, uint64_t total)
 {
     void *hist = g->slot[leaf->slot];
     uint64_t *a = cell_at(g, hist, f->hist);
@@ -292,24 +332,32 @@ static void finish(const struct grow *g, const struct grow_unit *u, const struct
             a[i] += b[i];
     }
     if (u->kind == UNIT_SPARSE)
-        fill_zero(g, f, leaf, hist);
+        fill_zero(g, f, leaf, total, hist);
 }
 
-static void scan_one(const struct grow *g, int feature, const struct grow_leaf *leaf, struct split *best)
+static struct split_node node_of(const struct grow *g, const struct grow_leaf *leaf)
 {
     const void *hist = g->slot[leaf->slot];
     bool doubles = g->kind == GROW_DOUBLES;
-    struct split_node n = {.sum_g = leaf->sum_g,
-                           .sum_h = leaf->sum_h,
-                           .rows = (double)leaf->count,
-                           .low = leaf->low,
-                           .high = leaf->high,
-                           .hist = doubles ? NULL : hist,
-                           .hist64 = doubles ? hist : NULL,
-                           .g_unit = doubles ? 1 : g->g_unit,
-                           .h_unit = doubles ? 0 : g->h_unit,
-                           .seed = leaf->seed};
-    split_feature(g->kernel, &g->params, g->view, feature, &n, best);
+    return (struct split_node){.sum_g = leaf->sum_g,
+                               .sum_h = leaf->sum_h,
+                               .rows = (double)leaf->count,
+                               .low = leaf->low,
+                               .high = leaf->high,
+                               .hist = doubles ? NULL : hist,
+                               .hist64 = doubles ? hist : NULL,
+                               .g_unit = doubles ? 1 : g->g_unit,
+                               .h_unit = doubles ? 0 : g->h_unit,
+                               .seed = leaf->seed};
+}
+
+/*
+ * A cut leaves the bin of zero on one side, so the other has at most the hessian of the stored cells: where that is less
+ * than a child needs there is nothing to scan, which is so for most sparse columns in most nodes. All sums are exact.
+ */
+static bool too_few(const struct view_feature *f, const struct split_node *n, double least)
+{
+    return f->sparse && n->hist && n->sum_h - (double)(uint32_t)n->hist[f->hist + (size_t)f->zero] * n->h_unit < least;
 }
 
 static const struct grow_leaf *child(const struct grow *g, const struct grow_split *s, int which)
@@ -342,21 +390,31 @@ static void look_task(void *arg, size_t at, int worker)
     const struct grow_unit *u = &g->unit[t->unit];
     struct split *best = &g->scan[2 * at];
     best[0].gain = best[1].gain = -1;
-    for (int w = 0; w < 2; w++)
+    struct split_node node[2];
+    double least[2] = {0};
+    uint64_t total[2] = {0};
+    for (int w = 0; w < 2; w++) {
         if (s->build[w] && !ahead(u, s, w))
             build_unit(g, u, child(g, s, w), 0, 1);
+        if (s->build[w] && u->kind == UNIT_SPARSE)
+            total[w] = total_of(g, child(g, s, w));
+        if (s->scan[w]) {
+            node[w] = node_of(g, child(g, s, w));
+            least[w] = split_least_hessian(&g->params, &node[w]);
+        }
+    }
     for (int j = u->from; j < u->to; j++) {
         const struct view_feature *f = &g->view->feature[j];
         if (!g->use[j])
             continue;
         for (int w = 0; w < 2; w++)
             if (s->build[w])
-                finish(g, u, f, child(g, s, w), s->pieces[w]);
+                finish(g, u, f, child(g, s, w), s->pieces[w], total[w]);
         if (s->subtract)
             subtract(g, f, g->slot[child(g, s, 1)->slot], g->slot[child(g, s, 0)->slot]);
         for (int w = 0; w < 2; w++)
-            if (s->scan[w] && s->use[w][j])
-                scan_one(g, j, child(g, s, w), &best[w]);
+            if (s->scan[w] && s->use[w][j] && !too_few(f, &node[w], least[w]))
+                split_feature(g->kernel, &g->params, g->view, j, &node[w], &best[w]);
     }
 }
 

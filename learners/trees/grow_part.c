@@ -7,26 +7,96 @@
 #include "base/mem.h"
 #include "learners/trees/grow.h"
 
-static size_t wide_sides(const struct grow *g, const struct view_feature *f, const uint8_t *left, const uint32_t *row, size_t n,
-                         uint64_t *side)
+#include <string.h>
+
+static size_t wide_sides(const struct view_feature *f, const uint8_t *left, const uint32_t *row, size_t n, uint64_t *side)
 {
     size_t nl = 0;
     for (size_t i = 0; i < n; i += 64) {
         size_t m = n - i < 64 ? n - i : 64;
         uint64_t s = 0;
         for (size_t j = 0; j < m; j++) {
-            size_t ahead = i + j + 48 < n ? i + j + 48 : n - 1;
-            if (f->wide)
-                __builtin_prefetch(&f->wide[row[ahead]]);
-            int code = f->wide ? f->wide[row[i + j]] >> f->shift : view_bin(f, row[i + j]) << f->shift >> f->pre;
-            s |= (uint64_t)(left[code] != 0) << j;
+            __builtin_prefetch(&f->wide[row[i + j + 48 < n ? i + j + 48 : n - 1]]);
+            s |= (uint64_t)(left[f->wide[row[i + j]] >> f->shift] != 0) << j;
         }
         side[i / 64] = s;
         nl += (size_t)__builtin_popcountll(s);
     }
-    (void)g;
     return nl;
 }
+
+/* ---- sparse columns ------------------------------------------------------------ */
+
+/* Code of a row by halving the column's cells, from `*at` on while rows rise. */
+static int look_up(const struct view_feature *f, uint32_t row, size_t *at)
+{
+    const uint32_t *cell = f->sparse->row + f->sparse->start[f->sparse_index];
+    size_t count = f->sparse->count[f->sparse_index], lo = *at, step = 1;
+    if (lo > 0 && cell[lo - 1] >= row)
+        lo = 0;
+    while (lo + step <= count && cell[lo + step - 1] < row) {
+        lo += step;
+        step *= 2;
+    }
+    size_t left = lo + step - 1 < count ? step - 1 : count - lo;
+    while (left > 0) {
+        size_t half = left / 2;
+        bool below = cell[lo + half] < row;
+        lo = below ? lo + half + 1 : lo;
+        left = below ? left - half - 1 : half;
+    }
+    *at = lo;
+    return lo < count && cell[lo] == row ? f->sparse->code[f->sparse->start[f->sparse_index] + lo] : f->f->zero;
+}
+
+static size_t sparse_sides(const struct view_feature *f, const uint8_t *left, const uint32_t *row, size_t n, uint64_t *side)
+{
+    size_t nl = 0, at = 0;
+    for (size_t i = 0; i < n; i += 64) {
+        size_t m = n - i < 64 ? n - i : 64;
+        uint64_t s = 0;
+        for (size_t j = 0; j < m; j++)
+            s |= (uint64_t)(left[look_up(f, row[i + j], &at)] != 0) << j;
+        side[i / 64] = s;
+        nl += (size_t)__builtin_popcountll(s);
+    }
+    return nl;
+}
+
+/*
+ * Codes of a sparse column are looked up one by one in small leaves (some 25 ns each); for larger ones the column is
+ * spread out first (a ns a cell, and 30 bytes of the plane cleared in one), then they are parted as by a dense one.
+ */
+static void choose_code(struct grow *g, int i)
+{
+    struct grow_split *s = &g->split[i];
+    const struct grow_leaf *leaf = &g->leaf[s->leaf];
+    const struct view_feature *f = &g->view->feature[leaf->best.feature];
+    s->code = f->wide ? NULL : f->code;
+    s->fill = false;
+    if (f->wide || f->code || leaf->count * 25 < g->view->rows / 30 + f->sparse->count[f->sparse_index])
+        return;
+    if (!g->plane[i])
+        g->plane[i] = mem_array(g->exec->mem, g->view->rows + 64, 1);
+    s->code = g->plane[i]; /* no memory: looked up after all */
+    s->fill = g->plane[i] != NULL;
+}
+
+static void fill_plane(void *arg, size_t i, int worker)
+{
+    (void)worker;
+    struct grow *g = arg;
+    const struct grow_split *s = &g->split[i];
+    if (!s->fill)
+        return;
+    const struct view_feature *f = &g->view->feature[g->leaf[s->leaf].best.feature];
+    size_t from = f->sparse->start[f->sparse_index], end = from + f->sparse->count[f->sparse_index];
+    memset(g->plane[i], f->f->zero, g->view->rows + 64);
+    for (size_t k = from; k < end; k++)
+        g->plane[i][f->sparse->row[k]] = f->sparse->code[k];
+}
+
+/* ---- pieces ---------------------------------------------------------------------- */
 
 /* Sides of a piece's rows by the split's table over codes. */
 static void find_sides(struct grow *g, struct grow_part *p)
@@ -36,11 +106,12 @@ static void find_sides(struct grow *g, struct grow_part *p)
     const struct view_feature *f = &g->view->feature[leaf->best.feature];
     const uint8_t *table = g->table + (size_t)p->split * g->table_size;
     const uint32_t *row = (leaf->in_spare ? g->spare_row : g->row) + p->from;
-    if (f->wide || !f->code) {
-        p->n_left = wide_sides(g, f, table, row, p->n, g->side + p->side);
+    uint64_t *side = g->side + p->side;
+    if (!s->code) {
+        p->n_left = f->wide ? wide_sides(f, table, row, p->n, side) : sparse_sides(f, table, row, p->n, side);
         return;
     }
-    struct asx_partition_args a = {.code = f->code, .width = 1, .left = table, .row = row, .n = p->n, .side = g->side + p->side};
+    struct asx_partition_args a = {.code = s->code, .width = 1, .left = table, .row = row, .n = p->n, .side = side};
     g->kernel[ASX_K_PARTITION](NULL, &a);
     p->n_left = a.n_left;
 }
@@ -151,15 +222,19 @@ static void place(struct grow *g, int n, size_t pieces)
 asx_st grow_partition(struct grow *g, int n)
 {
     size_t pieces, rows;
-    bool parted;
+    bool parted, fill = false;
     asx_st st = list_pieces(g, n, &pieces, &rows, &parted);
     if (st)
         return st;
     for (int i = 0; i < n; i++) {
         const struct split *s = &g->leaf[g->split[i].leaf].best;
         split_table(&g->view->feature[s->feature], s, g->table + (size_t)i * g->table_size);
+        choose_code(g, i);
+        fill |= g->split[i].fill;
     }
     bool parallel = rows > 8192;
+    if (fill)
+        grow_split_work(g, parallel, (size_t)n, fill_plane, g);
     grow_split_work(g, parallel, pieces, first_step, g);
     place(g, n, pieces);
     if (parted)

@@ -32,8 +32,7 @@ static void cell(const struct split_node *n, size_t at, double *g, double *h)
     }
 }
 
-/* Least hessian of a child: the parameter's, and the share that stands for min_data_in_leaf rows. */
-static double least_hessian(const struct grow_params *p, const struct split_node *n)
+double split_least_hessian(const struct grow_params *p, const struct split_node *n)
 {
     double by_rows = (p->min_data_in_leaf - 0.5) * n->sum_h / n->rows, floor = n->h_unit > 0 ? 0.5 * n->h_unit : 1e-12;
     double least = by_rows > p->min_sum_hessian ? by_rows : p->min_sum_hessian;
@@ -143,7 +142,7 @@ static void numeric(const asx_kernel_fn *k, const struct grow_params *p, const s
 {
     const struct view_feature *f = &v->feature[feature];
     bool bounded = f->f->monotone || n->low > -HUGE_VAL || n->high < HUGE_VAL;
-    double min_h = least_hessian(p, n);
+    double min_h = split_least_hessian(p, n);
     int only = -1;
     if (p->extra_trees && f->n_bins > 2) {
         struct rng r = rng_stream(n->seed, (uint64_t)f->column, 1, 0);
@@ -302,9 +301,9 @@ void split_feature(const asx_kernel_fn *k, const struct grow_params *p, const st
     if (!f->f->categorical)
         numeric(k, p, v, feature, n, best);
     else if (f->n_bins <= p->max_cat_to_onehot)
-        one_hot(p, f, feature, n, least_hessian(p, n), best);
+        one_hot(p, f, feature, n, split_least_hessian(p, n), best);
     else
-        many(p, f, feature, n, least_hessian(p, n), best);
+        many(p, f, feature, n, split_least_hessian(p, n), best);
 }
 
 void split_table(const struct view_feature *f, const struct split *s, uint8_t *left)

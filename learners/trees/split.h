@@ -45,6 +45,8 @@ double split_leaf_value(double g, double h, double l1, double l2);
 /** T(G)^2/(H + l2): twice the loss reduction of the best constant. */
 double split_score(double g, double h, double l1, double l2);
 
+/** Least hessian of a child: the parameter's, or the share of the node's that stands for min_data_in_leaf rows. */
+double split_least_hessian(const struct grow_params *, const struct split_node *);
 /** Looks at one feature and keeps the better split in *best (ties: the one already there). */
 void split_feature(const asx_kernel_fn *, const struct grow_params *, const struct view *, int feature, const struct split_node *,
                    struct split *best);

@@ -75,34 +75,43 @@ static void add_wide(struct view *v, const struct bins *b, size_t column, int ma
     }
 }
 
+/* Where the places of a block stand in histograms of fewer bins. */
+static bool map_places(const struct view *v, struct view_sparse *s, struct asx_exec *exec)
+{
+    const uint32_t *base = s->s->base;
+    s->map = arena_alloc(exec->scratch, (base[s->cols] + 1) * sizeof *s->map);
+    for (int i = 0; s->map && i < s->features; i++) {
+        const struct view_feature *f = &v->feature[s->first + (size_t)i];
+        for (uint32_t k = base[f->sparse_index]; k < base[f->sparse_index + 1]; k++)
+            s->map[k] = (uint32_t)f->hist + ((k - base[f->sparse_index]) >> f->shift);
+    }
+    return s->map != NULL;
+}
+
 static bool add_sparse(struct view *v, struct asx_exec *exec, const struct bins *b, size_t column, int want)
 {
     struct view_sparse *s = &v->sparse[v->sparse_blocks++];
     s->s = &b->sparse;
     s->cols = b->cols;
     s->first = (size_t)v->features;
-    s->hist_of = arena_alloc(exec->scratch, (b->cols + 1) * sizeof *s->hist_of);
-    s->shift_of = arena_alloc(exec->scratch, b->cols + 1);
-    if (!s->hist_of || !s->shift_of)
-        return false;
+    s->hist = v->hist_size;
+    bool shifted = false;
     for (size_t j = 0; j < b->cols; j++) {
         const struct bins_feature *f = &b->feature[j];
-        int shift = shift_of(f, f->stride_log2, want);
-        s->hist_of[j] = UINT32_MAX;
-        s->shift_of[j] = (uint8_t)shift;
         if (f->group != BINS_SPARSE)
             continue;
         struct view_feature *vf = &v->feature[v->features++];
+        int shift = shift_of(f, f->stride_log2, want);
         fill_feature(vf, f, column + j, shift);
         vf->sparse = &b->sparse;
         vf->code = f->plane;
         vf->sparse_index = (uint32_t)j;
         vf->hist = v->hist_size;
-        s->hist_of[j] = (uint32_t)v->hist_size;
         s->features++;
-        v->hist_size += (size_t)1 << (f->stride_log2 - shift);
+        shifted |= shift > 0;
+        v->hist_size += bins_places(f) >> shift;
     }
-    return true;
+    return !shifted || map_places(v, s, exec);
 }
 
 asx_st view_init(struct view *v, struct asx_exec *exec, const struct asx_matrix *m, int max_bin, bool wide, struct asx_err *err)
@@ -136,13 +145,14 @@ int view_bin(const struct view_feature *v, size_t row)
     if (v->code)
         return view_shift(v, v->code[row]);
     const struct bins_sparse *s = v->sparse;
-    int64_t lo = s->indptr[row], hi = s->indptr[row + 1];
+    uint32_t from = s->base[v->sparse_index], end = s->base[v->sparse_index + 1];
+    int64_t lo = s->indptr[row], hi = s->indptr[row + 1], last = hi;
     while (lo < hi) {
         int64_t mid = (lo + hi) / 2;
-        if (s->index[mid] < v->sparse_index)
+        if (s->place[mid] < from)
             lo = mid + 1;
         else
             hi = mid;
     }
-    return lo < s->indptr[row + 1] && s->index[lo] == v->sparse_index ? view_shift(v, s->code[lo]) : v->zero;
+    return lo < last && s->place[lo] < end ? view_shift(v, (int)(s->place[lo] - from)) : v->zero;
 }

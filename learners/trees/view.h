@@ -34,8 +34,8 @@ struct view_sparse {
     const struct bins_sparse *s;
     size_t cols, first; /**< first: index of its first view feature */
     int features;
-    uint32_t *hist_of; /**< [cols] first bin, UINT32_MAX: constant */
-    uint8_t *shift_of; /**< [cols] */
+    size_t hist;   /**< first bin in a histogram */
+    uint32_t *map; /**< [places] their bins in a histogram; NULL: hist + place */
 };
 
 struct view {
