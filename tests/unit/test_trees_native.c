@@ -31,9 +31,9 @@ static double score(struct run_make *r)
 {
     size_t i;
     json_t *row;
-    json_array_foreach(json_object_get(r->board, "leaderboard"), i, row)
-        if (strcmp(json_string_value(json_object_get(row, "learner")), "gbdt") == 0)
-            return json_number_value(json_object_get(row, "validation"));
+    json_array_foreach(json_object_get(r->board, "leaderboard"), i,
+                       row) if (strcmp(json_string_value(json_object_get(row, "learner")), "gbdt") ==
+                                0) return json_number_value(json_object_get(row, "validation"));
     return 0;
 }
 
