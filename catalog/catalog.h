@@ -74,10 +74,13 @@ struct cat_gc_options {
 struct cat_gc_result {
     uint64_t bytes_before, bytes_after; /**< file and blobs together */
     int64_t blobs, runs;                /**< rows dropped */
+    int64_t predictions, models;        /**< out-of-fold predictions and superseded models let go */
 };
 
 /**
- * Drops blobs that no row refers to, stray blob files older than an hour, and, while the
+ * Lets go of what nobody needs any more (README, "What gc drops"): out-of-fold predictions of trials that a later rung of the
+ * same config went past, those and the asks of finished runs that a newer finished run of the same problem stands for, and
+ * models that a later model of the same run took the place of. Drops blobs that no row refers to, stray blob files older than an hour, and, while the
  * catalog is over its cap, the oldest finished runs with their trials, op executions and
  * models kept inside (measured coefficients, residuals and data sets stay); then gives
  * free pages back.

@@ -142,11 +142,35 @@ static void drop_stray(struct cat *cat, const char *path, const char *name, cons
         (void)unlink(path);
 }
 
+/* A run that is over and that a newer one of the same problem stands for: it can be shown and predicted with, not extended. */
+#define SUPERSEDED                                                                                                                 \
+    "(SELECT id FROM runs WHERE state = 'finished' AND id NOT IN"                                                                  \
+    " (SELECT max(id) FROM runs WHERE state = 'finished' GROUP BY problem_key, ifnull(problem_key, id)))"
+#define AT_REST "(SELECT id FROM runs WHERE state <> 'running')"
+
+static asx_st drop_needless(struct cat *cat, struct cat_gc_result *r, struct asx_err *err)
+{
+    static const char *const predictions[] = {
+        "UPDATE trials SET oof = NULL WHERE oof IS NOT NULL AND run IN " AT_REST " AND (run, trial) NOT IN"
+        " (SELECT run, max(trial) FROM trials WHERE state <> 'failed' GROUP BY run, config_id)",
+        "UPDATE trials SET oof = NULL WHERE oof IS NOT NULL AND run IN " SUPERSEDED};
+    static const char models[] = "UPDATE models SET blob = NULL WHERE blob IS NOT NULL AND run IN " AT_REST
+                                 " AND id < (SELECT model FROM runs WHERE runs.id = models.run)";
+    asx_st st = ASX_OK;
+    for (size_t i = 0; i < sizeof predictions / sizeof *predictions && st == ASX_OK; i++)
+        st = run_sql(cat, predictions[i], 0, &r->predictions, err);
+    if (st == ASX_OK)
+        st = run_sql(cat, "DELETE FROM asks WHERE run IN " SUPERSEDED, 0, NULL, err);
+    return st == ASX_OK ? run_sql(cat, models, 0, &r->models, err) : st;
+}
+
 static asx_st shrink(struct cat *cat, const struct cat_gc_options *o, struct cat_gc_result *r, struct asx_err *err)
 {
     bool busy = pragma(cat, "SELECT count(*) FROM runs WHERE state = 'running'") > 0;
     int64_t before = clock_unix() - (busy ? YOUNG_S : 0);
-    asx_st st = drop_blobs(cat, before, &r->blobs, err);
+    asx_st st = drop_needless(cat, r, err);
+    if (st == ASX_OK)
+        st = drop_blobs(cat, before, &r->blobs, err);
     each_file(cat, drop_stray, NULL);
     while (st == ASX_OK && o->max_bytes && total_bytes(cat) > o->max_bytes) {
         int64_t run = oldest_run(cat);

@@ -35,7 +35,10 @@ const struct cli_command cli_commands[] = {
     {"learners", CLI_LEARNERS, 0, 1, "text,json", "[NAME]", "learners, and the parameters of one, with ranges and defaults", "",
      cli_cmd_learners},
     {"metrics", CLI_METRICS, 0, 0, "text,json", "", "metrics and their direction", "", cli_cmd_metrics},
-    {"gc", CLI_GC, 0, 0, "text,json", "", "shrink the catalog", "", cli_cmd_gc},
+    {"gc", CLI_GC, 0, 0, "text,json", "[--size 1GiB]", "shrink the catalog",
+     "Runs, boards and their last models stay. What only extending an older finished run would need is dropped; of each problem\n"
+     "the newest run can still be extended.",
+     cli_cmd_gc},
     {"help", CLI_HELP, 0, 1, "text,json", "[COMMAND]", "this help, or that of a command", "", cli_cmd_help},
     {0}};
 

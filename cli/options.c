@@ -47,6 +47,7 @@ const struct cli_option cli_options[] = {
     {"--failed", NULL, NULL, CLI_LEADERBOARD, "list the failed trials with their errors"},
     {"--calibrate", NULL, NULL, CLI_MACHINE, "measure every kernel class (not supported yet)"},
     {"--record", "FILE", NULL, CLI_MACHINE, "write the machine to a file that 'explain --machine' reads"},
+    {"--size", "1GiB", NULL, CLI_GC, "drop the oldest runs, too, until the catalog takes at most this"},
     {"--out", "FILE", NULL, CLI_PREDICT | CLI_SHOWS, "write there, all or nothing, instead of to standard output"},
     {"--format", "FORMAT", NULL, CLI_ALL, "how results are written"},
     {"--json", NULL, NULL, CLI_ALL, "the same as --format json"},

@@ -88,6 +88,6 @@ int cli_cmd_metrics(struct cli *c)
 int cli_cmd_gc(struct cli *c)
 {
     char *text = NULL;
-    assay_status st = assay_gc(c->session, cli_json(c), &text);
+    assay_status st = assay_gc_to(c->session, cli_value(c, "--size"), cli_json(c), &text);
     return cli_give(c, st, text);
 }

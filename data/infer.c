@@ -283,6 +283,8 @@ asx_st infer_column(struct infer_input *in, struct infer_output *out, struct asx
             goto out;
         }
         in->day_first = orders & DATE_MONTH_FIRST ? 1 : 2;
+    } else if (type == ASX_BOOLEAN && d->n > 2 && in->lenient) {
+        type = ASX_CATEGORICAL;
     } else if (type == ASX_BOOLEAN && d->n > 2) {
         st = misfit(in, 2, "a third value where a boolean has two", err);
         goto out;

@@ -34,9 +34,10 @@ struct infer_input {
     int32_t *code; /**< [rows], a mem block */
     size_t rows;
     enum asx_type type; /**< wanted, or ASX_TYPES: infer */
-    int day_first;      /**< 0 find out, 1 month first, 2 day first */
-    enum comma comma;   /**< numbers: known convention, or COMMA_NONE: find out */
-    enum comma guess;   /**< where it is ambiguous; COMMA_NONE: numbers with commas are words */
+    bool lenient;  /**< new rows of known columns: a boolean may have more values, which no model knows, and is categorical then */
+    int day_first; /**< 0 find out, 1 month first, 2 day first */
+    enum comma comma; /**< numbers: known convention, or COMMA_NONE: find out */
+    enum comma guess; /**< where it is ambiguous; COMMA_NONE: numbers with commas are words */
     struct mem *mem;
 };
 

@@ -48,7 +48,7 @@ struct data_options {
     const char *const *missing;    /**< words added to the defaults; NULL-terminated or NULL */
     const struct data_type *types; /**< overrides; a name that is not in the file is E_INVAL, unless `lenient` */
     size_t n_types;
-    bool lenient;              /**< overrides of absent columns are ignored */
+    bool lenient; /**< new rows: overrides of absent columns are ignored, values that a boolean did not have are levels */
     const char *const *keep;   /**< only these columns are stored; NULL-terminated; NULL: all */
     const char *const *ignore; /**< these are not stored; NULL-terminated or NULL */
     const char *const *exact;  /**< numeric columns always stored as f64 (target, weights) */

@@ -85,6 +85,7 @@ static void finish_words(void *arg, size_t j, int worker)
                              .rows = c->n,
                              .mem = f->s->mem,
                              .type = type ? type->type : ASX_TYPES,
+                             .lenient = f->o->lenient,
                              .day_first = type ? type->day_first : 0,
                              .comma = type ? type->comma : COMMA_NONE,
                              .guess = f->s->comma_guess};

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "catalog/run.h"
+#include "catalog/trial.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -59,6 +60,20 @@ static bool extends(const struct cat_run *run, const struct assay_resume_options
         o->trials && run->trial_limit > 0 && spec->search.trials > run->trial_limit && spec->search.trials > run->trials;
     bool more_time = o->time && run->time_limit_s > 0 && spec->objective.time_s > spent;
     return more_trials || more_time;
+}
+
+/* What the strategy asked is gone: gc has dropped it. */
+static asx_st check_asks(struct session *s, const struct cat_run *run, struct arena *a, struct asx_err *err)
+{
+    struct cat_ask *ask;
+    size_t n = 0;
+    char id[CAT_ID];
+    asx_st st = cat_asks_get(s->cat, run->id, a, &ask, &n, err);
+    if (st < 0 || n > 0 || run->trials == 0)
+        return st < 0 ? st : ASX_OK;
+    return err_set(err, ASX_E_INVAL,
+                   "what it takes to extend run '%s' was dropped by 'assay gc'; start a new run, which begins with the best of it",
+                   cat_id_format('r', run->id, id));
 }
 
 static void tell(struct session *s, const struct cat_run *run, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
@@ -169,6 +184,8 @@ static asx_st go_on(struct session *s, const struct cat_run *run, const struct a
         st = check_time(run, o, t->spec, err);
     if (st == ASX_OK && !as_is)
         st = check_trials(run, o, t->spec, err);
+    if (st == ASX_OK && !as_is)
+        st = check_asks(s, run, a, err);
     if (st == ASX_OK && !as_is)
         st = task_ready(t, a, &opt, err);
     if (st == ASX_OK && !as_is) {

@@ -246,6 +246,11 @@ assay_status assay_init(assay_session *session, const char *data, const char *ta
 
 assay_status assay_gc(assay_session *session, int json, char **out)
 {
+    return assay_gc_to(session, NULL, json, out);
+}
+
+assay_status assay_gc_to(assay_session *session, const char *size, int json, char **out)
+{
     struct session *s = (struct session *)session;
     if (!s || !out)
         return ASSAY_E_INVAL;
@@ -254,17 +259,26 @@ assay_status assay_gc(assay_session *session, int json, char **out)
     struct text t;
     text_init(&t, NULL);
     struct cat_gc_result r = {0};
+    struct cat_gc_options how = {0};
     asx_st st = session_catalog(s, false, &err);
+    if (st == ASX_OK && size && (!clock_parse_size(size, &how.max_bytes) || how.max_bytes == 0))
+        st = err_set(&err, ASX_E_INVAL, "size '%s' makes no sense; give one such as 512MiB or 2GiB", size);
     if (st == ASX_OK)
-        st = cat_gc(s->cat, &(struct cat_gc_options){0}, &r, &err);
-    char before[32], after[32];
+        st = cat_gc(s->cat, &how, &r, &err);
+    char before[32], after[32], freed[32];
     if (st == ASX_OK && json)
-        api_put_json(&t, json_pack("{s:I, s:I, s:I, s:I}", "bytes_before", (json_int_t)r.bytes_before, "bytes_after",
-                                   (json_int_t)r.bytes_after, "blobs", (json_int_t)r.blobs, "runs", (json_int_t)r.runs));
+        api_put_json(&t, json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "bytes_before", (json_int_t)r.bytes_before, "bytes_after",
+                                   (json_int_t)r.bytes_after, "blobs", (json_int_t)r.blobs, "runs", (json_int_t)r.runs,
+                                   "predictions", (json_int_t)r.predictions, "models", (json_int_t)r.models));
     else if (st == ASX_OK)
-        text_printf(&t, "%s: %s before, %s now; %lld blobs and %lld runs dropped\n", cat_path(s->cat),
-                    clock_format_bytes((double)r.bytes_before, before), clock_format_bytes((double)r.bytes_after, after),
-                    (long long)r.blobs, (long long)r.runs);
+        text_printf(
+            &t,
+            "%s: %s before, %s now: %s freed; dropped: predictions of %lld trials, %lld superseded models, %lld blobs, %lld runs\n",
+            cat_path(s->cat), clock_format_bytes((double)r.bytes_before, before), clock_format_bytes((double)r.bytes_after, after),
+            clock_format_bytes(r.bytes_before > r.bytes_after ? (double)(r.bytes_before - r.bytes_after) : 0, freed),
+            (long long)r.predictions, (long long)r.models, (long long)r.blobs, (long long)r.runs);
+    if (st == ASX_OK && !json && how.max_bytes && r.bytes_after > how.max_bytes)
+        text_printf(&t, "that is still more than %s: the newest run, and runs that are under way, stay\n", size);
     return session_fail(s, api_give(&t, st, out, &err), &err);
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "optimizer/steps.h"
 
-#include <math.h>
 #include <string.h>
 
 const char *steps_group(enum asx_type type)
@@ -24,8 +23,7 @@ bool steps_serves(const struct asx_prep *p, const struct asx_learner *learner, e
     return p->scope != ASX_AFFINE && (p->roles & learner->prep_role) && (p->takes & ASX_TYPE_BIT(type));
 }
 
-bool steps_candidate_at(const struct asx_prep *p, const struct asx_learner *learner, const struct asx_problem *problem, int column,
-                        double value)
+bool steps_candidate(const struct asx_prep *p, const struct asx_learner *learner, const struct asx_problem *problem, int column)
 {
     if (column < 0) { /* the sparse part belongs to steps that take no typed column */
         if (p->takes || p->scope == ASX_AFFINE || !(p->roles & learner->prep_role) || !problem->frame->sparse)
@@ -33,14 +31,7 @@ bool steps_candidate_at(const struct asx_prep *p, const struct asx_learner *lear
     } else if (!steps_serves(p, learner, problem->frame->column[column].type)) {
         return false;
     }
-    if (!p->fits || p->fits(problem, column))
-        return true;
-    return value == value && p->fits_at && p->fits_at(problem, column, value);
-}
-
-bool steps_candidate(const struct asx_prep *p, const struct asx_learner *learner, const struct asx_problem *problem, int column)
-{
-    return steps_candidate_at(p, learner, problem, column, NAN);
+    return !p->fits || p->fits(problem, column);
 }
 
 int steps_preference(const struct asx_prep *p, const struct asx_learner *learner)

@@ -209,7 +209,10 @@ ASSAY_API assay_status assay_machine(assay_session *, int json, char **text);
 ASSAY_API assay_status assay_machine_record(assay_session *, const char *path);
 ASSAY_API assay_status assay_learners(assay_session *, const char *name, int json, char **text);
 ASSAY_API assay_status assay_metrics(assay_session *, int json, char **text);
+/** Drops what nobody needs any more from the catalog. The newest finished run of each problem can still be extended, older ones not. */
 ASSAY_API assay_status assay_gc(assay_session *, int json, char **text);
+/** The same, and the oldest runs until the catalog takes at most `size` ("1GiB"; NULL: no cap). */
+ASSAY_API assay_status assay_gc_to(assay_session *, const char *size, int json, char **text);
 /** Names of the registered task kinds, NULL-terminated. */
 ASSAY_API const char *const *assay_task_kinds(void);
 /** What the hidden subcommand that looks for OpenCL devices prints: JSON. */

@@ -120,9 +120,25 @@ equal 'status after two signals' $status 130
 equal 'cut off counts as interrupted' "$(run_of 3 state)" interrupted
 expect 'and goes on' 0 "$assay" resume r4 --progress none --time 12s
 
+# ---- gc: of one problem the newest finished run stays extensible --------------------------------------------
+expect 'another run of trials' 0 "$assay" $c --trials 3 --learners logistic,tree,gaussian_nb
+expect 'gc' 0 "$assay" gc --json
+check 'which frees something' test "$(get bytes_after)" -lt "$(get bytes_before)"
+check 'predictions of trials' test "$(get predictions)" -gt 0
+expect 'the older one is shown' 0 "$assay" leaderboard r1
+expect 'and predicts' 0 "$assay" predict r1 t.csv
+refused 'but is not extended' 2 "dropped by 'assay gc'; start a new run" "$assay" resume r1 --trials 9
+equal 'and stays finished' "$(run_of 0 state)" finished
+expect 'the newest is' 0 "$assay" resume r5 --trials 5 --json
+equal 'by as many as asked' $(($(get trials finished) + $(get trials pruned) + $(get trials failed))) 5
+refused 'a size that is none' 2 "size 'much' makes no sense" "$assay" gc --size much
+expect 'a cap' 0 "$assay" gc --size 1KiB --json
+check 'which drops old runs' test "$(get runs)" -gt 0
+equal 'but not the newest' "$(run_of 0 run)" r5
+
 # ---- a failed run ------------------------------------------------------------------------------------------
 printf 'a,y\n1,p\n2,p\n3,p\n' >one.csv
 expect 'a run that fails' 2 "$assay" classify one.csv --target y
-equal 'is failed' "$(run_of 4 state)" failed
-check 'its error is kept' grep -q 'one.csv' <(run_of 4 error)
+equal 'is failed' "$(run_of 1 state)" failed
+check 'its error is kept' grep -q 'one.csv' <(run_of 1 error)
 finish

@@ -78,6 +78,17 @@ cp "$work/out" unseen.out
 sed 's/,p,/,,/' "$in/point.csv" >missing.csv
 expect 'a missing level' 0 "$assay" predict point.csv.assay missing.csv
 check 'a level never seen counts as missing' cmp -s "$work/out" unseen.out
+awk 'BEGIN { srand(4); print "a,b,y"; for (i = 0; i < 200; i++) { a = rand(); b = rand() < 0.5;
+    print a "," (b ? "yes" : "no") "," (a + 0.3 * b > 0.6 ? "yes" : "no") } }' >bool.csv
+expect 'a boolean column' 0 "$assay" classify bool.csv --target y --trials 3 --learners logistic,tree --model bool.assay
+printf 'a,b,y\n0.1,yes,yes\n0.9,maybe,no\n0.5,no,no\n0.5,no,maybe\n' >third.csv
+expect 'a third value of a boolean' 0 "$assay" predict bool.assay third.csv --proba
+cp "$work/out" third.out
+sed 's/,maybe,/,,/' third.csv >missing.csv
+expect 'the same missing' 0 "$assay" predict bool.assay missing.csv --proba
+check 'a third value counts as missing' cmp -s "$work/out" third.out
+expect 'a third value, and a third class, in test data' 0 "$assay" classify bool.csv --target y --trials 3 --learners logistic,tree --test third.csv
+check 'the class is told' grep -q '1 test rows have a class that the training data does not' "$work/err"
 
 cp "$in/point.csv" over.csv
 refused 'predictions over their data' 2 "would overwrite the data 'over.csv'" "$assay" predict point.csv.assay over.csv --out over.csv

@@ -103,6 +103,65 @@ START_TEST(gc_keeps_what_is_needed)
 }
 END_TEST
 
+/* Two finished runs of one problem, one of another, one interrupted; two rungs of one config each; two models in the newest. */
+START_TEST(gc_lets_go_of_what_is_superseded)
+{
+    struct cat *cat = catalog_open(made.path);
+    size_t size = 100000, n;
+    unsigned char *data = calloc(1, size);
+    int64_t runs[4], first, last, blob;
+    static const int problem[] = {1, 1, 2, 1};
+    for (int k = 0; k < 4; k++) {
+        runs[k] = catalog_begin(cat);
+        struct cat_run_facts facts = {.problem = {9, (uint64_t)problem[k]}, .metric = "rmse"};
+        ck_assert_int_eq(cat_run_set_facts(cat, runs[k], &facts, &made.err), ASX_OK);
+        struct cat_ask ask = {.trial = 1, .config_id = 1, .learner = "gbdt", .config_json = "{}", .wave = 1};
+        ck_assert_int_eq(cat_wave_put(cat, runs[k], &ask, 1, NULL, 0, &made.err), ASX_OK);
+        for (int trial = 1; trial <= 2; trial++) {
+            data[0] = (unsigned char)(10 * k + trial);
+            struct cat_trial t = {.trial = trial, .config_id = 1, .learner = "gbdt", .config_json = "{}", .state = "finished"};
+            struct cat_run_progress at = {1, 0.5};
+            ck_assert_int_eq(cat_trial_put(cat, runs[k], &t, data, size, NULL, 0, &at, &made.err), ASX_OK);
+        }
+        for (int m = 0; k == 2 && m < 2; m++) {
+            data[0] = (unsigned char)(100 + m);
+            ck_assert_int_eq(cat_blob_put(cat, data, size, &blob, &made.err), ASX_OK);
+            struct cat_model row = {.run = runs[k], .learner = "gbdt", .blob = blob};
+            ck_assert_int_eq(cat_model_put(cat, &row, m ? &last : &first, &made.err), ASX_OK);
+        }
+        struct cat_run_end e = {.state = k == 3 ? CAT_INTERRUPTED : CAT_FINISHED, .model = k == 2 ? last : 0, .progress = {1, 0.5}};
+        ck_assert_int_eq(cat_run_end(cat, runs[k], &e, &made.err), ASX_OK);
+    }
+    struct cat_gc_result r;
+    ck_assert_int_eq(cat_gc(cat, &(struct cat_gc_options){0}, &r, &made.err), ASX_OK);
+    ck_assert_int_eq(r.predictions, 5); /* four first rungs, and the last one of the first run */
+    ck_assert_int_eq(r.models, 1);
+    ck_assert_int_eq(r.blobs, 6);
+    ck_assert_int_eq(r.runs, 0);
+    ck_assert_uint_lt(r.bytes_after, r.bytes_before);
+    for (int k = 0; k < 4; k++) {
+        struct cat_trial *t;
+        struct cat_ask *ask;
+        ck_assert_int_eq(cat_trials_get(cat, runs[k], made.arena, &t, &n, &made.err), ASX_OK);
+        ck_assert_uint_eq(n, 2); /* what was tried stays known */
+        ck_assert_int_eq(t[0].oof, 0);
+        ck_assert_int_eq(t[1].oof > 0, k > 0);
+        n = 0;
+        ck_assert_int_ge(cat_asks_get(cat, runs[k], made.arena, &ask, &n, &made.err), 0);
+        ck_assert_uint_eq(n, k > 0);
+    }
+    struct cat_model m;
+    ck_assert_int_eq(cat_model_get(cat, first, made.arena, &m, &made.err), ASX_OK);
+    ck_assert_int_eq(m.blob, 0);
+    ck_assert_int_eq(cat_model_get(cat, last, made.arena, &m, &made.err), ASX_OK);
+    ck_assert_int_gt(m.blob, 0);
+    ck_assert_int_eq(cat_gc(cat, &(struct cat_gc_options){0}, &r, &made.err), ASX_OK);
+    ck_assert(r.predictions == 0 && r.models == 0 && r.blobs == 0);
+    cat_close(cat);
+    free(data);
+}
+END_TEST
+
 Suite *suite_catalog_blobs(void);
 Suite *suite_catalog_blobs(void)
 {
@@ -112,6 +171,7 @@ Suite *suite_catalog_blobs(void)
     tcase_set_timeout(c, 60);
     tcase_add_test(c, blobs_by_content);
     tcase_add_test(c, gc_keeps_what_is_needed);
+    tcase_add_test(c, gc_lets_go_of_what_is_superseded);
     suite_add_tcase(s, c);
     return s;
 }
