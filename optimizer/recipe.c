@@ -6,6 +6,7 @@
 #include "optimizer/pipeline.h"
 #include "optimizer/steps.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -25,13 +26,24 @@ static void hash_step(struct hash *h, const struct asx_prep *p, const struct asx
     }
 }
 
+/* Value of the parameter that `fits` hangs on; NAN: the step has none, or the space lacks it. */
+static double fits_value(const struct asx_prep *p, const struct asx_config *config)
+{
+    char name[128];
+    if (!p->fits_param)
+        return NAN;
+    snprintf(name, sizeof name, "%s.%s", p->head.name, p->fits_param);
+    int k = asx_space_find(config->space, name);
+    return k < 0 ? NAN : config->value[k];
+}
+
 static const struct asx_prep *step_of(const struct asx_registry *r, const struct asx_problem *problem,
                                       const struct asx_config *config, int column)
 {
     if (column >= 0) {
         const char *chosen = asx_config_choice(config, steps_group(problem->frame->column[column].type));
         const struct asx_prep *p = chosen ? steps_find(r, chosen) : NULL;
-        if (p && steps_candidate(p, config->learner, problem, column))
+        if (p && steps_candidate_at(p, config->learner, problem, column, fits_value(p, config)))
             return p;
     }
     return steps_default(r, config->learner, problem, column);

@@ -14,6 +14,8 @@ struct builder {
     const struct asx_problem *problem; /* NULL: everything that could fit */
     const struct asx_learner *learner;
     struct arena *arena;
+    const struct opt_restriction *restriction;
+    int restrictions;
     struct asx_param *param;
     int n;
     bool nomem, full;
@@ -59,6 +61,28 @@ static bool before(const struct builder *b, const struct asx_prep *a, const stru
     return x != y ? x > y : strcmp(a->head.name, c->head.name) < 0;
 }
 
+/* Largest value the task gives to the parameter that the step's `fits` hangs on; NAN: none. */
+static double given(const struct builder *b, const struct asx_prep *p)
+{
+    size_t len = strlen(p->head.name);
+    double most = NAN;
+    for (int k = 0; p->fits_param && k < b->restrictions; k++) {
+        const struct opt_restriction *r = &b->restriction[k];
+        if ((r->learner && strcmp(r->learner, b->learner->head.name) != 0) || strncmp(r->param, p->head.name, len) != 0 ||
+            r->param[len] != '.' || strcmp(r->param + len + 1, p->fits_param) != 0)
+            continue;
+        most = r->n > 0 ? most : fmax(most, r->high);
+        for (int i = 0; i < r->n; i++)
+            most = fmax(most, r->value[i]);
+    }
+    return most;
+}
+
+static bool candidate(const struct builder *b, const struct asx_prep *p, size_t column)
+{
+    return steps_candidate_at(p, b->learner, b->problem, (int)column, given(b, p));
+}
+
 /* Steps that serve a type, best first: all of them, or those that fit a column of the problem. */
 static int candidates(const struct builder *b, enum asx_type type, bool all, const struct asx_prep **out)
 {
@@ -68,7 +92,7 @@ static int candidates(const struct builder *b, enum asx_type type, bool all, con
         bool fits = steps_serves(p, b->learner, type) && all;
         const struct asx_frame *f = all ? NULL : b->problem->frame;
         for (size_t j = 0; f && !fits && j < f->columns; j++)
-            fits = f->column[j].type == type && steps_feature(b->problem, j) && steps_candidate(p, b->learner, b->problem, (int)j);
+            fits = f->column[j].type == type && steps_feature(b->problem, j) && candidate(b, p, j);
         if (!fits)
             continue;
         int at = n++;
@@ -90,7 +114,7 @@ static bool in_use(const struct builder *b, const char *group, const struct asx_
         if (!steps_feature(b->problem, j) || strcmp(steps_group(f->column[j].type), group) != 0)
             continue;
         const struct asx_prep *p = chosen;
-        if (!p || !steps_candidate(p, b->learner, b->problem, (int)j))
+        if (!p || !candidate(b, p, j))
             p = steps_default(b->registry, b->learner, b->problem, (int)j);
         if (p == step)
             return true;
@@ -283,7 +307,12 @@ asx_st opt_space_make(const struct asx_registry *registry, const struct asx_prob
 {
     struct owned_space *s = mem_calloc(mem, 1, sizeof *s);
     struct arena *arena = s ? arena_create(mem) : NULL;
-    struct builder b = {.registry = registry, .problem = problem, .learner = learner, .arena = arena};
+    struct builder b = {.registry = registry,
+                        .problem = problem,
+                        .learner = learner,
+                        .arena = arena,
+                        .restriction = restriction,
+                        .restrictions = restrictions};
     if (arena)
         b.param = arena_calloc(arena, ASX_MAX_PARAMS, sizeof *b.param);
     if (!b.param) {

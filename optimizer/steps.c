@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "optimizer/steps.h"
 
+#include <math.h>
 #include <string.h>
 
 const char *steps_group(enum asx_type type)
@@ -23,7 +24,8 @@ bool steps_serves(const struct asx_prep *p, const struct asx_learner *learner, e
     return p->scope != ASX_AFFINE && (p->roles & learner->prep_role) && (p->takes & ASX_TYPE_BIT(type));
 }
 
-bool steps_candidate(const struct asx_prep *p, const struct asx_learner *learner, const struct asx_problem *problem, int column)
+bool steps_candidate_at(const struct asx_prep *p, const struct asx_learner *learner, const struct asx_problem *problem, int column,
+                        double value)
 {
     if (column < 0) { /* the sparse part belongs to steps that take no typed column */
         if (p->takes || p->scope == ASX_AFFINE || !(p->roles & learner->prep_role) || !problem->frame->sparse)
@@ -31,7 +33,14 @@ bool steps_candidate(const struct asx_prep *p, const struct asx_learner *learner
     } else if (!steps_serves(p, learner, problem->frame->column[column].type)) {
         return false;
     }
-    return !p->fits || p->fits(problem, column);
+    if (!p->fits || p->fits(problem, column))
+        return true;
+    return value == value && p->fits_at && p->fits_at(problem, column, value);
+}
+
+bool steps_candidate(const struct asx_prep *p, const struct asx_learner *learner, const struct asx_problem *problem, int column)
+{
+    return steps_candidate_at(p, learner, problem, column, NAN);
 }
 
 int steps_preference(const struct asx_prep *p, const struct asx_learner *learner)

@@ -24,6 +24,9 @@ bool steps_serves(const struct asx_prep *, const struct asx_learner *, enum asx_
 /** Is the step a candidate for this column? `column` -1: the sparse part. */
 bool steps_candidate(const struct asx_prep *, const struct asx_learner *, const struct asx_problem *, int column);
 
+/** The same where the step's `fits_param` is set to a value; NAN: it is not. */
+bool steps_candidate_at(const struct asx_prep *, const struct asx_learner *, const struct asx_problem *, int column, double value);
+
 /** Rank of a step as the default for a learner: `for_trees` or `preference`. */
 int steps_preference(const struct asx_prep *, const struct asx_learner *);
 

@@ -180,7 +180,7 @@ asx_st spec_check_effect(const struct task_spec *s, unsigned flags, struct asx_e
     if (!st)
         st = check_left_out(s, err);
     if (!st && s->data.monotone.n && !any_monotone(s))
-        st = useless(s, "data.monotone", "on the learners that are named; it binds gbdt", err);
+        st = useless(s, "data.monotone", "on the learners that are named; it binds gbdt, forest, extra_trees and tree", err);
     if (!st)
         st = check_validation(s, err);
     for (int i = 0; !st && i < s->search.restrictions; i++)
@@ -217,7 +217,7 @@ void spec_notes(const struct task_spec *s, void (*tell)(void *arg, const char *t
         others |= l && !l->monotone;
     }
     if (s->data.monotone.n && others)
-        tell(arg, "'data.monotone' binds gbdt only; name it alone under search.learners if every model has to keep it");
+        tell(arg, "'data.monotone' binds tree learners only; name no others under search.learners if every model has to keep it");
     if (s->resources.prices.n && s->objective.price <= 0 && s->objective.goal != SPEC_GOAL_PRICE)
         tell(arg, "'resources.prices' has no effect without a price among the goals or limits");
 }

@@ -534,9 +534,9 @@ static const char *const extra_first[] = {
 static const char *const tree_first[] = {"{\"min_samples_leaf\": 5, \"max_depth\": 8}", "{\"min_samples_leaf\": 20}", NULL};
 
 #define SHARED                                                                                                                     \
-    .tasks = ASX_ANY_TASK, .prep_role = ASX_FOR_TREES, .free_state = free_state, .state_bytes = state_bytes, .model = make_model,  \
-    .predict = model_predict, .importance = model_importance, .explain = model_explain, .save = model_save, .load = model_load,    \
-    .free_model = model_free
+    .tasks = ASX_ANY_TASK, .monotone = true, .prep_role = ASX_FOR_TREES, .free_state = free_state, .state_bytes = state_bytes,     \
+    .model = make_model, .predict = model_predict, .importance = model_importance, .explain = model_explain, .save = model_save,   \
+    .load = model_load, .free_model = model_free
 
 const struct asx_learner forest_learner = {
     .head = {"forest", "random forest"},

@@ -215,14 +215,19 @@ static asx_st make_leaf(const struct forest_data *d, struct forest_work *w, cons
     const struct sums *s = &p->sums;
     t->leaf_cover[p->leaf] = (double)s->weight * d->weight_unit;
     int pure = d->classes ? pure_class(d, w, s) : -1;
-    if (pure >= 0) {
+    double own = d->classes <= 2 ? forest_value(d, s->weight, s->target, w->count) : 0, value = forest_clamp(own, p->low, p->high);
+    if (pure >= 0 && value == own) {
         tree_set_pure(t, p->leaf, pure);
         return ASX_OK;
     }
     if (!d->classes)
-        w->value[0] = d->centre + d->unit * (s->weight ? (double)s->target / (double)s->weight : 0);
+        w->value[0] = d->centre + d->unit * value;
     for (int k = 0; k < d->classes; k++)
         w->value[k] = (double)w->count[k] / (double)s->weight;
+    if (value != own && d->classes) { /* two of them */
+        w->value[0] = 1 - value;
+        w->value[1] = value;
+    }
     return tree_set_leaf(t, p->leaf, w->value);
 }
 
@@ -246,7 +251,12 @@ static int find_cut(const struct forest_data *d, struct forest_work *w, const st
 {
     int n = d->view->features, *f = w->feature, known = p->constants, total = known, rest = n, drawn = 0, found = 0;
     int visited = 0, looked = 0;
-    struct view_node v = {.d = d, .w = w, .sums = &p->sums, .min_weight = d->params.min_samples_leaf / d->weight_unit};
+    struct view_node v = {.d = d,
+                          .w = w,
+                          .sums = &p->sums,
+                          .min_weight = d->params.min_samples_leaf / d->weight_unit,
+                          .low = p->low,
+                          .high = p->high};
     *best = (struct cut){.gain = -HUGE_VAL, .feature = -1}; /* splits that gain nothing yet may lead to purity */
     if (d->max_features >= n)
         visited = drawn = known; /* all of them: no need to draw constants */
@@ -294,9 +304,22 @@ static asx_st stack_room(const struct forest_data *d, struct forest_work *w, siz
     return ASX_OK;
 }
 
+/* Children of a split of a monotone column stay on their sides of the middle of their values ("basic" in LightGBM). */
+static void bound_children(const struct forest_data *d, int sign, struct pending *l, struct pending *r, const uint32_t *left,
+                           const uint32_t *right)
+{
+    double a = forest_clamp(forest_value(d, l->sums.weight, l->sums.target, left), l->low, l->high);
+    double b = forest_clamp(forest_value(d, r->sums.weight, r->sums.target, right), r->low, r->high);
+    double mid = 0.5 * (a + b);
+    if (sign > 0)
+        l->high = r->low = mid;
+    else
+        l->low = r->high = mid;
+}
+
 /* Pushes both children, left on top. The smaller one is counted, the other is what remains. */
 static asx_st push_children(const struct forest_data *d, struct forest_work *w, const struct pending *p, struct pending left,
-                            struct pending right, size_t *depth)
+                            struct pending right, int sign, size_t *depth)
 {
     asx_st st = stack_room(d, w, *depth + 2);
     if (st)
@@ -311,6 +334,8 @@ static asx_st push_children(const struct forest_data *d, struct forest_work *w, 
         many[c] = w->count[c] - few[c];
     a->sums.score = score_of(d, w, &a->sums, few);
     b->sums.score = score_of(d, w, &b->sums, many);
+    if (sign)
+        bound_children(d, sign, &left, &right, cl, cr);
     w->stack[(*depth)++] = right;
     w->stack[(*depth)++] = left;
     return ASX_OK;
@@ -364,10 +389,15 @@ static asx_st visit(const struct forest_data *d, struct forest_work *w, struct p
                         .parent = node,
                         .depth = p.depth + 1,
                         .constants = constants,
-                        .left_side = true};
-    struct pending g = {
-        .from = p.from + nl, .to = p.to, .leaf = right, .parent = node, .depth = p.depth + 1, .constants = constants};
-    return push_children(d, w, &p, l, g, depth);
+                        .left_side = true,
+                        .low = p.low,
+                        .high = p.high};
+    struct pending g = l;
+    g.from = l.to;
+    g.to = p.to;
+    g.leaf = right;
+    g.left_side = false;
+    return push_children(d, w, &p, l, g, forest_sign(d, best.feature), depth);
 }
 
 asx_st forest_tree(const struct forest_data *d, struct forest_work *w, uint64_t seed, struct mem *mem, struct tree *t)
@@ -379,7 +409,7 @@ asx_st forest_tree(const struct forest_data *d, struct forest_work *w, uint64_t 
         return st;
     for (int j = 0; j < d->view->features; j++)
         w->feature[j] = j;
-    struct pending root = {.to = draw_rows(d, w, &r), .parent = -1};
+    struct pending root = {.to = draw_rows(d, w, &r), .parent = -1, .low = -HUGE_VAL, .high = HUGE_VAL};
     root.sums = count_rows(d, w, 0, root.to, w->counts);
     root.sums.score = score_of(d, w, &root.sums, w->counts);
     w->stack[0] = root;

@@ -39,6 +39,7 @@ struct pending {
     int leaf, parent, depth;
     int constants; /**< features known not to vary here: the first ones of forest_work.constant */
     bool left_side;
+    double low, high; /**< what monotone columns leave to the node's value (forest_value) */
     struct sums sums;
 };
 
@@ -75,6 +76,7 @@ struct view_node {
     int feature, ranks, least;
     const struct sums *sums; /**< of the node */
     double min_weight;
+    double low, high;     /**< of the node, see struct pending */
     uint8_t code_of[257]; /**< categories: code of each rank */
     bool missing_low;     /**< missing cells rank below all numbers */
     int rest;             /**< rank of the rows that are left out, -1: none are */
@@ -110,6 +112,23 @@ double forest_purity(const struct forest_data *, const struct forest_work *, con
 static inline double forest_mean_score(int64_t target, int64_t weight)
 {
     return weight ? (double)target * (double)target / (double)weight : 0;
+}
+
+/** What monotone columns order: the mean target in its fixed point, or the second class's share; `count`: by class. */
+static inline double forest_value(const struct forest_data *d, int64_t weight, int64_t target, const uint32_t *count)
+{
+    return weight ? (d->classes ? (double)count[1] : (double)target) / (double)weight : 0;
+}
+
+/** Direction a column is bound to; more than two classes have no order. */
+static inline int forest_sign(const struct forest_data *d, int feature)
+{
+    return d->classes > 2 ? 0 : d->view->feature[feature].f->monotone;
+}
+
+static inline double forest_clamp(double v, double low, double high)
+{
+    return v < low ? low : v > high ? high : v;
 }
 
 /** Fills class or target histograms by rank, the rows left out included. */

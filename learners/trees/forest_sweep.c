@@ -120,9 +120,25 @@ static void keep(struct cut *best, const struct view_node *v, double gain, int l
     best->bin = at;
 }
 
+/* Monotone columns: the sides' values, cut off at the node's bounds as their leaves' are, must be in order. */
+static bool in_order(const struct view_node *v, const struct sweep *s, int sign)
+{
+    double l = forest_value(v->d, s->left_w, s->left_t, v->w->left), r;
+    if (v->d->classes)
+        r = s->right_w ? (double)(v->w->count[1] - v->w->left[1]) / (double)s->right_w : 0;
+    else
+        r = forest_value(v->d, s->right_w, s->right_t, NULL);
+    l = forest_clamp(l, v->low, v->high);
+    r = forest_clamp(r, v->low, v->high);
+    return sign > 0 ? l <= r : l >= r;
+}
+
 static bool sides_ok(const struct view_node *v, const struct sweep *s)
 {
-    return (double)s->left_w >= v->min_weight && (double)s->right_w >= v->min_weight;
+    int sign = forest_sign(v->d, v->feature);
+    if ((double)s->left_w < v->min_weight || (double)s->right_w < v->min_weight)
+        return false;
+    return sign == 0 || in_order(v, s, sign);
 }
 
 /* ---- all cuts, by histogram ------------------------------------------------------------------- */

@@ -119,26 +119,27 @@ static asx_st room_for(struct fit *f, int iterations, struct asx_err *err)
 
 /* ---- rounds ---------------------------------------------------------------------------- */
 
-static void predict_scores(const struct loss *l, const double *score, size_t rows, const uint32_t *row, size_t n, int outputs,
-                           float *pred)
+/* Predictions of rows from their raw scores; `m`: for more classes than the stack has room for. */
+static asx_st predict_scores(struct mem *m, const struct loss *l, const double *score, size_t rows, const uint32_t *row, size_t n,
+                             int outputs, float *pred, struct asx_err *err)
 {
-    double raw[256], out[256];
-    double *r = raw, *o = out;
-    if (l->scores > 256 || outputs > 256) {
-        r = mem_array(NULL, (size_t)l->scores, sizeof *r);
-        o = mem_array(NULL, (size_t)outputs, sizeof *o);
+    enum { FEW = 256 };
+    double few[2 * FEW], *many = NULL, *r = few, *o = few + FEW;
+    if (l->scores > FEW || outputs > FEW) {
+        many = r = mem_array(m, (size_t)l->scores + (size_t)outputs, sizeof *r);
+        if (!many)
+            return no_memory(err);
+        o = r + l->scores;
     }
-    for (size_t i = 0; r && o && i < n; i++) {
+    for (size_t i = 0; i < n; i++) {
         for (int k = 0; k < l->scores; k++)
             r[k] = score[(size_t)k * rows + row[i]];
         loss_predict(l->kind, l->scores, r, o);
         for (int k = 0; k < outputs; k++)
             pred[i * (size_t)outputs + (size_t)k] = (float)o[k];
     }
-    if (r != raw) {
-        mem_free(r);
-        mem_free(o);
-    }
+    mem_free(many);
+    return ASX_OK;
 }
 
 static asx_st staged_score(struct fit *f, struct asx_err *err)
@@ -146,7 +147,10 @@ static asx_st staged_score(struct fit *f, struct asx_err *err)
     const struct asx_state *s = f->state;
     if (!f->member->curve || !f->fold->n_test || !f->problem->metric || s->iterations % TREES_STRIDE)
         return ASX_OK;
-    predict_scores(&s->loss, s->score, s->rows, f->fold->test, f->fold->n_test, f->problem->outputs, f->pred);
+    asx_st st = predict_scores(f->exec->mem, &s->loss, s->score, s->rows, f->fold->test, f->fold->n_test, f->problem->outputs,
+                               f->pred, err);
+    if (st)
+        return st;
     if (!trees_curve_add(f->member->curve, s->iterations, trees_score(f->problem, f->fold, f->pred)))
         return no_memory(err);
     return ASX_OK;
@@ -216,7 +220,8 @@ static asx_st fit_member(struct asx_exec *exec, struct asx_member *m, const stru
     if (!st)
         st = rounds(&f, err);
     if (!st && m->pred && f.fold->n_test)
-        predict_scores(&f.state->loss, f.state->score, f.state->rows, f.fold->test, f.fold->n_test, f.problem->outputs, m->pred);
+        st = predict_scores(exec->mem, &f.state->loss, f.state->score, f.state->rows, f.fold->test, f.fold->n_test,
+                            f.problem->outputs, m->pred, err);
     gbdt_fit_clear(&f);
     if (st < 0 && fresh) {
         free_state(f.state);
@@ -358,10 +363,8 @@ static asx_st held_out(struct asx_exec *exec, const struct asx_member *m, int it
 {
     const struct asx_state *s = m->state;
     const struct asx_fold *fold = &exec->problem->splits->fold[m->fold];
-    if (iterations <= 0 || iterations >= s->iterations) {
-        predict_scores(&s->loss, s->score, s->rows, fold->test, fold->n_test, exec->problem->outputs, pred);
-        return ASX_OK;
-    }
+    if (iterations <= 0 || iterations >= s->iterations)
+        return predict_scores(exec->mem, &s->loss, s->score, s->rows, fold->test, fold->n_test, exec->problem->outputs, pred, err);
     struct view v;
     struct gbdt_params p;
     gbdt_read(m->config, exec->problem->task, &p);
@@ -380,7 +383,7 @@ static asx_st held_out(struct asx_exec *exec, const struct asx_member *m, int it
         for (size_t i = 0; i < n; i++)
             tree_add_leaf(&s->tree[t], tree_leaf_of_bins(&s->tree[t], &v, fold->test[i]), 1, raw + (size_t)t % scores * n + i);
     if (!st)
-        predict_scores(&s->loss, raw, n, row, n, exec->problem->outputs, pred);
+        st = predict_scores(exec->mem, &s->loss, raw, n, row, n, exec->problem->outputs, pred, err);
     mem_free(row);
     mem_free(raw);
     return st;

@@ -76,6 +76,20 @@ asx_st gbdt_round(struct fit *, struct asx_err *);
 void gbdt_lse(struct fit *);
 /** Fills grow's rows and gradients for tree f->score of round f->iteration; returns its rows and their sums. */
 size_t gbdt_gradients(struct fit *, double *root_g, double *root_h);
+/**
+ * Puts leaf values in the order that monotone columns ask for, by as little as it takes: from the lowest split up,
+ * where the largest value on the lower side exceeds the least on the other, both sides are cut off at the m of
+ *
+ *     min over m of  sum over lower leaves of c (v - m)+^2  +  sum over upper leaves of c (m - v)+^2
+ *
+ * with covers c: the projection on "no lower leaf above an upper one" (as isotonic regression pools, Barlow et al. 1972).
+ * Cutting off keeps the order that splits below have. Values already in order stay as they are.
+ *
+ * @shape  value [n_leaves]
+ * @errors ASX_E_NOMEM
+ */
+asx_st gbdt_order_leaves(const struct tree *, const struct view *, struct mem *, double *value);
+
 /** Sums of a piece's gradients before rounding (few bits). */
 void gbdt_exact_sums(const struct fit *, struct leaf_piece *);
 

@@ -98,23 +98,41 @@ static void refit_sums(struct fit *f)
     }
 }
 
+/* The leaf's value before shrinkage. Bounds of growing are of -G/H, so they say nothing about refined values. */
+static double value_of(const struct fit *f, const struct grow_leaf *leaf)
+{
+    const struct asx_state *s = f->state;
+    if (s->loss.refine)
+        return loss_refine(&s->loss, f->problem, s->score, grow_rows(&f->grow, leaf), leaf->count, f->residual);
+    double v = split_leaf_value(leaf->sum_g, leaf->sum_h, f->params.grow.l1, f->params.grow.l2);
+    return v < leaf->low ? leaf->low : v > leaf->high ? leaf->high : v;
+}
+
+static bool constrained(const struct fit *f)
+{
+    for (int i = 0; i < f->tree->n_nodes; i++)
+        if (f->view.feature[f->tree->bin[i].feature].f->monotone)
+            return true;
+    return false;
+}
+
 static asx_st leaf_values(struct fit *f, struct asx_err *err)
 {
-    const struct grow_params *p = &f->params.grow;
-    const struct asx_state *s = f->state;
+    int leaves = f->tree->n_leaves;
+    double *value = mem_array(f->exec->mem, (size_t)leaves, sizeof *value);
+    asx_st st = value ? ASX_OK : ASX_E_NOMEM;
     if (f->kind == GROW_FEW)
         refit_sums(f);
-    for (int l = 0; l < f->tree->n_leaves; l++) {
-        const struct grow_leaf *leaf = &f->grow.leaf[l];
-        double v = split_leaf_value(leaf->sum_g, leaf->sum_h, p->l1, p->l2);
-        if (s->loss.refine)
-            v = loss_refine(&s->loss, f->problem, s->score, grow_rows(&f->grow, leaf), leaf->count, f->residual);
-        v = v < leaf->low ? leaf->low : v > leaf->high ? leaf->high : v;
-        v *= f->params.learning_rate;
-        if (tree_set_leaf(f->tree, l, &v))
-            return no_memory(err);
+    for (int l = 0; !st && l < leaves; l++)
+        value[l] = value_of(f, &f->grow.leaf[l]);
+    if (!st && f->state->loss.refine && constrained(f))
+        st = gbdt_order_leaves(f->tree, &f->view, f->exec->mem, value);
+    for (int l = 0; !st && l < leaves; l++) {
+        value[l] *= f->params.learning_rate;
+        st = tree_set_leaf(f->tree, l, &value[l]);
     }
-    return ASX_OK;
+    mem_free(value);
+    return st ? no_memory(err) : ASX_OK;
 }
 
 static asx_st boost_tree(struct fit *f, int k, struct asx_err *err)

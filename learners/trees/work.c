@@ -142,6 +142,7 @@ void trees_gbdt_work(const struct asx_problem *p, const struct asx_batch *b, str
     gbdt_read(b->member[0].config, p->task, &g); /* members of a batch are alike */
     double k = p->task == ASX_MULTICLASS ? p->classes : 1, rows = s->rows * g.bagging_fraction;
     double leaves = g.grow.num_leaves, most = rows / at_least(g.grow.min_data_in_leaf, 1);
+    most = g.grow.max_depth > 0 ? at_most(most, exp2(at_most(g.grow.max_depth, 60))) : most;
     leaves = leaves < most ? leaves : at_least(most, 2);
     double depth = log2(leaves), cells = s->dense + (s->rows > 0 ? s->nnz / s->rows : 0);
     double sparse = s->nnz > 0 ? at_least(s->cols - s->dense, 0) : 0, dense = s->nnz > 0 ? s->dense : at_least(s->cols, 1);

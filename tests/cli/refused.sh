@@ -109,8 +109,8 @@ r 'a model on standard output' 2 'cannot go to standard output' $c --model - $lo
 expect 'a space that is left out' 0 "$assay" $c --trials 1 --learners tree --set 'search.space.knn={n_neighbors: 3}' --json
 says 'is told' "^assay: warning: the space of 'knn' has no effect"
 check 'and is in the JSON' grep -q "the space of 'knn' has no effect" "$work/out"
-expect 'monotone and others' 0 "$assay" $c --trials 2 --learners gbdt,tree --set 'data.monotone={a: 1}'
-says 'is told' "'data.monotone' binds gbdt only"
+expect 'monotone and others' 0 "$assay" $c --trials 2 --learners gbdt,logistic --set 'data.monotone={a: 1}'
+says 'is told' "'data.monotone' binds tree learners only"
 expect 'prices alone' 0 "$assay" $c --trials 1 --learners tree --set 'resources.prices={cpu_hour: 1}'
 says 'are told' "'resources.prices' has no effect"
 expect 'a default that is spelt out' 0 "$assay" $c --trials 1 --learners gbdt --set 'search.space.gbdt.loss=auto'

@@ -84,6 +84,12 @@ struct asx_prep {
     asx_st (*save)(const struct asx_prep_state *, struct asx_writer *);
     asx_st (*load)(struct asx_reader *, struct mem *, struct asx_prep_state **, struct asx_err *);
     void (*free_state)(struct asx_prep_state *);
+    /**
+     * Where `fits` hangs on a parameter: its name, and `fits` with that parameter at a value. A column that `fits`
+     * refuses is served all the same where a task sets the parameter to a value at which this says yes. NULL: none does.
+     */
+    const char *fits_param;
+    bool (*fits_at)(const struct asx_problem *, int column, double value);
 };
 
 /** asx_prep.roles */
