@@ -224,11 +224,12 @@ static void sparse_packed(const struct view_sparse *s, const struct rows *r, uin
     const uint32_t *place = s->s->place, *row = r->row;
     for (size_t i = 0; i < r->n; i++) {
         uint64_t v = r->gh[i];
-        size_t far = i + 16 < r->n ? i + 16 : r->n - 1, near = i + 8 < r->n ? i + 8 : r->n - 1;
+        size_t far = i + 32 < r->n ? i + 32 : r->n - 1, near = i + 12 < r->n ? i + 12 : r->n - 1;
         __builtin_prefetch(indptr + row[far]);
         const uint32_t *next = place + indptr[row[near]];
         __builtin_prefetch(next);
         __builtin_prefetch(next + 16);
+        __builtin_prefetch(next + 28);
         const uint32_t *at = place + indptr[row[i]], *end = place + indptr[row[i] + 1];
         for (; at + 4 <= end; at += 4) {
             hist[at[0]] += v;

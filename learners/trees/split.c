@@ -137,6 +137,16 @@ static void scan_many(struct asx_split_args *a)
     }
 }
 
+/* The one threshold of two bins of which none is missing, as indicators have: no kernel needed. */
+static void scan_two(struct asx_split_args *a)
+{
+    struct split_node n = {.hist = a->hist, .g_unit = a->g_unit, .h_unit = a->h_unit};
+    cell(&n, 0, &a->left_g, &a->left_h);
+    a->gain = gain_at(a, a->left_g, a->left_h);
+    a->bin = a->gain >= 0 ? 0 : -1;
+    a->missing_left = false;
+}
+
 static void numeric(const asx_kernel_fn *k, const struct grow_params *p, const struct view *v, int feature,
                     const struct split_node *n, struct split *best)
 {
@@ -169,6 +179,8 @@ static void numeric(const asx_kernel_fn *k, const struct grow_params *p, const s
         scan_bounded(p, &whole, n, min_h, only, &a);
     } else if (a.bins > 256) {
         scan_many(&a);
+    } else if (a.bins == 2 && a.missing < 0 && a.hist) {
+        scan_two(&a);
     } else {
         k[ASX_K_SPLIT_SCAN](NULL, &a);
     }
