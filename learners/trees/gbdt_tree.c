@@ -67,22 +67,54 @@ struct walk_job {
     struct fit *f;
     const uint32_t *row;
     size_t n;
+    bool steps; /* f->step holds the tree */
 };
+
+static void walk_steps(const struct fit *f, const uint32_t *row, size_t n, double *score)
+{
+    int leaf[TREE_LANES];
+    uint32_t last[TREE_LANES];
+    for (size_t i = 0; i < n; i += TREE_LANES) {
+        size_t m = n - i < TREE_LANES ? n - i : TREE_LANES;
+        for (size_t k = 0; k < TREE_LANES; k++)
+            last[k] = row[k < m ? i + k : i];
+        tree_walk(f->tree, f->step, last, leaf);
+        for (size_t k = 0; k < m; k++)
+            tree_add_leaf(f->tree, leaf[k], 1, score + last[k]);
+    }
+}
+
+/* Sparse columns without planes: the row's cells are spread out once for all nodes. */
+static void walk_cells(const struct fit *f, const uint32_t *row, size_t n, uint8_t *cell, double *score)
+{
+    const uint8_t *absent = f->cell + (size_t)f->exec->threads * f->view.columns;
+    memcpy(cell, absent, f->view.columns);
+    for (size_t i = 0; i < n; i++) {
+        view_spread(&f->view, row[i], NULL, cell);
+        tree_add_leaf(f->tree, tree_leaf_of_cells(f->tree, &f->view, row[i], cell), 1, score + row[i]);
+        view_spread(&f->view, row[i], absent, cell);
+    }
+}
 
 static void walk_chunk(void *arg, size_t c, int worker)
 {
-    (void)worker;
     struct walk_job *job = arg;
     struct fit *f = job->f;
     double *score = f->state->score + (size_t)f->score * f->state->rows;
-    size_t from = c * GBDT_CHUNK, to = from + gbdt_chunk_rows(job->n, c);
-    for (size_t i = from; i < to; i++)
-        tree_add_leaf(f->tree, tree_leaf_of_bins(f->tree, &f->view, job->row[i]), 1, score + job->row[i]);
+    size_t from = c * GBDT_CHUNK, n = gbdt_chunk_rows(job->n, c);
+    const uint32_t *row = job->row + from;
+    if (job->steps)
+        walk_steps(f, row, n, score);
+    else if (f->cell)
+        walk_cells(f, row, n, f->cell + (size_t)worker * f->view.columns, score);
+    else
+        for (size_t i = 0; i < n; i++)
+            tree_add_leaf(f->tree, tree_leaf_of_bins(f->tree, &f->view, row[i]), 1, score + row[i]);
 }
 
 static void walk_rows(struct fit *f, const uint32_t *row, size_t n)
 {
-    struct walk_job job = {f, row, n};
+    struct walk_job job = {f, row, n, n > 4 * TREE_LANES && f->step && tree_steps(f->tree, &f->view, f->step)};
     f->exec->split(f->exec, gbdt_chunks(n), walk_chunk, &job);
 }
 
@@ -242,6 +274,11 @@ static asx_st tree_memory(struct fit *f, struct asx_err *err)
     if (!f->chunk_g || !f->chunk_h || !f->chunk_gh || (bagged && !f->out_row) || (f->kind == GROW_FEW && !f->exact) ||
         (f->state->loss.refine && !f->residual))
         return no_memory(err);
+    f->step = mem_array(m, 2 * (size_t)f->params.grow.num_leaves + 2, sizeof *f->step);
+    if (view_searches(&f->view))
+        f->cell = mem_calloc(m, (size_t)f->exec->threads + 1, f->view.columns);
+    if (f->cell) /* without: cell by cell */
+        view_absent(&f->view, f->cell + (size_t)f->exec->threads * f->view.columns);
     asx_st st = grow_init(&f->grow, f->exec, &f->view, &f->params.grow, n, f->kind, err);
     for (size_t i = 1; i < n && f->grow.ascending; i++)
         f->grow.ascending = f->fold->train[i - 1] < f->fold->train[i];
@@ -258,6 +295,8 @@ static void tree_memory_clear(struct fit *f)
     mem_free(f->piece);
     mem_free(f->out_row);
     mem_free(f->residual);
+    mem_free(f->step);
+    mem_free(f->cell);
 }
 
 static void lanes_clear(struct fit *f)

@@ -211,7 +211,8 @@ int tree_depth(const struct tree *t)
     return deepest;
 }
 
-int tree_leaf_of_bins(const struct tree *t, const struct view *v, size_t row)
+/* `cell`: codes of the row's sparse columns by raw column, or NULL. */
+static inline int leaf_of(const struct tree *t, const struct view *v, size_t row, const uint8_t *cell)
 {
     if (!t->n_nodes)
         return 0;
@@ -220,7 +221,7 @@ int tree_leaf_of_bins(const struct tree *t, const struct view *v, size_t row)
         const struct tree_node *x = &t->node[i];
         const struct tree_bin *b = &t->bin[i];
         const struct view_feature *f = &v->feature[b->feature];
-        int bin = view_bin(f, row);
+        int bin = cell && f->sparse ? view_shift(f, cell[f->column]) : view_bin(f, row);
         bool left;
         if (bin == f->missing)
             left = x->flags & TREE_MISSING_LEFT;
@@ -231,6 +232,62 @@ int tree_leaf_of_bins(const struct tree *t, const struct view *v, size_t row)
         i = left ? x->left : x->right;
     }
     return ~i;
+}
+
+int tree_leaf_of_bins(const struct tree *t, const struct view *v, size_t row)
+{
+    return leaf_of(t, v, row, NULL);
+}
+
+int tree_leaf_of_cells(const struct tree *t, const struct view *v, size_t row, const uint8_t *cell)
+{
+    return leaf_of(t, v, row, cell);
+}
+
+/* ---- walks over planes ----------------------------------------------------------------- */
+
+/* With missing cells on the left their code, the largest, is turned round to be the smallest. */
+static void walk_cut(const struct tree *t, int i, const struct view_feature *f, struct tree_step *s)
+{
+    int cut = (((t->bin[i].bin + 1) << f->shift) - 1) >> f->pre;
+    bool first = f->missing >= 0 && t->node[i].flags & TREE_MISSING_LEFT;
+    int add = first ? 256 - f->f->missing : 0;
+    cut = t->bin[i].bin < 0 ? -1 : cut;
+    cut = f->missing >= 0 && cut >= f->f->missing ? f->f->missing - 1 : cut;
+    cut = first ? (cut < 0 ? 0 : cut + add) : cut;
+    *s = (struct tree_step){.code = f->code, .add = (uint8_t)add, .cut = (int16_t)(cut < 255 ? cut : 255)};
+}
+
+bool tree_steps(const struct tree *t, const struct view *v, struct tree_step *step)
+{
+    for (int i = 0; i < t->n_nodes; i++) {
+        const struct view_feature *f = &v->feature[t->bin[i].feature];
+        if (f->wide || !f->code || t->node[i].flags & TREE_CATEGORICAL)
+            return false;
+        walk_cut(t, i, f, &step[i]);
+        step[i].next[0] = t->node[i].left < 0 ? t->n_nodes + ~t->node[i].left : t->node[i].left;
+        step[i].next[1] = t->node[i].right < 0 ? t->n_nodes + ~t->node[i].right : t->node[i].right;
+    }
+    for (int l = 0; l < t->n_leaves; l++) {
+        int at = t->n_nodes + l;
+        step[at] = (struct tree_step){.code = t->n_nodes ? step[0].code : NULL, .next = {at, at}};
+    }
+    return t->n_nodes > 0;
+}
+
+void tree_walk(const struct tree *t, const struct tree_step *step, const uint32_t *row, int leaf[TREE_LANES])
+{
+    int at[TREE_LANES] = {0}, on = 1;
+    while (on) {
+        on = 0;
+        for (int k = 0; k < TREE_LANES; k++) {
+            const struct tree_step *s = &step[at[k]];
+            at[k] = s->next[(uint8_t)(s->code[row[k]] + s->add) > s->cut];
+            on |= at[k] < t->n_nodes;
+        }
+    }
+    for (int k = 0; k < TREE_LANES; k++)
+        leaf[k] = at[k] - t->n_nodes;
 }
 
 static void *copy_of(struct mem *mem, const void *p, size_t bytes)

@@ -75,6 +75,23 @@ void tree_set_pure(struct tree *, int leaf, int cls);
 void tree_shrink(struct tree *);
 
 int tree_leaf_of_bins(const struct tree *, const struct view *, size_t row);
+/** The same with the codes of sparse columns by raw column (view_spread). */
+int tree_leaf_of_cells(const struct tree *, const struct view *, size_t row, const uint8_t *cell);
+
+enum { TREE_LANES = 8 };
+
+/** A node of a tree over planes: next[(uint8_t)(code[row] + add) > cut]; leaf l is step n_nodes + l and leads to itself. */
+struct tree_step {
+    const uint8_t *code;
+    uint8_t add;
+    int16_t cut;
+    int32_t next[2];
+};
+
+/** Fills step [n_nodes + n_leaves]; false: a node tests something else than a number with a plane, or there is none. */
+bool tree_steps(const struct tree *, const struct view *, struct tree_step *step);
+/** Leaves of TREE_LANES rows side by side, which hides the wait for each node. */
+void tree_walk(const struct tree *, const struct tree_step *, const uint32_t *row, int leaf[TREE_LANES]);
 
 /** Adds scale * values of the row's leaf to out [dims]. */
 static inline void tree_add_leaf(const struct tree *t, int leaf, double scale, double *out)

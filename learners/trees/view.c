@@ -95,6 +95,7 @@ static bool add_sparse(struct view *v, struct asx_exec *exec, const struct bins 
     s->cols = b->cols;
     s->first = (size_t)v->features;
     s->hist = v->hist_size;
+    s->column = column;
     bool shifted = false;
     for (size_t j = 0; j < b->cols; j++) {
         const struct bins_feature *f = &b->feature[j];
@@ -155,4 +156,31 @@ int view_bin(const struct view_feature *v, size_t row)
             hi = mid;
     }
     return lo < last && s->place[lo] < end ? view_shift(v, (int)(s->place[lo] - from)) : v->zero;
+}
+
+bool view_searches(const struct view *v)
+{
+    for (int i = 0; i < v->features; i++)
+        if (v->feature[i].sparse && !v->feature[i].code)
+            return true;
+    return false;
+}
+
+void view_absent(const struct view *v, uint8_t *cell)
+{
+    for (int i = 0; i < v->features; i++)
+        if (v->feature[i].sparse)
+            cell[v->feature[i].column] = (uint8_t)v->feature[i].f->zero;
+}
+
+void view_spread(const struct view *v, size_t row, const uint8_t *absent, uint8_t *cell)
+{
+    for (int i = 0; i < v->sparse_blocks; i++) {
+        const struct bins_sparse *s = v->sparse[i].s;
+        size_t first = v->sparse[i].column;
+        for (int64_t k = s->indptr[row]; k < s->indptr[row + 1]; k++) {
+            uint32_t j = s->feature_of[s->place[k]];
+            cell[first + j] = absent ? absent[first + j] : (uint8_t)(s->place[k] - s->base[j]);
+        }
+    }
 }

@@ -33,6 +33,7 @@ struct view_group {
 struct view_sparse {
     const struct bins_sparse *s;
     size_t cols, first; /**< first: index of its first view feature */
+    size_t column;      /**< first column of the raw matrix */
     int features;
     size_t hist;   /**< first bin in a histogram */
     uint32_t *map; /**< [places] their bins in a histogram; NULL: hist + place */
@@ -61,6 +62,13 @@ static inline int view_shift(const struct view_feature *v, int code)
 
 /** Code of a cell after shifting (the bin of zero for absent cells). */
 int view_bin(const struct view_feature *, size_t row);
+
+/** Are there sparse columns without planes? Then looking a cell up is a search in its row. */
+bool view_searches(const struct view *);
+/** Codes of the sparse columns of a row of absent cells, by raw column: cell [columns]. */
+void view_absent(const struct view *, uint8_t *cell);
+/** Writes the stored cells of a row into `cell`, or with `absent` takes them out again. */
+void view_spread(const struct view *, size_t row, const uint8_t *absent, uint8_t *cell);
 
 /** Largest raw value of bin b: the threshold "v <= value" that cuts after it. */
 static inline float view_edge(const struct view_feature *v, int bin)
