@@ -21,11 +21,18 @@ static inline float smaller(float a, float b)
     return a < b ? a : b;
 }
 
-/* e^x in f32: 2^i 2^f, degree 6 Taylor of 2^f on [-1/2, 1/2]; relative error below 3e-7 for |x| <= 80. */
+/* To [-80, 80], an end at a time: both in one loop become branches, and the loop stays scalar. */
+static inline void clamp_rows(float *x, size_t m)
+{
+    for (size_t k = 0; k < m; k++)
+        x[k] = larger(x[k], -80.0f);
+    for (size_t k = 0; k < m; k++)
+        x[k] = smaller(x[k], 80.0f);
+}
+
+/* e^x in f32: 2^i 2^f, degree 6 Taylor of 2^f on [-1/2, 1/2]; relative error below 3e-7 for |x| <= 80, which it must be. */
 static inline float fast_exp(float x)
 {
-    x = larger(x, -80.0f);
-    x = smaller(x, 80.0f);
     float t = x * 1.44269504f;
     int32_t i = (int32_t)(t + copysignf(0.5f, t));
     float f = (x - (float)i * 0.693145752f) - (float)i * 1.42860677e-6f; /* Cody and Waite */
@@ -61,11 +68,16 @@ static void logistic(const double *score, const double *y, const double *w, cons
             }
         for (size_t k = 0; k < m; k++)
             v[k] = w ? (float)w[row[i + k]] : 1.0f;
+        clamp_rows(s, m);
         for (size_t k = 0; k < m; k++) {
             float p = 1.0f / (1.0f + fast_exp(-s[k]));
             float h = p * (1.0f - p);
-            gh[2 * (i + k)] = (p - t[k]) * v[k];
-            gh[2 * (i + k) + 1] = larger(h, 1e-16f) * v[k];
+            s[k] = (p - t[k]) * v[k];
+            t[k] = larger(h, 1e-16f) * v[k];
+        }
+        for (size_t k = 0; k < m; k++) {
+            gh[2 * (i + k)] = s[k];
+            gh[2 * (i + k) + 1] = t[k];
         }
     }
 }
@@ -82,10 +94,15 @@ static void softmax(const double *score, const int32_t *label, const double *w, 
         }
         for (size_t j = 0; j < m; j++)
             v[j] = w ? (float)w[row[i + j]] : 1.0f;
+        clamp_rows(s, m);
         for (size_t j = 0; j < m; j++) {
             float p = fast_exp(s[j]), h = factor * p * (1.0f - p);
-            gh[2 * (i + j)] = (p - t[j]) * v[j];
-            gh[2 * (i + j) + 1] = larger(h, 1e-16f) * v[j];
+            s[j] = (p - t[j]) * v[j];
+            t[j] = larger(h, 1e-16f) * v[j];
+        }
+        for (size_t j = 0; j < m; j++) {
+            gh[2 * (i + j)] = s[j];
+            gh[2 * (i + j) + 1] = t[j];
         }
     }
 }
@@ -118,7 +135,10 @@ static void lse_rows(const double *score, size_t rows, int classes, const uint32
         for (int c = 0; c < classes; c++) {
             fetch(score + (size_t)c * rows, row + i, m, s);
             for (size_t j = 0; j < m; j++)
-                sum[j] += fast_exp(s[j] - top[j]);
+                s[j] -= top[j];
+            clamp_rows(s, m);
+            for (size_t j = 0; j < m; j++)
+                sum[j] += fast_exp(s[j]);
         }
         for (size_t j = 0; j < m; j++)
             lse[i + j] = top[j] + logf(sum[j]);
