@@ -5,6 +5,7 @@
  */
 #include "base/mem.h"
 #include "base/rng.h"
+#include "learners/trees/bins.h"
 #include "tests/runner.h"
 #include "tests/support/frame_make.h"
 #include "tests/support/trees_make.h"
@@ -90,7 +91,7 @@ static void table_clear(struct table *t)
 struct how {
     const char *op;
     int threads, rounds, leaves;
-    bool sampled, depth_wise;
+    bool sampled, depth_wise, no_planes, few_bins;
     uint64_t memory; /* bytes beyond the bins; 0: no limit */
 };
 
@@ -106,6 +107,14 @@ static float *fit(const struct table *t, const struct how *how)
     }
     if (how->depth_wise)
         config_make_choose(&m.config, "grow_policy", "depth");
+    if (how->few_bins)
+        config_make_choose(&m.config, "max_bin", "63");
+    struct bins *b = (struct bins *)(uintptr_t)m.bin_list[0]->opaque;
+    for (size_t j = 0; how->no_planes && j < b->cols; j++) {
+        ck_assert(b->feature[j].group != BINS_SPARSE || b->feature[j].plane);
+        mem_free(b->feature[j].plane);
+        b->feature[j].plane = NULL;
+    }
     struct asx_member member = trees_make_member(&m, 0, how->rounds);
     if (how->memory)
         mem_set_limit(m.e.mem, mem_used(m.e.mem) + how->memory);
@@ -135,6 +144,27 @@ START_TEST(threads_give_the_same_bits)
         free(more);
     }
     free(one);
+    table_clear(&t);
+}
+END_TEST
+
+/* Large sparse blocks go without planes: columns are spread out for large leaves and searched for small ones. */
+START_TEST(planes_change_nothing)
+{
+    static const char *const op[] = {"gbdt.fit/hist_fixed", "gbdt.fit/hist_lowbit", "gbdt.fit/hist_f64", "gbdt.fit/hist_fixed"};
+    struct table t;
+    table_make(&t, _i % 2 ? ASX_BINARY : ASX_REGRESSION, true);
+    struct how how = {.op = op[_i], .threads = 1, .rounds = 3, .leaves = 120, .sampled = _i == 1, .few_bins = _i == 3};
+    size_t bytes = t.problem->splits->fold[0].n_test * (size_t)t.problem->outputs * sizeof(float);
+    float *with = fit(&t, &how);
+    how.no_planes = true;
+    for (int threads = 1; threads <= 3; threads += 2) {
+        how.threads = threads;
+        float *without = fit(&t, &how);
+        ck_assert_mem_eq(with, without, bytes);
+        free(without);
+    }
+    free(with);
     table_clear(&t);
 }
 END_TEST
@@ -339,6 +369,7 @@ Suite *suite_trees_grow(void)
     TCase *c = tcase_create("grow");
     tcase_set_timeout(c, 120);
     tcase_add_loop_test(c, threads_give_the_same_bits, 0, 12);
+    tcase_add_loop_test(c, planes_change_nothing, 0, 4);
     tcase_add_test(c, little_memory_gives_the_same_bits);
     tcase_add_loop_test(c, fixed_keeps_its_tolerance, 0, 3);
     tcase_add_loop_test(c, lowbit_loses_little, 0, 3);
