@@ -21,7 +21,7 @@ const struct cli_option cli_options[] = {
     {"--memory", "2GiB", "objective.subject_to.memory", CLI_TASK, "limit on memory: 512MiB, 2GiB"},
     {"--metric", "NAME", "objective.metric", CLI_TASK, "score to optimize; 'assay metrics' lists them"},
     {"--test", "FILE", "data.test", CLI_TASK, "rows scored once, at the end, never used for choosing"},
-    {"--test", "FILE", NULL, CLI_LEADERBOARD, "score the kept models on these rows"},
+    {"--test", "FILE", NULL, CLI_LEADERBOARD, "score the saved model and the configs it consists of on these rows"},
     {"--folds", "N", "search.validation.folds", CLI_TASK, "folds of cross-validation"},
     {"--seed", "N", "search.seed", CLI_TASK, "seed of everything random (1)"},
     {"--threads", "N", "resources.threads", CLI_TASK, "threads to use (all cores of the quota)"},

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "data/frame.h"
 #include "data/splits.h"
+#include "tasks/target.h"
 
 #include <assay/ext/registry.h>
 #include <string.h>
@@ -348,6 +349,15 @@ static void bound_folds(const struct run *r, const char *column, int beside, str
         o->folds = (int)distinct - beside;
 }
 
+static void warn_times(struct run *r, const struct asx_column *time)
+{
+    size_t missing = 0;
+    for (size_t i = 0; i < r->frame->rows; i++)
+        missing += target_missing(time, i);
+    if (missing)
+        run_warn(r, "data.time_missing", "%zu rows have no time in '%s'; they count as older than all others", missing, time->name);
+}
+
 static asx_st make_splits(struct run *r, struct asx_err *err)
 {
     struct split_options o = {.folds = r->opt.folds, .repeats = r->opt.repeats, .holdout = r->opt.holdout, .seed = r->opt.seed};
@@ -372,7 +382,7 @@ static asx_st make_splits(struct run *r, struct asx_err *err)
         o.group = &r->frame->column[at];
     err_key(err, "search.validation.group");
     if (st == ASX_OK && r->opt.time && (st = frame_require(r->frame, r->opt.time, &at, err)) == ASX_OK)
-        o.time = &r->frame->column[at];
+        warn_times(r, o.time = &r->frame->column[at]);
     err_key(err, "search.validation.time");
     if (st == ASX_OK && !o.group && !o.time && (size_t)o.folds > r->frame->rows / 2 && !r->opt.folds && r->frame->rows >= 4)
         o.folds = (int)(r->frame->rows / 2);

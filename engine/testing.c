@@ -107,7 +107,9 @@ static asx_st bind_target(struct run *r, const struct asx_frame *file, struct as
         st = frame_take_rows(file, r->test_target.row, r->test_target.rows, r->mem, &kept, err);
     r->test_frame = kept;
     r->test_rows = st == ASX_OK ? r->test_target.rows : 0;
-    size_t unseen = 0;
+    size_t unseen = 0, dropped = st == ASX_OK ? file->rows - r->test_target.rows : 0;
+    if (dropped)
+        run_warn(r, "test.target_missing", "%zu test rows without a target are left out", dropped);
     for (size_t i = 0; i < r->test_rows; i++)
         unseen += r->test_target.y[i] != r->test_target.y[i];
     if (unseen)

@@ -120,6 +120,30 @@ equal 'status after two signals' $status 130
 equal 'cut off counts as interrupted' "$(run_of 3 state)" interrupted
 expect 'and goes on' 0 "$assay" resume r4 --progress none --time 12s
 
+# ---- other test data: the saved model, its parts, the weights of the task ---------------------------------------
+awk 'BEGIN { srand(8); print "x,z,w,y"; for (i = 0; i < 600; i++) { x = rand(); z = rand(); y = x + z * z + 0.6 * rand() > 1.1 ? "b" : "a";
+    print x "," z "," (i % 3 ? 1 : 4) "," (i % 50 == 7 ? "" : y) } }' >all.csv
+head -n 401 all.csv >wt.csv
+(head -n 1 all.csv; tail -n 200 all.csv) >wn.csv
+cat >w.yaml <<'END'
+assay: 1
+task: classify
+data: {train: wt.csv, test: wn.csv, target: y, weights: w}
+search: {trials: 6, learners: [logistic, tree, gaussian_nb], seed: 2}
+END
+expect 'a weighted run' 0 "$assay" run w.yaml --json
+says 'test rows without a target are told' '4 test rows without a target are left out'
+cp "$work/out" weighted.json
+expect 'its model on the same test data' 0 "$assay" leaderboard latest --test wn.csv --json
+equal 'has the same score' "$(get best test)" "$("$json" weighted.json best test)"
+n=$(get leaderboard)
+for ((i = 0; i < n; i++)); do
+    [ "$(get leaderboard $i weight)" = 0 ] ||
+        equal "line $i has the same score" "$(get leaderboard $i test)" "$("$json" weighted.json leaderboard $i test)"
+done
+cut -d, -f1,2,4 wn.csv >unweighted.csv
+refused 'test data without the weights' 2 "lacks column 'w', the weights" "$assay" leaderboard latest --test unweighted.csv
+
 # ---- gc: of one problem the newest finished run stays extensible --------------------------------------------
 expect 'another run of trials' 0 "$assay" $c --trials 3 --learners logistic,tree,gaussian_nb
 expect 'gc' 0 "$assay" gc --json
@@ -129,12 +153,12 @@ expect 'the older one is shown' 0 "$assay" leaderboard r1
 expect 'and predicts' 0 "$assay" predict r1 t.csv
 refused 'but is not extended' 2 "dropped by 'assay gc'; start a new run" "$assay" resume r1 --trials 9
 equal 'and stays finished' "$(run_of 0 state)" finished
-expect 'the newest is' 0 "$assay" resume r5 --trials 5 --json
+expect 'the newest is' 0 "$assay" resume r6 --trials 5 --json
 equal 'by as many as asked' $(($(get trials finished) + $(get trials pruned) + $(get trials failed))) 5
 refused 'a size that is none' 2 "size 'much' makes no sense" "$assay" gc --size much
 expect 'a cap' 0 "$assay" gc --size 1KiB --json
 check 'which drops old runs' test "$(get runs)" -gt 0
-equal 'but not the newest' "$(run_of 0 run)" r5
+equal 'but not the newest' "$(run_of 0 run)" r6
 
 # ---- a failed run ------------------------------------------------------------------------------------------
 printf 'a,y\n1,p\n2,p\n3,p\n' >one.csv
