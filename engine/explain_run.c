@@ -125,6 +125,19 @@ static asx_st render(struct run *r, const struct assay_explain_options *o, const
     return st;
 }
 
+/* A search tries such trials all the same, for sizes are estimates; people should know before. */
+static void warn_memory(struct run *r, const struct opt_plan *plan)
+{
+    uint64_t limit = mem_limit(r->mem);
+    int n = 0;
+    for (int i = 0; r->opt.memory && i < plan->nodes; i++)
+        n += plan->node[i]->kind == OPT_FIT && plan->node[i]->cost.host_peak > limit;
+    if (n)
+        run_warn(r, "plan.memory",
+                 "%d fit%s of the first wave will probably not fit the memory limit; raise it or name other learners", n,
+                 n == 1 ? "" : "s");
+}
+
 static asx_st explain(struct run *r, const struct assay_explain_options *o, char **text, struct asx_err *err)
 {
     struct opt_machine *other = NULL;
@@ -144,6 +157,8 @@ static asx_st explain(struct run *r, const struct assay_explain_options *o, char
     }
     if (st == ASX_OK)
         st = render(r, o, plan, n, text, err);
+    if (st == ASX_OK)
+        warn_memory(r, plan);
     if (plan)
         opt_plan_free(plan);
     mem_free(trial);

@@ -5,6 +5,7 @@
 #include "engine/run.h"
 #include "engine/session.h"
 
+#include "backends/cpu/cpu.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/hash.h"
@@ -161,8 +162,21 @@ static void list_columns(const struct run *r, enum asx_role role, char *out, siz
     }
 }
 
+/* Trees and neighbours read f32, where larger numbers are infinite: of such a column they see little more than the sign. */
+static void warn_range(struct run *r)
+{
+    static const double most = 3.4e38;
+    for (size_t j = 0; j < r->file_frame->columns; j++) {
+        const struct asx_column_facts *c = &r->profile->own[j];
+        if (c->role == ASX_ROLE_FEATURE && r->file_frame->column[j].type == ASX_NUMERIC && fmax(fabs(c->min), fabs(c->max)) > most)
+            run_warn(r, "data.range", "column '%s' has values beyond 3.4e38, which trees read as infinite; give it in another unit",
+                     r->file_frame->column[j].name);
+    }
+}
+
 static void warn_columns(struct run *r)
 {
+    warn_range(r);
     static const struct {
         enum asx_role role;
         const char *what;
@@ -309,10 +323,10 @@ static asx_st weights(struct run *r, struct asx_err *err)
     return st;
 }
 
-/* Squares of such values, which every method and most metrics need, are not finite. */
+/* Predictions of folds, gradients and matrices are f32, whose squares' sums are doubles: a margin below its largest number. */
 static asx_st check_target_size(const struct run *r, struct asx_err *err)
 {
-    static const double most = 1e100;
+    static const double most = 1e37;
     for (size_t i = 0; r->target.task == ASX_REGRESSION && i < r->target.rows; i++)
         if (fabs(r->target.y[i]) > most)
             return err_at(err, ASX_E_DATA, r->opt.train, 0, 0,
@@ -337,6 +351,9 @@ static asx_st monotone(struct run *r, struct asx_err *err)
                            r->opt.monotone_name[i]);
         r->monotone[at] = r->opt.monotone_sign[i];
     }
+    if (r->target.task == ASX_MULTICLASS)
+        run_warn(r, "data.monotone",
+                 "'data.monotone' has no meaning with more than two classes, which have no order; it is not kept");
     return ASX_OK;
 }
 
@@ -532,9 +549,17 @@ static struct asx_shape input_shape(const struct run *r, asx_st *st, struct asx_
     return s;
 }
 
+static void warn_environment(struct run *r)
+{
+    const char *simd = cpu_simd_unknown();
+    if (simd)
+        run_warn(r, "machine.simd", "ASSAY_SIMD='%.40s' names no level and is ignored; it may be sse2, avx2 or avx512", simd);
+}
+
 asx_st run_prelude(struct run *r, struct asx_err *err)
 {
     asx_st st;
+    warn_environment(r);
     struct asx_shape shape = input_shape(r, &st, err);
     if (st != ASX_OK)
         return st;

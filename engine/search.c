@@ -382,6 +382,23 @@ static void find_baseline(struct run *r, struct trial_run *t)
         arena_destroy(a);
 }
 
+/*
+ * Held-out predictions of the baseline: by fold, put together, and as the last selection reads them; with room to score and save. Where
+ * the limit leaves less (very many classes), it is passed by the difference and people are told.
+ */
+static void room_for_baseline(struct run *r)
+{
+    uint64_t each = (uint64_t)r->problem.rows * (uint64_t)r->problem.outputs * sizeof(float);
+    uint64_t need = 4 * each + (8u << 20), room = mem_room(r->mem);
+    if (!r->opt.memory || room >= need || each < (1u << 20)) /* small tables: what a limit allows is checked at its start */
+        return;
+    mem_set_limit(r->mem, mem_limit(r->mem) + (need - room));
+    run_warn(
+        r, "limit.memory_least",
+        "the memory limit is %llu MiB short of what predictions of %zu rows and %d classes take; it is passed by up to that much",
+        (unsigned long long)((need - room) >> 20) + 1, r->problem.rows, r->problem.outputs);
+}
+
 static asx_st run_baseline(struct run *r, struct asx_err *err)
 {
     const struct asx_learner *constant = registry_learner(r->session_registry, "constant");
@@ -397,6 +414,7 @@ static asx_st run_baseline(struct run *r, struct asx_err *err)
         return ASX_E_NOMEM;
     struct trial_run trial = {.ask = {.config = config, .from = {1, 0, 0}, .to = {1, 0, r->splits->folds}}, .config = c};
     find_baseline(r, &trial);
+    room_for_baseline(r);
     r->unstoppable = true;
     st = run_wave(r, &trial, 1, !trial.recorded, true, err);
     r->unstoppable = false;

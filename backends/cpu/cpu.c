@@ -30,6 +30,15 @@ enum cpu_simd cpu_simd_level(void)
     return best;
 }
 
+const char *cpu_simd_unknown(void)
+{
+    const char *most = getenv("ASSAY_SIMD");
+    for (int level = CPU_SSE2; most && level <= CPU_AVX512; level++)
+        if (strcmp(most, cpu_simd_name((enum cpu_simd)level)) == 0)
+            most = NULL;
+    return most;
+}
+
 static int cpu_probe(struct asx_device_info *out, int max)
 {
     (void)out, (void)max;

@@ -29,6 +29,8 @@ enum cpu_simd { CPU_SSE2, CPU_AVX2, CPU_AVX512 };
 /** Level in use: the best the processor has, or at most `sse2|avx2|avx512` of $ASSAY_SIMD. */
 enum cpu_simd cpu_simd_level(void);
 const char *cpu_simd_name(enum cpu_simd);
+/** $ASSAY_SIMD where it names no level and is therefore ignored; NULL: it does, or is not set. */
+const char *cpu_simd_unknown(void);
 
 /* Rows. */
 asx_st cpu_gemm_f32(struct asx_queue *, const void *args);
