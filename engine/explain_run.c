@@ -10,12 +10,13 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "catalog/catalog.h"
+#include "data/frame.h"
 #include "optimizer/explain.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { EXPLAIN_TRIALS = 16, SUMMARIES = 8 };
+enum { EXPLAIN_TRIALS = 16, SUMMARIES = 8, TYPICAL = 5 /* members of an ensemble */ };
 
 static asx_st what_if_machine(struct run *r, const struct assay_explain_options *o, struct opt_machine **other, struct asx_err *err)
 {
@@ -63,23 +64,65 @@ static void add_summary(struct opt_summary *s, int *n, const char *step, double 
     snprintf(o->step, sizeof o->step, "%s", step);
 }
 
-/* Later waves and final steps: what is left of the budget, and what the last steps take of it. */
-static int summarise(const struct run *r, const struct opt_plan *first, int n, struct opt_summary *s)
+/* One trial of every learner, its default config with all rounds and folds: about the fullest that a later wave gets. */
+static int full_trials(struct run *r, struct trial_run *t, int most)
 {
-    int count = 0;
+    int n = 0;
+    for (int i = 0; i < r->learners && n < most; i++) {
+        const struct asx_learner *l = r->learner[i];
+        struct asx_config config;
+        struct asx_err ignored = {0};
+        opt_config_default(l, r->space[i], &config);
+        struct config_run *c = run_config(r, r->configs > 0 ? r->configs : 1, &config, &ignored);
+        if (!c)
+            continue;
+        int rounds = l->iterations ? (int)asx_config_get(&config, l->iterations) : 0;
+        t[n] = (struct trial_run){.run = r, .config = c, .index = n};
+        t[n].ask = (struct asx_ask){.trial = n + 1, .config_id = c->id, .config = config, .from = {1, 0, 0}};
+        t[n].ask.to = (struct asx_fidelity){1, rounds, r->splits->folds};
+        n++;
+    }
+    return n;
+}
+
+/* Bytes at most while the search goes on: the data, predictions that are kept, and the ops of a full wave. */
+static uint64_t search_peak(struct run *r, const struct opt_plan *first, int trials)
+{
+    struct opt_plan *plan = NULL;
+    struct asx_err ignored = {0};
+    struct trial_run *t = mem_calloc(r->mem, EXPLAIN_TRIALS, sizeof *t);
+    uint64_t peak = first->host_peak;
+    int n = t ? full_trials(r, t, EXPLAIN_TRIALS) : 0;
+    if (n > 0 && run_plan_wave(r, t, n, &plan, &ignored) == ASX_OK)
+        peak = plan->host_peak > peak ? plan->host_peak : peak;
+    if (plan)
+        opt_plan_free(plan);
+    mem_free(t);
+    double kept = trials < KEPT_OOF ? trials : KEPT_OOF;
+    peak += frame_bytes(r->file_frame) + (uint64_t)(kept * (double)r->problem.rows * r->problem.outputs * sizeof(float));
+    return r->opt.memory && peak > mem_limit(r->mem) ? mem_limit(r->mem) : peak;
+}
+
+/* Later waves and final steps: what is left of the budget, and what the last steps take of it. */
+static int summarise(struct run *r, const struct opt_plan *first, int n, struct opt_summary *s)
+{
+    int count = 0, members = !r->opt.ensemble ? 1 : r->opt.trials && r->opt.trials < TYPICAL ? r->opt.trials : TYPICAL;
+    uint64_t peak = first->host_peak;
     double budget = r->opt.time_s > 0 ? r->search_end - r->started - r->prelude->seconds - first->seconds : NAN;
     double per_trial = first->seconds / (n > 0 ? n : 1);
     if (r->opt.trials) {
         int left = r->opt.trials - n > 0 ? r->opt.trials - n : 0;
-        add_summary(s, &count, "later waves", per_trial * left, 3, first->host_peak, left);
+        peak = search_peak(r, first, r->opt.trials);
+        add_summary(s, &count, "later waves", per_trial * left, 3, left ? peak : first->host_peak, left);
     } else if (budget > 0) {
-        add_summary(s, &count, "later waves", budget, 1.05, first->host_peak,
-                    (int)(budget / (per_trial > 1e-4 ? per_trial : 1e-4)));
+        double trials = budget / (per_trial > 1e-4 ? per_trial : 1e-4);
+        peak = search_peak(r, first, (int)(trials < 1e6 ? trials : 1e6));
+        add_summary(s, &count, "later waves", budget, 1.05, peak, (int)(trials < 1e6 ? trials : 1e6));
     }
     double cells = (double)r->problem.rows * r->problem.outputs;
     add_summary(s, &count, "select ensemble", 40 * 60 * cells * 1e-9 + 0.01, 2, (uint64_t)(60 * cells * 4), 0);
     if (r->problem.repeatable || r->opt.refit == REFIT_FULL)
-        add_summary(s, &count, "refit chosen configs", 5 * per_trial, 3, first->host_peak, 5);
+        add_summary(s, &count, "refit chosen configs", members * per_trial, 3, peak, members);
     if (r->opt.test)
         add_summary(s, &count, "read and score test data", 0.2 * r->prelude->seconds + 0.02, 3, 0, 0);
     add_summary(s, &count, "save model and report", 0.02, 2, 0, 0);

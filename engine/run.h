@@ -34,6 +34,8 @@ struct session;
 
 /** Most configs whose fold models are kept during the search, best first. */
 enum { KEPT_MODELS = 12 };
+/** Most configs whose out-of-fold predictions stay in memory; those of others are in the catalog only. */
+enum { KEPT_OOF = 64 };
 
 enum refit_mode { REFIT_AUTO, REFIT_FOLDS, REFIT_FULL };
 

@@ -228,7 +228,6 @@ static void keep_states(struct run *r)
 /* Out-of-fold predictions beyond the best few live in the catalog only. */
 static void keep_oof(struct run *r)
 {
-    enum { KEPT_OOF = 64 };
     size_t each = r->problem.rows * (size_t)r->problem.outputs * sizeof(float);
     size_t most = r->opt.memory ? (size_t)(mem_limit(r->mem) / 8) / (each + 1) : KEPT_OOF;
     int kept = 0;

@@ -91,6 +91,44 @@ static const struct key trial_keys[] = {{"finished", 'i'}, {"failed", 'i'}, {"pr
 static const struct key cost_keys[] = {{"q_error_median", 'N'}, {"q_error_p95", 'N'}, {"memory_underestimates", 'i'}};
 static const struct key sharing_keys[] = {{"hits", 'i'}, {"seconds_saved", 'n'}};
 
+/* By definition: no other row is at least as good and faster, or better and as fast. */
+static void check_front(const json_t *b)
+{
+    const json_t *rows = json_object_get(b, "leaderboard"), *x, *y;
+    bool greater = json_is_true(json_object_get(b, "greater_is_better"));
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        x = json_array_get(rows, i);
+        const json_t *us = json_object_get(x, "predict_us_per_row");
+        bool front = json_is_number(us);
+        for (size_t k = 0; k < json_array_size(rows) && front; k++) {
+            y = json_array_get(rows, k);
+            double ds = json_number_value(json_object_get(y, "validation")) - json_number_value(json_object_get(x, "validation"));
+            double dt = json_number_value(json_object_get(y, "predict_us_per_row")) - json_number_value(us);
+            ds = greater ? ds : -ds;
+            if (json_is_number(json_object_get(y, "predict_us_per_row")))
+                front = !((ds >= 0 && dt < 0) || (ds > 0 && dt <= 0));
+        }
+        ck_assert_msg(json_is_true(json_object_get(x, "pareto")) == front, "row %zu is %son the front", i + 1, front ? "" : "not ");
+    }
+}
+
+/* The best is what was saved, under one id: on the board, in the catalog, and for those who predict with it. */
+static void check_saved(struct run_make *r, const json_t *b)
+{
+    const char *id = json_string_value(json_object_get(json_object_get(b, "best"), "model"));
+    const json_t *rows = json_object_get(b, "leaderboard");
+    char sql[160];
+    int shown = 0;
+    for (size_t i = 0; i < json_array_size(rows); i++)
+        shown += strcmp(json_string_value(json_object_get(json_array_get(rows, i), "model")), id) == 0;
+    ck_assert_int_eq(shown, 1);
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM runs WHERE 'm' || model = '%s' AND 'r' || id = '%s'", id,
+             json_string_value(json_object_get(b, "run")));
+    ck_assert_int_eq(run_make_count(r, sql), 1);
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM models WHERE 'm' || id = '%s' AND blob IS NOT NULL", id);
+    ck_assert_int_eq(run_make_count(r, sql), 1);
+}
+
 static void check_board(struct run_make *r, int trials)
 {
     const json_t *b = r->board, *row;
@@ -114,6 +152,8 @@ static void check_board(struct run_make *r, int trials)
         ck_assert_double_gt(json_number_value(json_object_get(row, "peak_bytes")), 0);
     }
     ck_assert_double_eq_tol(weights, 1, 1e-9);
+    check_front(b);
+    check_saved(r, b);
     const json_t *t = json_object_get(b, "trials");
     json_int_t sum = json_integer_value(json_object_get(t, "finished")) + json_integer_value(json_object_get(t, "failed")) +
                      json_integer_value(json_object_get(t, "pruned"));
@@ -387,6 +427,11 @@ START_TEST(explain_shows_the_first_wave)
         sum += planned;
     }
     ck_assert_int_gt(sum, 1);
+    /* the peak is that of the whole run: no op of any wave took more, nor did two side by side (two threads) */
+    double peak = json_number_value(json_object_get(j, "host_bytes"));
+    long largest = run_make_count(&r, "SELECT CAST(max(measured_bytes) AS INTEGER) FROM ops");
+    ck_assert_int_gt(largest, 0);
+    ck_assert_msg(peak >= (double)largest, "%g bytes planned, an op took %ld", peak, largest);
     json_decref(j);
     run_make_close(&r);
 }
