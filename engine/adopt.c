@@ -4,6 +4,7 @@
  * that and the weights on the board tell whose they are.
  */
 #include "engine/adopt.h"
+#include "engine/trial.h"
 
 #include "base/json.h"
 #include "base/mem.h"
@@ -63,7 +64,8 @@ static void take_fold(struct adoption *a, struct model_member *m, struct config_
             *slot = prep_fitted_get(a->model->part[m->part[p]].fitted);
     }
     c->fold[fold].model = m->model;
-    c->fold[fold].model_iteration = c->best_iteration;
+    c->fold[fold].model_iteration =
+        trial_rounds_kept(c, c->best_iteration, fold < a->run->splits->folds ? a->run->splits->folds : 1);
     m->model = NULL;
 }
 

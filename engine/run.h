@@ -84,7 +84,7 @@ struct fold_run {
     float *pred;             /**< [n_test * outputs] of the last rung */
     struct asx_curve curve;
     struct asx_model *model; /**< NULL: not kept */
-    int model_iteration;     /**< rounds of `model`: the config's best when it was made */
+    int model_iteration;     /**< rounds of `model` (trial_rounds_kept of the best when it was made) */
     double seconds;          /**< measured share of fits */
     bool has_oob;
     double oob; /**< score of the last model on training rows out of bag */

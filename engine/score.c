@@ -190,11 +190,26 @@ static asx_st fold_prediction(struct asx_exec *e, const struct trial_run *t, int
     return learner->held_out(e, &m, t->best_iteration, p, err);
 }
 
+int trial_rounds_kept(const struct config_run *c, int best_iteration, int folds)
+{
+    enum { LEAST = 40 }; /* small forests stay whole */
+    int share = folds > 0 ? (best_iteration + folds - 1) / folds : best_iteration;
+    if (!c->config.learner->exchangeable)
+        return best_iteration;
+    share = share < LEAST ? LEAST : share;
+    return share < best_iteration ? share : best_iteration;
+}
+
+static int rounds_kept(const struct trial_run *t)
+{
+    return trial_rounds_kept(t->config, t->best_iteration, t->full ? 1 : t->ask.to.folds);
+}
+
 /* The model that an earlier rung made of this fold, when the other folds have not moved the best round since. */
 static bool model_stands(const struct trial_run *t, int fold)
 {
     const struct fold_run *f = &t->config->fold[fold];
-    return !t->refit && f->model && fold < t->ask.from.folds && f->model_iteration == t->best_iteration;
+    return !t->refit && f->model && fold < t->ask.from.folds && f->model_iteration == rounds_kept(t);
 }
 
 /* Advice for people: rows that no part of the model saw, scored; nothing depends on it, so nothing fails for it. */
@@ -241,9 +256,10 @@ static asx_st make_model(struct asx_exec *e, const struct trial_run *t, int fold
     if (f->model)
         learner->free_model(f->model);
     f->model = NULL;
-    f->model_iteration = t->best_iteration;
-    asx_st st = learner->model(e, &m, t->best_iteration, &f->model, err);
-    f->oob = st == ASX_OK ? out_of_bag_score(e, t, &m) : NAN;
+    f->model_iteration = rounds_kept(t);
+    asx_st st = learner->model(e, &m, f->model_iteration, &f->model, err);
+    bool first = fold == 0 || t->full; /* one fold tells enough: it costs a prediction of its training rows */
+    f->oob = st == ASX_OK && first ? out_of_bag_score(e, t, &m) : NAN;
     f->has_oob = isfinite(f->oob);
     return st;
 }

@@ -17,6 +17,11 @@ double trial_measured_share(const struct opt_plan *, const struct node_result *,
 double trial_measured_bytes(const struct opt_plan *, const struct node_result *, int trial);
 /** Mean of the folds' staged curves and the round it is best at; 0 when there is none. */
 int trial_best_iteration(const struct run *, const struct config_run *, int folds, struct asx_curve *mean);
+/**
+ * Rounds that a fold's model keeps of its best. The folds' models are averaged: where rounds are exchangeable each needs only its
+ * share of them, and the whole is as large and as slow as one fit of all rows would be.
+ */
+int trial_rounds_kept(const struct config_run *, int best_iteration, int folds);
 /** Out-of-fold predictions from fold predictions: [rows * outputs], NaN where not held out, averaged over repeats. */
 asx_st trial_oof(const struct run *, const struct config_run *, int folds, float *const *pred, float *oof, struct asx_err *);
 /** Metric over rows that have a prediction. */
