@@ -200,6 +200,21 @@ static double loss_of(const struct table *t, const float *pred)
     return s / (double)f->n_test;
 }
 
+/* Share of predictions of one round that keep the tolerance. */
+static double share_close(const struct table *t)
+{
+    struct how how = {.op = "gbdt.fit/hist_fixed", .threads = 2, .rounds = 1, .leaves = 31};
+    float *a = fit(t, &how);
+    how.op = "gbdt.fit/hist_f64";
+    float *b = fit(t, &how);
+    size_t n = t->problem->splits->fold[0].n_test * (size_t)t->problem->outputs, close = 0;
+    for (size_t i = 0; i < n; i++)
+        close += fabs((double)a[i] - (double)b[i]) <= 1e-5 * (1 + fabs((double)b[i]));
+    free(a);
+    free(b);
+    return (double)close / (double)n;
+}
+
 /*
  * The stated tolerance of hist_fixed, 1e-5 of 1 + |prediction|, holds while both ways choose the same splits. Gradients
  * are f32 and sums off by some 1e-8, so gains agree to about 1e-7, and gains within a millionth count as ties; what is
@@ -218,7 +233,15 @@ START_TEST(fixed_keeps_its_tolerance)
     size_t n = t.problem->splits->fold[0].n_test * (size_t)t.problem->outputs, far = 0;
     for (size_t i = 0; i < n; i++)
         far += fabs((double)a[i] - (double)b[i]) > 1e-5 * (1 + fabs((double)b[i]));
-    ck_assert(_i == 2 || far == 0);
+    if (_i < 2) {
+        ck_assert_uint_eq(far, 0);
+    } else { /* the fit that meets such a pair, in its first round: most rows of that round, and all on the average, agree */
+        double mean = 0;
+        for (size_t i = 0; i < n; i++)
+            mean += fabs((double)a[i] - (double)b[i]) / (double)n;
+        ck_assert_double_lt(mean, 0.01);
+        ck_assert_double_gt(share_close(&t), 0.5);
+    }
     double exact = loss_of(&t, b);
     ck_assert_double_eq_tol(loss_of(&t, a), exact, (far ? 2e-3 : 1e-5) * exact);
     free(a);
