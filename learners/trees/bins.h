@@ -24,8 +24,8 @@ enum { BINS_GROUP = 16, BINS_MAX = 256, BINS_DENSE = -1, BINS_CONSTANT = -2, BIN
 struct bins_feature {
     bool categorical, has_missing;
     int8_t monotone;
-    int n_bins;            /**< bins of present cells, 1..255; up to BINS_WIDE for wide numbers */
-    int missing;           /**< code of missing cells = stride - 1, or n_bins in narrow sparse columns; meaningful when has_missing or categorical */
+    int n_bins; /**< bins of present cells, 1..255; up to BINS_WIDE for wide numbers */
+    int missing; /**< code of missing cells = stride - 1, or n_bins in narrow sparse columns; meaningful when has_missing or categorical */
     int zero;              /**< bin of 0 (sparse blocks) */
     int stride_log2;       /**< 4..8: codes are below 1 << stride_log2; 9..16 for wide numbers */
     int group, slot;       /**< place in the groups; group < 0: sparse or constant */

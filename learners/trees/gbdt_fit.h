@@ -43,9 +43,9 @@ struct fit {
     uint64_t *chunk_gh;
     uint32_t *out_row; /**< rows left out by bagging */
     size_t n_out;
-    double *residual; /**< [2 * n_train] leaf refinement */
-    float *pred;      /**< staged predictions */
-    uint8_t *cell;    /**< [(threads + 1) * columns] sparse columns of a row held out; the last: of absent cells. Or NULL */
+    double *residual;       /**< [2 * n_train] leaf refinement */
+    float *pred;            /**< staged predictions */
+    uint8_t *cell;          /**< [(threads + 1) * columns] sparse columns of a row held out; the last: of absent cells. Or NULL */
     struct tree_step *step; /**< [2 * num_leaves] of the tree at hand, for rows held out; may be NULL */
     struct leaf_piece *piece;
     size_t pieces, piece_room;
