@@ -195,7 +195,7 @@ static bool number_edges(struct build *b, size_t col)
             source_sort(v, v + cap, n);
             distinct_of_sorted(v, n, &d);
         }
-        f->has_missing = complete(b, col, &d) || n < want;
+        f->has_missing = (want < cells && complete(b, col, &d)) || n < want;
         if (zeros)
             distinct_insert(&d, 0, want ? (double)zeros * (double)want / (double)cells : 1);
         int room = room_for(b->max_bins, f->has_missing);

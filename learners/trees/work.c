@@ -164,6 +164,6 @@ void trees_gbdt_work(const struct asx_problem *p, const struct asx_batch *b, str
     asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_STREAM, .t = ASX_F64, .m = s->rows * (2 + k)});
     double rounds = at_least(b->member[0].to.iterations - b->member[0].from.iterations, 1);
     w->serial = 0.15;
-    w->scratch = (uint64_t)(s->rows * 28 + (all + 64) * 8 * (leaves / 2 + 4) + s->cols * 200);
+    w->scratch = (uint64_t)(s->rows * (s->nnz > 0 ? 29 : 28) + (all + 64) * 8 * (leaves / 2 + 4) + s->cols * 200);
     w->output = (uint64_t)((s->rows + s->test_rows) * 8 * k + leaves * 80 * k * rounds);
 }
