@@ -193,19 +193,6 @@ static asx_st add_learner(struct run *r, const struct asx_learner *l, struct asx
     return st;
 }
 
-/* A blend of learners keeps an order only where each of them does. */
-static void warn_monotone(struct run *r)
-{
-    char list[400] = "";
-    size_t at = 0;
-    for (int i = 0; i < r->learners && r->opt.monotones; i++)
-        if (!r->learner[i]->monotone && at < sizeof list)
-            at += (size_t)snprintf(list + at, sizeof list - at, "%s'%s'", at ? ", " : "", r->learner[i]->head.name);
-    if (at)
-        run_warn(r, "data.monotone",
-                 "data.monotone does not bind %s; leave them out of search.learners for a model that keeps the order", list);
-}
-
 static asx_st add_learners(struct run *r, struct asx_err *err)
 {
     asx_st st = ASX_OK;
@@ -216,8 +203,6 @@ static asx_st add_learners(struct run *r, struct asx_err *err)
     if (st == ASX_OK && r->learners == 0)
         st = err_set(err, ASX_E_INVAL, "none of the learners asked for can do this task; 'assay learners' lists what each can do");
     err_key(err, "search.learners");
-    if (st == ASX_OK)
-        warn_monotone(r);
     return st;
 }
 

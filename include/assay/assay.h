@@ -4,10 +4,10 @@
  * The public C API of Assay: state a task, get a model.
  *
  *     assay_session *s;
- *     assay_table *X;
+ *     assay_table *X, *y;
  *     assay_model *m;
  *     if (assay_open(&s, NULL) != ASSAY_OK) return 1;
- *     assay_table_from_dense_f64(&X, s, data, rows, cols, cols, names);
+ *     assay_table_from_dense_f64(&X, data, rows, cols, cols, names);
  *     assay_table_create(&y, rows); assay_table_add_str(y, "species", labels);
  *     if (assay_classify(s, X, y, NULL, &m) != ASSAY_OK)
  *         fprintf(stderr, "%s\n", assay_session_error(s));
