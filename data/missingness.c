@@ -21,7 +21,8 @@ static double gamma_tail(double a, double x)
 {
     if (x <= 0)
         return 1;
-    double front = exp(-x + a * log(x) - lgamma(a));
+    int sign; /* lgamma would write it to a global that all threads share */
+    double front = exp(-x + a * log(x) - lgamma_r(a, &sign));
     if (x < a + 1) {
         double term = 1 / a, sum = term;
         for (int i = 1; i < 1000 && term > sum * 1e-16; i++) {

@@ -273,15 +273,20 @@ static asx_st make_models(struct asx_exec *e, struct trial_run *t, struct asx_er
         const void *in[ASX_NEEDS] = {0};
         if (model_stands(t, f) || inputs_of(e, t, f, in))
             continue;
-        if (!t->refit) /* what a model of this fold is made from is gone: fewer folds make another model */
+        if (!t->refit) { /* what a model of this fold is made from is gone: fewer folds make another model */
+            pthread_mutex_lock(&t->run->lock);
             config_drop_models(t->run, c);
+            pthread_mutex_unlock(&t->run->lock);
+        }
         return ASX_OK;
     }
     uint64_t before = mem_used(e->mem);
     for (int f = from; f < to && st == ASX_OK; f++)
         if (!model_stands(t, f))
             st = make_model(e, t, f, err);
+    pthread_mutex_lock(&t->run->lock); /* others look for the worst config that has models */
     c->has_models = st == ASX_OK;
+    pthread_mutex_unlock(&t->run->lock);
     c->model_bytes = mem_used(e->mem) > before ? (double)(mem_used(e->mem) - before) : c->model_bytes;
     c->predict_row_s = NAN; /* other models, other times */
     return st;

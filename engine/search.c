@@ -129,7 +129,7 @@ static void update_config(struct run *r, const struct opt_plan *plan, const stru
     search_note_best(r, c, t->recorded ? t->at_s : run_elapsed(r));
 }
 
-static void commit_trial(struct run *r, const struct trial_run *t)
+static void commit_trial(struct run *r, const struct trial_run *t, double best)
 {
     const struct config_run *c = t->config;
     struct cat_trial row = {.trial = t->ask.trial,
@@ -157,7 +157,7 @@ static void commit_trial(struct run *r, const struct trial_run *t)
                             .device = "cpu",
                             .plan = c->plan,
                             .at_s = run_elapsed(r)};
-    struct cat_run_progress progress = {.active_s = run_elapsed(r), .best = r->best};
+    struct cat_run_progress progress = {.active_s = run_elapsed(r), .best = best};
     size_t bytes = c->oof && t->status == ASX_OK ? r->problem.rows * (size_t)r->problem.outputs * sizeof *c->oof : 0;
     struct asx_err err = {0};
     if (cat_trial_put(r->cat, r->id, &row, bytes ? c->oof : NULL, bytes, NULL, 0, &progress, &err) < 0)
@@ -175,9 +175,10 @@ void search_trial_done(struct run *r, const struct opt_plan *plan, const struct 
     pthread_mutex_lock(&r->lock);
     update_config(r, plan, result, t);
     t->done = true;
+    double best = r->best;
     pthread_mutex_unlock(&r->lock);
     if (r->committing && !t->recorded)
-        commit_trial(r, t);
+        commit_trial(r, t, best);
 }
 
 /* ---- states ------------------------------------------------------------------------- */
