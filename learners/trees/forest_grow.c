@@ -215,7 +215,8 @@ static asx_st make_leaf(const struct forest_data *d, struct forest_work *w, cons
     const struct sums *s = &p->sums;
     t->leaf_cover[p->leaf] = (double)s->weight * d->weight_unit;
     int pure = d->classes ? pure_class(d, w, s) : -1;
-    double own = d->classes <= 2 ? forest_value(d, s->weight, s->target, w->count) : 0, value = forest_clamp(own, p->low, p->high);
+    double own = d->classes <= 2 ? forest_value(d, s->weight, s->target, d->classes ? w->count[1] : 0) : 0,
+           value = forest_clamp(own, p->low, p->high);
     if (pure >= 0 && value == own) {
         tree_set_pure(t, p->leaf, pure);
         return ASX_OK;
@@ -308,8 +309,8 @@ static asx_st stack_room(const struct forest_data *d, struct forest_work *w, siz
 static void bound_children(const struct forest_data *d, int sign, struct pending *l, struct pending *r, const uint32_t *left,
                            const uint32_t *right)
 {
-    double a = forest_clamp(forest_value(d, l->sums.weight, l->sums.target, left), l->low, l->high);
-    double b = forest_clamp(forest_value(d, r->sums.weight, r->sums.target, right), r->low, r->high);
+    double a = forest_clamp(forest_value(d, l->sums.weight, l->sums.target, d->classes ? left[1] : 0), l->low, l->high);
+    double b = forest_clamp(forest_value(d, r->sums.weight, r->sums.target, d->classes ? right[1] : 0), r->low, r->high);
     double mid = 0.5 * (a + b);
     if (sign > 0)
         l->high = r->low = mid;

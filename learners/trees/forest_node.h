@@ -114,10 +114,10 @@ static inline double forest_mean_score(int64_t target, int64_t weight)
     return weight ? (double)target * (double)target / (double)weight : 0;
 }
 
-/** What monotone columns order: the mean target in its fixed point, or the second class's share; `count`: by class. */
-static inline double forest_value(const struct forest_data *d, int64_t weight, int64_t target, const uint32_t *count)
+/** What monotone columns order: the mean target in its fixed point, or the share of `second`, the second class's weight. */
+static inline double forest_value(const struct forest_data *d, int64_t weight, int64_t target, int64_t second)
 {
-    return weight ? (d->classes ? (double)count[1] : (double)target) / (double)weight : 0;
+    return weight ? (double)(d->classes ? second : target) / (double)weight : 0;
 }
 
 /** Direction a column is bound to; more than two classes have no order. */

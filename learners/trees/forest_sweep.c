@@ -123,11 +123,8 @@ static void keep(struct cut *best, const struct view_node *v, double gain, int l
 /* Monotone columns: the sides' values, cut off at the node's bounds as their leaves' are, must be in order. */
 static bool in_order(const struct view_node *v, const struct sweep *s, int sign)
 {
-    double l = forest_value(v->d, s->left_w, s->left_t, v->w->left), r;
-    if (v->d->classes)
-        r = s->right_w ? (double)(v->w->count[1] - v->w->left[1]) / (double)s->right_w : 0;
-    else
-        r = forest_value(v->d, s->right_w, s->right_t, NULL);
+    int64_t second = v->d->classes ? v->w->left[1] : 0, all = v->d->classes ? v->w->count[1] : 0;
+    double l = forest_value(v->d, s->left_w, s->left_t, second), r = forest_value(v->d, s->right_w, s->right_t, all - second);
     l = forest_clamp(l, v->low, v->high);
     r = forest_clamp(r, v->low, v->high);
     return sign > 0 ? l <= r : l >= r;
