@@ -61,6 +61,20 @@ for ((i = 0; i < runs; i++)); do
         good
     fi
 done
+# Thousands of cheap trials: their books, the leaderboard above all, must fit the limit, too.
+head -n 201 middle.csv >tiny.csv
+lost 4 &
+from=$(now)
+"$assay" classify tiny.csv --target y --learners gaussian_nb --time 4s --threads 2 --progress none --json >out 2>err
+status=$?
+ms=$((($(now) - from) / 1000000))
+wait
+allowed=$((4580 + $(cat lost) / 1000000))
+if [ $status = 0 ] && [ $ms -le $allowed ] && [ "$(number finished)" -gt 200 ]; then
+    good
+else
+    bad "many cheap trials" "status $status, $ms ms of $allowed, $(number finished) trials"
+fi
 "$assay" classify large.csv --target y --time 10ms --progress none >out 2>err
 [ $? = 3 ] && good || bad "10 ms" "the target cannot have been read: status 3 is expected"
 

@@ -110,13 +110,16 @@ void run_make_run(struct run_make *r, const char *kind, const char *const *setti
 
 char *run_make_text(struct run_make *r, const char *sql)
 {
-    sqlite3 *db = ((struct session *)r->session)->cat->db;
+    struct cat *cat = ((struct session *)r->session)->cat;
+    sqlite3 *db = cat->db;
     sqlite3_stmt *s = NULL;
+    db_lock(cat); /* the connection has no lock of its own, and probes ask from worker threads */
     ck_assert_msg(sqlite3_prepare_v2(db, sql, -1, &s, NULL) == SQLITE_OK, "%s: %s", sql, sqlite3_errmsg(db));
     int rc = sqlite3_step(s);
     const char *text = rc == SQLITE_ROW ? (const char *)sqlite3_column_text(s, 0) : NULL;
     char *copy = strdup(text ? text : "");
     sqlite3_finalize(s);
+    db_unlock(cat);
     ck_assert_ptr_nonnull(copy);
     return copy;
 }
