@@ -310,16 +310,7 @@ static asx_st fit_member(struct asx_exec *exec, struct asx_member *m, const stru
 
 static asx_st run(struct asx_exec *exec, const struct asx_batch *batch, int which, struct asx_err *err)
 {
-    asx_st st = ASX_OK;
-    for (int i = 0; i < batch->n && st <= 0; i++) {
-        struct asx_member *m = &batch->member[i];
-        m->status = fit_member(exec, m, exec->in[i * exec->n_needs], which, &m->err);
-        if (m->status)
-            st = m->status;
-    }
-    if (batch->n == 1 && st < 0)
-        return err_set(err, st, "%s", batch->member[0].err.text);
-    return st > 0 ? st : ASX_OK;
+    return trees_run(exec, batch, fit_member, which, err);
 }
 
 static asx_st run_forest(struct asx_exec *e, const struct asx_batch *b, struct asx_err *err)

@@ -199,14 +199,13 @@ static asx_st rounds(struct fit *f, struct asx_err *err)
 
 /* ---- the op ------------------------------------------------------------------------------ */
 
-static asx_st fit_member(struct asx_exec *exec, struct asx_member *m, const struct asx_matrix *bins, enum grow_kind kind,
-                         struct asx_err *err)
+static asx_st fit_member(struct asx_exec *exec, struct asx_member *m, const struct asx_matrix *bins, int kind, struct asx_err *err)
 {
     struct fit f = {.exec = exec,
                     .problem = exec->problem,
                     .member = m,
                     .fold = &exec->problem->splits->fold[m->fold],
-                    .kind = kind,
+                    .kind = (enum grow_kind)kind,
                     .state = m->state};
     gbdt_read(m->config, f.problem->task, &f.params);
     if (f.fold->n_train == 0)
@@ -231,18 +230,23 @@ static asx_st fit_member(struct asx_exec *exec, struct asx_member *m, const stru
     return st;
 }
 
-static asx_st run(struct asx_exec *exec, const struct asx_batch *batch, enum grow_kind kind, struct asx_err *err)
+asx_st trees_run(struct asx_exec *exec, const struct asx_batch *batch, trees_fit_fn *fit, int how, struct asx_err *err)
 {
     asx_st st = ASX_OK;
     for (int i = 0; i < batch->n && st <= 0; i++) {
         struct asx_member *m = &batch->member[i];
-        m->status = fit_member(exec, m, exec->in[i * exec->n_needs], kind, &m->err);
+        m->status = fit(exec, m, exec->in[i * exec->n_needs], how, &m->err);
         if (m->status)
             st = m->status;
     }
     if (batch->n == 1 && st < 0)
         return err_set(err, st, "%s", batch->member[0].err.text);
     return st > 0 ? st : ASX_OK;
+}
+
+static asx_st run(struct asx_exec *exec, const struct asx_batch *batch, enum grow_kind kind, struct asx_err *err)
+{
+    return trees_run(exec, batch, fit_member, (int)kind, err);
 }
 
 static asx_st run_fixed(struct asx_exec *exec, const struct asx_batch *batch, struct asx_err *err)

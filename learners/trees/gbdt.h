@@ -16,4 +16,9 @@ bool trees_curve_add(struct asx_curve *, int iteration, double value);
 /** Metric of held-out predictions [n_test * outputs] of a fold. */
 double trees_score(const struct asx_problem *, const struct asx_fold *, const float *pred);
 
+/** Fits one member on the matrix it is given; `how`: what the caller of trees_run says. */
+typedef asx_st trees_fit_fn(struct asx_exec *, struct asx_member *, const struct asx_matrix *bins, int how, struct asx_err *);
+/** Members of a batch one after the other, until one stops; a failed one keeps its error, that of a batch of one is the op's. */
+asx_st trees_run(struct asx_exec *, const struct asx_batch *, trees_fit_fn *, int how, struct asx_err *);
+
 #endif
