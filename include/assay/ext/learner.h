@@ -50,8 +50,8 @@ struct asx_learner {
     const char *const *first;
     /** Parameter that counts rounds ("n_estimators"); NULL: not iterative. Rungs count up to its value. */
     const char *iterations;
-    int first_rung;      /**< rounds of the first rung of an iterative learner */
-    bool resumable;      /**< continuing a state equals an uninterrupted fit (law 6) */
+    int first_rung; /**< rounds of the first rung of an iterative learner */
+    bool resumable; /**< continuing a state equals an uninterrupted fit (law 6) */
     /** Rounds are independent draws that are averaged (trees of a forest): any few of them are a model of the same kind. */
     bool exchangeable;
     double nominal_cost; /**< order of cheapness for a cold start, gbdt = 1 (PEERS) */
