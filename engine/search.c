@@ -196,9 +196,14 @@ static bool may_go_on(const struct run *r, const struct config_run *c)
     return c->fidelity.iterations < want;
 }
 
-/* Frees states of configs that are done, then of the worst until the rest fits its share of the memory. */
+/*
+ * Frees states of configs that are done, then of the worst until the rest fits its share of the memory and is few: a state
+ * that is gone costs its config a fit from the start, bit for bit the same; a thousand of them cost every wave, and the end.
+ */
 static void keep_states(struct run *r)
 {
+    enum { MOST = 64 };
+    int kept = 0;
     uint64_t cap = r->opt.memory ? mem_limit(r->mem) / 6 : (uint64_t)1 << 30, sum = 0;
     for (int i = 0; i < r->configs; i++) {
         struct config_run *c = r->config[i];
@@ -208,10 +213,12 @@ static void keep_states(struct run *r)
             config_drop_preds(r, c); /* the next rung, if any, predicts every fold anew */
         if (!may_go_on(r, c))
             config_drop_states(r, c);
-        else
+        else {
             sum += state_bytes(r, c);
+            kept += c->fold[0].state != NULL;
+        }
     }
-    while (sum > cap) {
+    while (sum > cap || kept > MOST) {
         struct config_run *worst = NULL;
         for (int i = 0; i < r->configs; i++) {
             struct config_run *c = r->config[i];
@@ -223,6 +230,7 @@ static void keep_states(struct run *r)
         uint64_t bytes = state_bytes(r, worst);
         config_drop_states(r, worst);
         sum -= bytes < sum ? bytes : sum;
+        kept--;
     }
 }
 
