@@ -429,6 +429,6 @@ asx_st forest_tree(const struct forest_data *d, struct forest_work *w, uint64_t 
     if (st)
         tree_clear(t);
     else
-        tree_shrink(t);
+        tree_shrink(t, mem);
     return st;
 }

@@ -190,7 +190,7 @@ static asx_st boost_tree(struct fit *f, int k, struct asx_err *err)
     if (f->params.bagging_fraction < 1)
         walk_rows(f, f->out_row, f->n_out);
     walk_rows(f, f->fold->test, f->fold->n_test);
-    tree_shrink(f->tree);
+    tree_shrink(f->tree, f->exec->mem);
     return ASX_OK;
 }
 

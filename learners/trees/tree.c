@@ -51,6 +51,11 @@ asx_st tree_init(struct tree *t, struct mem *mem, int leaves, int dims)
 
 void tree_clear(struct tree *t)
 {
+    if (t->block) {
+        mem_free(t->block);
+        *t = (struct tree){0};
+        return;
+    }
     mem_free(t->node);
     mem_free(t->bin);
     mem_free(t->set_words);
@@ -66,6 +71,8 @@ void tree_clear(struct tree *t)
 
 uint64_t tree_bytes(const struct tree *t)
 {
+    if (t->block)
+        return sizeof *t + mem_size(t->block);
     return sizeof *t + (uint64_t)t->capacity * (sizeof *t->node + (t->bin ? sizeof *t->bin : 0) + 36) + t->value_room * 8 +
            (t->word_room + t->bin_word_room) * 4;
 }
@@ -163,27 +170,68 @@ void tree_set_pure(struct tree *t, int leaf, int cls)
     t->at[leaf] = ~cls;
 }
 
-void tree_shrink(struct tree *t)
+/* Takes the next `bytes` of a block, copies them there, and says where; a NULL block only counts. */
+static void *lay(char *block, size_t *at, const void *from, size_t bytes)
 {
-    size_t n = (size_t)t->n_leaves;
-#define SHRINK(field, count)                                                                                                       \
-    do {                                                                                                                           \
-        void *p = mem_realloc(NULL, t->field, (count) * sizeof *t->field);                                                         \
-        if (p)                                                                                                                     \
-            t->field = p;                                                                                                          \
-    } while (0)
-    SHRINK(node, n);
-    SHRINK(bin, n);
-    SHRINK(set_words, n);
-    SHRINK(gain, n);
-    SHRINK(cover, n);
-    SHRINK(leaf_cover, n);
-    SHRINK(at, n);
-    SHRINK(value, t->n_values);
-#undef SHRINK
-    t->capacity = t->n_leaves;
-    t->value_room = t->n_values;
+    void *to = block ? block + *at : NULL;
+    *at += (bytes + 7) & ~(size_t)7;
+    if (to && bytes)
+        memcpy(to, from, bytes);
+    return to;
+}
+
+/* Lays all arrays into the block, the widest types first; returns the bytes they take. */
+static size_t lay_all(struct tree *out, const struct tree *t, char *block, bool bins)
+{
+    size_t at = 0, n = (size_t)t->n_leaves, nodes = (size_t)t->n_nodes;
+    out->cover = lay(block, &at, t->cover, nodes * sizeof *t->cover);
+    out->leaf_cover = lay(block, &at, t->leaf_cover, n * sizeof *t->leaf_cover);
+    out->value = lay(block, &at, t->value, t->n_values * sizeof *t->value);
+    out->node = lay(block, &at, t->node, nodes * sizeof *t->node);
+    out->set_words = lay(block, &at, t->set_words, nodes * sizeof *t->set_words);
+    out->gain = lay(block, &at, t->gain, nodes * sizeof *t->gain);
+    out->at = lay(block, &at, t->at, n * sizeof *t->at);
+    out->word = lay(block, &at, t->word, t->n_words * sizeof *t->word);
+    out->bin = bins ? lay(block, &at, t->bin, nodes * sizeof *t->bin) : NULL;
+    out->bin_word = bins ? lay(block, &at, t->bin_word, t->n_bin_words * sizeof *t->bin_word) : NULL;
+    return at;
+}
+
+static asx_st pack(struct tree *out, const struct tree *t, struct mem *mem, bool bins)
+{
+    *out = (struct tree){.n_nodes = t->n_nodes,
+                         .n_leaves = t->n_leaves,
+                         .dims = t->dims,
+                         .capacity = t->n_leaves,
+                         .n_values = t->n_values,
+                         .value_room = t->n_values,
+                         .n_words = t->n_words,
+                         .word_room = t->n_words,
+                         .n_bin_words = bins ? t->n_bin_words : 0,
+                         .bin_word_room = bins ? t->n_bin_words : 0,
+                         .depth = t->depth};
+    out->block = mem_alloc(mem, lay_all(out, t, NULL, bins) + 1);
+    if (!out->block) {
+        *out = (struct tree){0};
+        return ASX_E_NOMEM;
+    }
+    lay_all(out, t, out->block, bins);
+    return ASX_OK;
+}
+
+void tree_shrink(struct tree *t, struct mem *mem)
+{
+    struct tree packed;
     t->depth = tree_depth(t);
+    if (pack(&packed, t, mem, t->bin != NULL) != ASX_OK)
+        return; /* it stays as it is */
+    tree_clear(t);
+    *t = packed;
+}
+
+asx_st tree_copy(struct tree *out, const struct tree *t, struct mem *mem)
+{
+    return pack(out, t, mem, false);
 }
 
 /*
@@ -288,38 +336,4 @@ void tree_walk(const struct tree *t, const struct tree_step *step, const uint32_
     }
     for (int k = 0; k < TREE_LANES; k++)
         leaf[k] = at[k] - t->n_nodes;
-}
-
-static void *copy_of(struct mem *mem, const void *p, size_t bytes)
-{
-    void *q = mem_alloc(mem, bytes);
-    if (q && bytes)
-        memcpy(q, p, bytes);
-    return q;
-}
-
-asx_st tree_copy(struct tree *out, const struct tree *t, struct mem *mem)
-{
-    size_t n = (size_t)t->n_leaves, nodes = (size_t)t->n_nodes;
-    *out = (struct tree){.n_nodes = t->n_nodes,
-                         .n_leaves = t->n_leaves,
-                         .dims = t->dims,
-                         .capacity = t->n_leaves,
-                         .n_values = t->n_values,
-                         .value_room = t->n_values,
-                         .n_words = t->n_words,
-                         .word_room = t->n_words,
-                         .depth = t->depth};
-    out->node = copy_of(mem, t->node, nodes * sizeof *t->node);
-    out->set_words = copy_of(mem, t->set_words, nodes * sizeof *t->set_words);
-    out->gain = copy_of(mem, t->gain, nodes * sizeof *t->gain);
-    out->cover = copy_of(mem, t->cover, nodes * sizeof *t->cover);
-    out->leaf_cover = copy_of(mem, t->leaf_cover, n * sizeof *t->leaf_cover);
-    out->at = copy_of(mem, t->at, n * sizeof *t->at);
-    out->value = copy_of(mem, t->value, t->n_values * sizeof *t->value);
-    out->word = copy_of(mem, t->word, t->n_words * sizeof *t->word);
-    if (out->node && out->set_words && out->gain && out->cover && out->leaf_cover && out->at && out->value && out->word)
-        return ASX_OK;
-    tree_clear(out);
-    return ASX_E_NOMEM;
 }

@@ -47,7 +47,8 @@ struct tree {
     size_t n_values, value_room;
     uint32_t *word, *bin_word;
     size_t n_words, word_room, n_bin_words, bin_word_room;
-    int depth; /**< longest path in edges */
+    int depth;   /**< longest path in edges */
+    void *block; /**< a finished tree: all arrays in one; NULL: each is a block */
 };
 
 /** Room for `leaves` leaves; grows by itself in tree_split. */
@@ -71,8 +72,11 @@ asx_st tree_split(struct tree *, const struct view *, int leaf, int parent, bool
 /** Sets a leaf's values (dims numbers), or its pure class. */
 asx_st tree_set_leaf(struct tree *, int leaf, const double *value);
 void tree_set_pure(struct tree *, int leaf, int cls);
-/** Gives unused room back. */
-void tree_shrink(struct tree *);
+/**
+ * A finished tree: all arrays move into one block, as small as they are. A search keeps a hundred thousand trees, and most
+ * are small. Nothing is added to it afterwards.
+ */
+void tree_shrink(struct tree *, struct mem *);
 
 int tree_leaf_of_bins(const struct tree *, const struct view *, size_t row);
 /** The same with the codes of sparse columns by raw column (view_spread). */
