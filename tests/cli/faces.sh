@@ -138,7 +138,7 @@ run_json 'predict --json' "$assay" predict v.assay "$vehicle_test" --json
 is 'column of the JSON' prediction columns 0
 is 'first prediction' "$(sed -n 2p p.csv)" rows 0 0
 run_json 'predict --proba --explain --json' "$assay" predict v.assay "$vehicle_test" --proba --explain 2 --json
-is 'columns of the JSON' 8 columns
+is 'columns of the JSON' 9 columns
 awk -F, 'BEGIN{OFS=","} {print "extra" NR, $0}' "$vehicle_test" >wider.csv
 expect 'extra columns are ignored' 0 "$assay" predict v.assay wider.csv
 check 'extra columns change nothing' cmp -s "$work/out" p.csv
