@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/hash.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "catalog/op.h"
@@ -31,6 +32,19 @@ static void books_unlock(struct run *r)
 
 /* ---- op executions --------------------------------------------------------------- */
 
+/* What no other step could share (reading, scores, the model) has a key of its own: this run, this plan, this node. */
+static struct asx_key recorded_key(const struct run *r, const struct opt_node *n)
+{
+    if (!key_is_zero(n->key))
+        return n->key;
+    struct hash h = hash_begin("step of a run");
+    hash_u64(&h, (uint64_t)r->id);
+    hash_u64(&h, (uint64_t)r->plan_id);
+    hash_u64(&h, (uint64_t)n->id);
+    hash_str(&h, n->way);
+    return hash_end(&h);
+}
+
 static struct cat_op *describe_ops(struct run *r, const struct opt_plan *plan)
 {
     struct cat_op *op = mem_calloc(r->mem, (size_t)plan->nodes + 1, sizeof *op);
@@ -45,7 +59,7 @@ static struct cat_op *describe_ops(struct run *r, const struct opt_plan *plan)
                                 .device = r->machine->device[n->device].id,
                                 .threads = n->threads,
                                 .batch = n->members,
-                                .lineage = n->key,
+                                .lineage = recorded_key(r, n),
                                 .predicted_s = n->cost.total_s,
                                 .predicted_bytes = (double)n->cost.host_peak,
                                 .measured_s = NAN,
@@ -141,10 +155,10 @@ static int64_t record_plan(struct run *r, const struct opt_plan *plan)
 static asx_st execute(struct run *r, struct opt_plan *plan, struct cat_ask *asks, int n_asks, struct asx_err *err)
 {
     struct node_result *result = mem_calloc(r->mem, (size_t)plan->nodes + 1, sizeof *result);
+    r->plan_id = r->cat && r->id ? record_plan(r, plan) : 0;
     struct cat_op *op = describe_ops(r, plan);
     asx_st st = result && op ? ASX_OK : err_set(err, ASX_E_NOMEM, "no memory to run a plan; raise the memory limit");
     size_t keep = 0;
-    r->plan_id = r->cat && r->id ? record_plan(r, plan) : 0;
     for (int i = 0; i < n_asks; i++)
         asks[i].plan = r->plan_id;
     for (int i = 0; op && i < plan->nodes; i++)
