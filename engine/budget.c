@@ -177,7 +177,7 @@ static double phase_end_of(struct run *r, const char *phase)
         return INFINITY;
     double save = saving_seconds(r);
     if (strcmp(phase, "testing") == 0) /* a score that is nearly there may use some of the tolerance */
-        return r->deadline - save + 0.4 * (0.5 + 0.02 * r->opt.time_s);
+        return r->deadline - save + 0.6 * (0.5 + 0.02 * r->opt.time_s);
     if (strcmp(phase, "testing others") == 0)
         return r->deadline - save;
     double end = r->deadline - save - test_seconds(r);

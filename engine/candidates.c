@@ -69,20 +69,37 @@ static bool may_refit(const struct run *r, const struct config_run *c, double *l
     return true;
 }
 
+/* A member whose predictions of the test data would take most of what is left costs the test score of all. */
+static bool too_slow(const struct run *r, const struct config_run *c)
+{
+    double s = c->predict_fixed_s + c->predict_row_s * r->test_rows_guess; /* NaN: not measured */
+    return r->opt.test && !isinf(r->deadline) && !r->problem.repeatable && s > 0.6 * (r->deadline - clock_now());
+}
+
+/* What has no models must be fitted again, and how fast it predicts is not known: only what is better than all that has. */
+static bool may_join(const struct run *r, const struct config_run *c, int with_models, double *refit_s)
+{
+    if (isinf(*refit_s))
+        return true;
+    return c->has_models ? with_models == 0 || !too_slow(r, c) : with_models == 0 && may_refit(r, c, refit_s);
+}
+
 asx_st final_candidates(struct run *r, double refit_s, struct asx_err *err)
 {
     struct config_run **list = mem_array(r->mem, (size_t)r->configs + 1, sizeof *list);
     if (!list)
         return err_set(err, ASX_E_NOMEM, "no memory for the leaderboard; raise the memory limit");
-    int n = 0, kept = 0;
+    int n = 0, kept = 0, with_models = 0;
     for (int i = 0; i < r->configs; i++) {
         struct config_run *c = r->config[i];
         if (c && c->scored && !c->failed && !c->pruned)
             insert_by_score(r, list, n++, c);
     }
     for (int i = 0; i < n; i++)
-        if (list[i]->has_models || may_refit(r, list[i], &refit_s))
+        if (may_join(r, list[i], with_models, &refit_s)) {
+            with_models += list[i]->has_models;
             list[kept++] = list[i];
+        }
     mem_free(r->candidate);
     r->candidate = list;
     r->candidates = kept;
