@@ -97,12 +97,21 @@ static bool wants_full(const struct run *r)
     return r->splits->folds < 3 || r->opt.time != NULL; /* one holdout, or folds that never saw the newest rows */
 }
 
+/*
+ * Models of the search serve unless a run must be repeatable: what is fitted in batches owes its last bits to the batch, and a
+ * resumed run has others. Learners that continue states are exact (law 6), so theirs are what a refit would give.
+ */
+static bool serves(const struct run *r, const struct config_run *c)
+{
+    return c->has_models && (!r->problem.repeatable || c->config.learner->resumable);
+}
+
 static int chosen(struct run *r, struct config_run **out, bool missing_only)
 {
     int n = 0;
     for (int i = 0; i < r->candidates; i++) {
         struct config_run *c = r->candidate[i];
-        if (c->weight > 0 && (!missing_only || !c->has_models))
+        if (c->weight > 0 && !(missing_only && serves(r, c)))
             out[n++] = c;
     }
     return n;
@@ -123,7 +132,7 @@ static asx_st refit(struct run *r, struct asx_err *err)
     if (!list)
         return err_set(err, ASX_E_NOMEM, "no memory to refit; raise the memory limit");
     bool full = wants_full(r);
-    int n = chosen(r, list, !full); /* kept fold models are those a refit would give, bit for bit (law 6) */
+    int n = chosen(r, list, !full);
     asx_st st = ASX_OK;
     double left = run_left(r, "refitting");
     bool must = false;

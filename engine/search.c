@@ -364,7 +364,7 @@ int search_ask_wave(struct run *r, struct opt_pricer *pricer, struct trial_run *
 
 /*
  * Under a memory limit repeatable runs choose first and fit the chosen again; beside a time limit they keep models
- * all the same, for the limit may leave no time for that. A refit gives the model that was dropped, bit for bit.
+ * all the same, for the limit may leave no time for that. A refit gives the model that was dropped.
  */
 static bool keeps_models(const struct run *r)
 {
