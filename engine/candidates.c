@@ -239,6 +239,9 @@ static asx_st ensemble_run(struct asx_exec *e, const struct asx_batch *b, struct
     }
     s.threshold = r->threshold;
     r->ensemble_validation = r->opt.metric->score(&s);
+    for (int i = 0; i < r->configs; i++) /* who was chosen earlier may be no candidate now */
+        if (r->config[i])
+            r->config[i]->weight = 0;
     for (int c = 0; c < t.n; c++)
         t.config[c]->weight = weight[c];
     intervals(r, &t, blend);

@@ -77,15 +77,17 @@ bool final_leaves_time(struct run *r)
 /* Has nothing happened since the selection that final_leaves_time made, and could nothing else be chosen? */
 static bool selected_already(const struct run *r)
 {
-    bool chosen = false;
+    int chosen = 0, here = 0;
     if (r->selected_best != r->selected_best || r->selected_wave != r->waves)
         return false;
+    for (int i = 0; i < r->configs; i++)
+        chosen += r->config[i] && r->config[i]->weight > 0;
     for (int i = 0; i < r->candidates; i++) {
         if (!r->candidate[i]->has_models)
             return false;
-        chosen |= r->candidate[i]->weight > 0;
+        here += r->candidate[i]->weight > 0;
     }
-    return chosen;
+    return chosen > 0 && here == chosen;
 }
 
 /* ---- refitting ------------------------------------------------------------------ */

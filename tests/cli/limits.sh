@@ -53,8 +53,12 @@ for ((i = 0; i < runs; i++)); do
     ms=$((($(now) - from) / 1000000))
     wait
     allowed=$((limit * 1020 + 500 + $(cat lost) / 1000000))
+    # the ensemble's line weighs 1, its members 1 together; a model alone weighs 1
+    weights=$(grep -o '"weight": *[0-9.e+-]*' out | grep -o '[0-9.e+-]*$' | awk '{ s += $1 } END { print (s > 0.999 && s < 1.001) || (s > 1.999 && s < 2.001) ? "whole" : s }')
     if [ $status != 0 ]; then
         bad "$table for $limit s" "status $status"
+    elif [ "$weights" != whole ]; then
+        bad "$table for $limit s" "weights add up to $weights"
     elif [ $ms -gt $allowed ]; then
         bad "$table for $limit s" "took $ms ms of $allowed"
     else
