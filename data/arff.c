@@ -269,8 +269,10 @@ static asx_st store_cell(struct arff *a, size_t j, const char *line, char *text,
 static asx_st data_line(struct arff *a, char *line, char *end, struct asx_err *err)
 {
     char *p = blanks(line, end);
-    if (p == end || *p == '%')
+    if (p == end || *p == '%') {
+        a->piece.blank.pending += p == end;
         return ASX_OK;
+    }
     if (*p == '{')
         return err_at(err, ASX_E_UNSUPPORTED, a->lines.source->name, (int)a->lines.line, (int)(p - line) + 1,
                       "rows in sparse form ({index value, ...}) are not read; write all cells, or use libsvm format");
@@ -296,6 +298,7 @@ static asx_st data_line(struct arff *a, char *line, char *end, struct asx_err *e
                 return fault(a, line, line, err, "the row has %zu cells where %zu attributes are declared; correct the row", j + 1,
                              a->n);
             a->piece.rows++;
+            blank_lines_row(&a->piece.blank);
             return ASX_OK;
         }
         p++;
@@ -389,7 +392,8 @@ asx_st arff_read(const struct data_options *o, struct source *source, struct mem
     if (!st && a.store.kept < a.store.seen)
         event_send(sink, EVENT_WARNING, "data.sampled", "%zu of %zu rows were kept, as many as the limits allow", a.store.kept,
                    a.store.seen);
-    *facts = (struct data_read_facts){source->size, a.store.seen, a.store.kept, 0, true, 1, a.store.rounded_columns, "arff"};
+    *facts = (struct data_read_facts){source->size, a.store.seen,         a.store.kept, 0, true, 1, a.store.rounded_columns,
+                                      "arff",       a.piece.blank.skipped};
     clear(&a);
     return st;
 }

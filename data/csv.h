@@ -48,6 +48,16 @@ asx_st csv_check_text(const char *file, const char *sample, size_t n, bool first
 
 /* ---- parsing ---------------------------------------------------------------------- */
 
+/** Blank lines that are no rows: those before a row shift it against its line, those at the end shift nothing. */
+struct blank_lines {
+    size_t skipped, pending;
+};
+static inline void blank_lines_row(struct blank_lines *b)
+{
+    b->skipped += b->pending;
+    b->pending = 0;
+}
+
 enum csv_mode { CSV_SKIP, CSV_NUMBER, CSV_WORDS };
 
 /** A cell of words as an offset into the window and a size; or a double: 8 bytes either way. */
@@ -73,9 +83,10 @@ struct csv_piece {
     const char *begin, *end; /**< whole records; *end is a line feed or the beginning of the next piece */
     size_t line_feeds;       /**< in begin..end */
     size_t capacity, rows;   /**< room for rows; rows found */
-    uint64_t *cells;         /**< [slots * capacity], column by column */
-    uint32_t *flags;         /**< [slots] or-ed NUMBER_ flags */
-    uint8_t *words;          /**< [slots] a number column met a word */
+    struct blank_lines blank;
+    uint64_t *cells; /**< [slots * capacity], column by column */
+    uint32_t *flags; /**< [slots] or-ed NUMBER_ flags */
+    uint8_t *words;  /**< [slots] a number column met a word */
     struct csv_place infinite[CSV_PLACES];
     int infinites;
     const char *bad; /**< where the first error is; NULL: none */

@@ -122,11 +122,13 @@ void csv_parse_piece(const struct csv_parse *c, struct csv_piece *piece)
     const char *p = piece->begin, *end = piece->end;
     size_t last = c->columns - 1;
     piece->rows = 0;
+    piece->blank = (struct blank_lines){0};
     piece->bad = NULL;
     piece->infinites = 0;
     while (p < end) {
-        if (*p == '\n' || (*p == '\r' && p[1] == '\n')) {
+        if (last > 0 && (*p == '\n' || (*p == '\r' && p[1] == '\n'))) { /* of one column it is a row: its cell is missing */
             p += *p == '\r' ? 2 : 1;
+            piece->blank.pending++;
             continue;
         }
         const char *start = p;
@@ -146,5 +148,6 @@ void csv_parse_piece(const struct csv_parse *c, struct csv_piece *piece)
             p = stop + 1;
         }
         piece->rows++;
+        blank_lines_row(&piece->blank);
     }
 }

@@ -42,6 +42,7 @@ struct reader {
     struct infinite infinite[64];
     int infinites;
     uint64_t consumed;
+    struct blank_lines blank; /* of this pass */
 };
 
 static asx_st nomem(const struct reader *r, struct asx_err *err)
@@ -317,6 +318,16 @@ static void note_infinite(struct reader *r, const struct csv_piece *p)
     }
 }
 
+/* Pieces in the order of the file. */
+static void note_blank(struct blank_lines *all, const struct csv_piece *p)
+{
+    if (p->rows) {
+        blank_lines_row(all);
+        all->skipped += p->blank.skipped;
+    }
+    all->pending += p->blank.pending;
+}
+
 static asx_st use_pieces(struct reader *r, size_t pieces, struct asx_err *err)
 {
     asx_st st = give_room(r, pieces, err);
@@ -326,6 +337,7 @@ static asx_st use_pieces(struct reader *r, size_t pieces, struct asx_err *err)
     for (size_t i = 0; i < pieces; i++) {
         const struct csv_piece *p = &r->piece[i];
         note_infinite(r, p);
+        note_blank(&r->blank, p);
         if (p->bad) {
             int line, column;
             csv_place_of(r->buffer, r->line, p->bad, &line, &column);
@@ -366,6 +378,7 @@ static asx_st pass(struct reader *r, struct asx_err *err)
     r->have = 0;
     r->line = r->layout.first_line;
     r->consumed = 0;
+    r->blank = (struct blank_lines){0};
     bool last = false;
     if (!st)
         st = number_slots(r, err);
@@ -510,7 +523,8 @@ asx_st csv_read(const struct data_options *o, struct source *source, struct mem 
     if (!st)
         tell(&r, sink);
     *facts = (struct data_read_facts){
-        source->size, r.store.seen, r.store.kept, r.layout.delimiter, r.layout.header, passes, r.store.rounded_columns, "csv"};
+        source->size, r.store.seen,   r.store.kept, r.layout.delimiter, r.layout.header, passes, r.store.rounded_columns,
+        "csv",        r.blank.skipped};
     store_clear(&r.store);
     csv_layout_clear(&r.layout);
     mem_free(r.spec);

@@ -411,7 +411,8 @@ asx_st csv_sniff(const struct data_options *o, const char *file, const char *sam
         goto out;
     l->columns = s.columns;
     l->header = o->header == DATA_HEADER_YES || (o->header == DATA_HEADER_AUTO && s.rows && find_header(o, &s, &missing, mem));
-    bool more = s.rows && skip_blank_lines(s.stop, s.end) < s.end; /* a broken record: parsing will tell */
+    /* A broken record: parsing will tell. Blank lines are rows of a table with one column. */
+    bool more = s.rows && (l->columns == 1 ? s.stop : skip_blank_lines(s.stop, s.end)) < s.end;
     *enough = s.rows > (size_t)l->header || (whole && more);
     if (!*enough && !whole)
         goto out;
@@ -427,9 +428,10 @@ asx_st csv_sniff(const struct data_options *o, const char *file, const char *sam
     if (st)
         goto out;
     guess_columns(&s, l, &missing);
-    const char *data = l->header ? s.second : s.text + s.start;
+    bool blank_first = !l->header && l->columns == 1;
+    const char *data = l->header ? s.second : blank_first ? s.text : s.text + s.start;
     l->first_row = (size_t)(data - sample);
-    l->first_line = l->header ? s.second_line : s.first_line;
+    l->first_line = l->header ? s.second_line : blank_first ? 1 : s.first_line;
     l->sample_rows = s.rows - l->header;
     l->bytes_per_row = l->sample_rows ? (double)(s.stop - data) / (double)l->sample_rows : 0;
 out:

@@ -25,6 +25,7 @@ struct svm {
     size_t seen;
     int32_t least, most; /* indices as written */
     bool qid;
+    struct blank_lines blank;
     struct rng keep;
     uint64_t threshold, budget;
 };
@@ -160,8 +161,10 @@ static asx_st row(struct svm *s, const char *line, const char *end, struct asx_e
     const char *p = blanks(line);
     double target;
     uint32_t flags;
-    if (at_end(p, end))
+    if (at_end(p, end)) {
+        s->blank.pending += *p != '#';
         return ASX_OK;
+    }
     const char *q = number_scan(p, &target, &flags);
     if (q && *q == ',')
         return fault(s, line, p, err, "the row has several targets; give one number");
@@ -186,6 +189,7 @@ static asx_st row(struct svm *s, const char *line, const char *end, struct asx_e
             return err ? err->code : ASX_E_DATA;
     }
     s->seen++;
+    blank_lines_row(&s->blank);
     if (!keep)
         return ASX_OK;
     s->target[s->rows++] = target;
@@ -263,7 +267,7 @@ asx_st libsvm_read(const struct data_options *o, struct source *source, struct m
         event_send(sink, EVENT_WARNING, "data.qid", "query ids (qid:) are ignored");
     if (!st && s.rows < s.seen)
         event_send(sink, EVENT_WARNING, "data.sampled", "%zu of %zu rows were kept, as many as the limits allow", s.rows, s.seen);
-    *facts = (struct data_read_facts){source->size, s.seen, s.rows, 0, false, 1, 0, "libsvm"};
+    *facts = (struct data_read_facts){source->size, s.seen, s.rows, 0, false, 1, 0, "libsvm", s.blank.skipped};
     mem_free(s.target);
     mem_free(s.indptr);
     mem_free(s.indices);

@@ -39,6 +39,11 @@ static asx_st read_source(const struct data_options *o, read_fn read, struct sou
     static const struct data_options defaults;
     struct data_read_facts facts = {0};
     asx_st st = read(o ? o : &defaults, source, mem, sink, out, &facts, err);
+    if (st == ASX_OK && facts.blank_lines)
+        event_send(sink, EVENT_WARNING, "data.blank_lines",
+                   "%zu blank line%s between the rows of '%s' %s skipped; row numbers leave %s out", facts.blank_lines,
+                   facts.blank_lines > 1 ? "s" : "", source->name, facts.blank_lines > 1 ? "are" : "is",
+                   facts.blank_lines > 1 ? "them" : "it");
     if (o && o->facts)
         *o->facts = facts;
     return st;

@@ -39,6 +39,7 @@ struct data_read_facts {
     int passes;          /**< times the file was read */
     size_t rounded;      /**< numeric columns stored as f32 for lack of memory */
     const char *format;  /**< "csv", "arff", "libsvm" */
+    size_t blank_lines;  /**< skipped before the last row; those behind it are not counted */
 };
 
 /** All zero is the default. Borrowed for the time of the call. */

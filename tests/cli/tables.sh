@@ -151,6 +151,19 @@ expect 'a spec in another folder' 0 "$assay" init here.csv --target y --out apar
 check 'keeps the delimiter' grep -q "^  delimiter: \";\"" apart/spec.yaml
 expect 'and finds its data' 0 "$assay" run apart/spec.yaml --trials 1 --learners logistic
 
+# ---- blank lines ------------------------------------------------------------------------------------------
+awk 'BEGIN { print "x,y"; for (i = 1; i <= 60; i++) { x = i * 37 % 61 + 0.5; print x "," (x > 30 ? "q" : "p") } }' >line.csv
+run "$assay" classify line.csv $t --model line.assay
+printf 'x\n1\n\n60\n\n' >gap.csv
+expect 'a blank line of one column is a row' 0 "$assay" predict line.assay gap.csv
+check 'a prediction a line' test "$(wc -l <"$work/out")" = 5
+check 'in their order' test "$(sed -n '2p;4p' "$work/out" | tr '\n' ' ')" = 'p q '
+silent 'nothing to warn of' 'blank'
+printf 'x,z\n1,2\n\n60,1\n' >gap.csv
+expect 'a blank line among several columns is none' 0 "$assay" predict line.assay gap.csv
+check 'a prediction a row' test "$(wc -l <"$work/out")" = 3
+says 'and the warning' "1 blank line between the rows of 'gap.csv' is skipped"
+
 # ---- pipes ------------------------------------------------------------------------------------------------
 expect 'a table from a process' 0 bash -c "'$assay' classify <(cat '$in/point.csv') $t"
 piped=$(bash -c "set -o pipefail; '$assay' profile '$in/point.csv' 2>err | true; echo \${PIPESTATUS[0]}")

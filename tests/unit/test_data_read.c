@@ -112,6 +112,38 @@ START_TEST(rfc4180)
 }
 END_TEST
 
+/* In one column a blank line is a row whose cell is missing; in several it is none, and is told. */
+START_TEST(blank_lines)
+{
+    ck_assert_int_eq(csv("a\n\n1\r\n\r\n2\n\n"), ASX_OK);
+    ck_assert_uint_eq(frame->rows, 5);
+    ck_assert_double_nan(num("a", 0));
+    ck_assert_double_eq(num("a", 1), 1);
+    ck_assert_double_nan(num("a", 2));
+    ck_assert_double_eq(num("a", 3), 2);
+    ck_assert_double_nan(num("a", 4));
+    ck_assert_str_eq(event_names, "");
+    ck_assert_int_eq(csv("word\nx y\n\nz y\n"), ASX_OK);
+    ck_assert_uint_eq(frame->rows, 3);
+    ck_assert_ptr_null(cell("word", 1));
+    ck_assert_int_eq(read_with((struct data_options){.header = DATA_HEADER_NO}, "t.csv", "\n1\n\n2\n", 6), ASX_OK);
+    ck_assert_uint_eq(frame->rows, 4);
+    ck_assert_double_eq(num("c1", 3), 2);
+    ck_assert_int_eq(csv("\n\na\n\n\n"), ASX_OK); /* above a header they are nothing */
+    ck_assert_uint_eq(frame->rows, 2);
+    ck_assert_uint_eq(facts.blank_lines, 0);
+    ck_assert_int_eq(csv("a,b\n1,2\n\n\n3,4\n\n"), ASX_OK);
+    ck_assert_uint_eq(frame->rows, 2);
+    ck_assert_uint_eq(facts.blank_lines, 2);
+    ck_assert_str_eq(event_names, "data.blank_lines");
+    event_names[0] = 0;
+    ck_assert_int_eq(csv("a,b\n1,2\n3,4\n\n\n"), ASX_OK);
+    ck_assert_str_eq(event_names, "");
+    ck_assert_int_eq(read_with((struct data_options){0}, "t.svm", "1 1:2\n\n# note\n0 2:1\n", 20), ASX_OK);
+    ck_assert_uint_eq(facts.blank_lines, 1);
+}
+END_TEST
+
 START_TEST(delimiters)
 {
     ck_assert_int_eq(csv("a;b\n1,5;2\n3,5;4\n"), ASX_OK);
@@ -621,6 +653,7 @@ Suite *suite_data_read(void)
     tcase_set_timeout(t, 60);
     tcase_add_test(t, plain);
     tcase_add_test(t, rfc4180);
+    tcase_add_test(t, blank_lines);
     tcase_add_test(t, delimiters);
     tcase_add_test(t, headers);
     tcase_add_test(t, missing_words);
