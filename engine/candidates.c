@@ -232,10 +232,10 @@ static asx_st ensemble_run(struct asx_exec *e, const struct asx_batch *b, struct
     r->temperature = 1;
     r->threshold = 0;
     if (r->problem.task != ASX_REGRESSION) {
-        r->temperature = ens_temperature(&s, r->opt.metric, r->mem);
+        r->temperature = ens_temperature(&s, r->opt.metric, e);
         ens_temper(blend, t.rows, r->problem.outputs, r->temperature);
         if (r->opt.metric->thresholded && r->problem.task == ASX_BINARY)
-            r->threshold = ens_threshold(&s, r->opt.metric, r->mem);
+            r->threshold = ens_threshold(&s, r->opt.metric, e);
     }
     s.threshold = r->threshold;
     r->ensemble_validation = r->opt.metric->score(&s);
@@ -260,6 +260,9 @@ static void ensemble_work(const struct asx_problem *p, const struct asx_batch *b
                                   .m = p->rows < 10000 ? (double)p->rows : 10000,
                                   .n = 1,
                                   .times = p->task == ASX_BINARY ? 20 * candidates : candidates}); /* ranked anew for every round */
+    if (p->task != ASX_REGRESSION)                                                                 /* temperature */
+        asx_work_add(w->once, &w->n_once,
+                     (struct asx_use){.k = ASX_KC_EXP, .t = ASX_F64, .m = 22 * (cells < 400000 ? cells : 400000)});
     w->scratch = (uint64_t)((candidates + 1) * cells * 4 + (double)p->rows * 4 + 2e6); /* bootstrap samples are of bounded size */
 }
 

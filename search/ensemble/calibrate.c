@@ -9,15 +9,33 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_ROWS = 20000, PARTS = 5, THRESHOLDS = 100 };
+enum { MOST_ROWS = 20000, MOST_CELLS = 400000, FEWEST_ROWS = 1000, PARTS = 5, THRESHOLDS = 100 };
 
 /* Rows sampled, gathered side by side. */
 struct rows {
     size_t m;
     int outputs;
+    struct asx_exec *exec;
     uint32_t *at, *row; /* position in the predictions; row of y and weight */
     float *pred;        /* [m * outputs] */
 };
+
+static struct mem *mem_of(struct asx_exec *exec)
+{
+    return exec ? exec->mem : NULL;
+}
+
+static bool stopped(const struct rows *r)
+{
+    return r->exec && r->exec->stop && r->exec->stop(r->exec);
+}
+
+/* Of many classes fewer rows: what is looked at are cells. */
+static size_t most_rows(int outputs)
+{
+    size_t m = MOST_CELLS / (size_t)outputs;
+    return m > MOST_ROWS ? MOST_ROWS : m < FEWEST_ROWS ? FEWEST_ROWS : m;
+}
 
 static void rows_clear(struct rows *r)
 {
@@ -26,11 +44,13 @@ static void rows_clear(struct rows *r)
     mem_free(r->pred);
 }
 
-static bool rows_init(struct rows *r, const struct asx_scored *s, struct mem *mem)
+static bool rows_init(struct rows *r, const struct asx_scored *s, struct asx_exec *exec)
 {
+    struct mem *mem = mem_of(exec);
     memset(r, 0, sizeof *r);
     r->outputs = s->outputs;
-    if (obj_sample(s->n, MOST_ROWS, NULL, 0, mem, &r->at, &r->m) != ASX_OK)
+    r->exec = exec;
+    if (obj_sample(s->n, most_rows(s->outputs), NULL, 0, mem, &r->at, &r->m) != ASX_OK)
         return false;
     size_t k = (size_t)s->outputs;
     r->row = mem_array(mem, r->m + 1, sizeof *r->row);
@@ -103,28 +123,42 @@ void ens_temper(float *pred, size_t n, int outputs, double temperature)
     }
 }
 
-/* Loss of one row at a temperature: -ln of the true class's share. */
-static double row_loss(const float *p, int outputs, double y, double inverse)
+/* ln(p / largest p) of every cell, once for all temperatures: -INFINITY for 0, NaN in rows without any probability. */
+static float *logs_of(const struct rows *r, struct mem *mem)
 {
-    double top = 0, sum = 0;
-    for (int j = 0; j < outputs; j++)
-        top = fmax(top, (double)p[j]);
-    if (!(top > 0) || !(y >= 0 && y < outputs))
+    size_t k = (size_t)r->outputs;
+    float *out = mem_array(mem, r->m * k + 1, sizeof *out);
+    for (size_t i = 0; out && i < r->m; i++) {
+        const float *p = r->pred + i * k;
+        float top = 0;
+        for (size_t j = 0; j < k; j++)
+            top = p[j] > top ? p[j] : top;
+        for (size_t j = 0; j < k; j++)
+            out[i * k + j] = top > 0 ? (float)log((double)p[j] / (double)top) : NAN;
+    }
+    return out;
+}
+
+/* Loss of one row at a temperature: -ln of the true class's share. */
+static double row_loss(const float *logs, int outputs, double y, double inverse)
+{
+    double sum = 0;
+    if (isnan(logs[0]) || !(y >= 0 && y < outputs))
         return 0;
     for (int j = 0; j < outputs; j++)
-        sum += p[j] > 0 ? exp(log((double)p[j] / top) * inverse) : 0;
-    double mine = (double)p[(int)y];
-    double share = mine > 0 ? exp(log(mine / top) * inverse) / sum : 0;
+        sum += exp((double)logs[j] * inverse);
+    double share = exp((double)logs[(int)y] * inverse) / sum;
     return -log(fmin(fmax(share, DBL_EPSILON), 1 - DBL_EPSILON));
 }
 
 /* Weighted mean loss; with `before`, of the differences before - loss, and *se their standard error. */
-static double mean_loss(const struct asx_scored *s, const struct rows *r, double temperature, const double *before, double *se)
+static double mean_loss(const struct asx_scored *s, const struct rows *r, const float *logs, double temperature,
+                        const double *before, double *se)
 {
     double sum = 0, sum2 = 0, weights = 0, weights2 = 0;
     for (size_t i = 0; i < r->m; i++) {
         double w = s->weight ? s->weight[r->row[i]] : 1;
-        double d = row_loss(r->pred + i * (size_t)r->outputs, r->outputs, s->y[r->row[i]], 1 / temperature);
+        double d = row_loss(logs + i * (size_t)r->outputs, r->outputs, s->y[r->row[i]], 1 / temperature);
         if (before)
             d = before[i] - d;
         sum += w * d;
@@ -138,60 +172,66 @@ static double mean_loss(const struct asx_scored *s, const struct rows *r, double
     return mean;
 }
 
-/* Golden section on ln T; the loss is unimodal there. */
-static double best_temperature(const struct asx_scored *s, const struct rows *r)
+/* Golden section on ln T; the loss is unimodal there. 1 when stopped. */
+static double best_temperature(const struct asx_scored *s, const struct rows *r, const float *logs)
 {
     const double golden = 0.6180339887498949;
     double low = log(0.25), high = log(4);
     double a = high - golden * (high - low), b = low + golden * (high - low);
-    double fa = mean_loss(s, r, exp(a), NULL, NULL), fb = mean_loss(s, r, exp(b), NULL, NULL);
+    double fa = mean_loss(s, r, logs, exp(a), NULL, NULL), fb = mean_loss(s, r, logs, exp(b), NULL, NULL);
     while (high - low > 0.005) {
+        if (stopped(r))
+            return 1;
         if (fa <= fb) {
             high = b, b = a, fb = fa;
             a = high - golden * (high - low);
-            fa = mean_loss(s, r, exp(a), NULL, NULL);
+            fa = mean_loss(s, r, logs, exp(a), NULL, NULL);
         } else {
             low = a, a = b, fa = fb;
             b = low + golden * (high - low);
-            fb = mean_loss(s, r, exp(b), NULL, NULL);
+            fb = mean_loss(s, r, logs, exp(b), NULL, NULL);
         }
     }
     return exp((low + high) / 2);
 }
 
-/* Does the loss fall by more than two standard errors, and the metric not suffer? */
-static bool worth_it(const struct asx_scored *s, const struct asx_metric *metric, const struct rows *r, double temperature,
-                     struct mem *mem)
+/* Does the metric not suffer? */
+static bool metric_keeps(const struct asx_scored *s, const struct asx_metric *metric, const struct rows *r, double temperature)
 {
-    double *before = mem_array(mem, r->m + 1, sizeof *before), se = 0;
-    float *after = mem_array(mem, r->m * (size_t)r->outputs + 1, sizeof *after);
-    bool yes = before && after;
-    if (yes) {
-        for (size_t i = 0; i < r->m; i++)
-            before[i] = row_loss(r->pred + i * (size_t)r->outputs, r->outputs, s->y[r->row[i]], 1);
-        double gain = mean_loss(s, r, temperature, before, &se);
-        yes = gain > 2 * se;
-    }
-    if (yes) {
-        memcpy(after, r->pred, r->m * (size_t)r->outputs * sizeof *after);
-        ens_temper(after, r->m, r->outputs, temperature);
-        struct asx_scored old = scored_of(s, r, r->pred), new = scored_of(s, r, after);
-        double was = metric->score(&old), is = metric->score(&new);
-        yes = fabs(is - was) <= 1e-9 * fabs(was) || asx_metric_better(metric, is, was);
-    }
-    mem_free(before);
+    float *after = mem_array(mem_of(r->exec), r->m * (size_t)r->outputs + 1, sizeof *after);
+    if (!after)
+        return false;
+    memcpy(after, r->pred, r->m * (size_t)r->outputs * sizeof *after);
+    ens_temper(after, r->m, r->outputs, temperature);
+    struct asx_scored old = scored_of(s, r, r->pred), new = scored_of(s, r, after);
+    double was = metric->score(&old), is = metric->score(&new);
     mem_free(after);
-    return yes;
+    return fabs(is - was) <= 1e-9 * fabs(was) || asx_metric_better(metric, is, was);
 }
 
-double ens_temperature(const struct asx_scored *s, const struct asx_metric *metric, struct mem *mem)
+/* Does the loss fall by more than two standard errors? */
+static bool loss_falls(const struct asx_scored *s, const struct rows *r, const float *logs, double temperature)
+{
+    double *before = mem_array(mem_of(r->exec), r->m + 1, sizeof *before), se = 0;
+    if (!before)
+        return false;
+    for (size_t i = 0; i < r->m; i++)
+        before[i] = row_loss(logs + i * (size_t)r->outputs, r->outputs, s->y[r->row[i]], 1);
+    double gain = mean_loss(s, r, logs, temperature, before, &se);
+    mem_free(before);
+    return gain > 2 * se;
+}
+
+double ens_temperature(const struct asx_scored *s, const struct asx_metric *metric, struct asx_exec *exec)
 {
     struct rows r;
-    if (s->outputs < 2 || s->n < 20 || !rows_init(&r, s, mem))
+    if (s->outputs < 2 || s->n < 20 || !rows_init(&r, s, exec))
         return 1;
-    double temperature = best_temperature(s, &r);
-    if (!worth_it(s, metric, &r, temperature, mem))
+    float *logs = logs_of(&r, mem_of(exec));
+    double temperature = logs ? best_temperature(s, &r, logs) : 1;
+    if (temperature != 1 && !(loss_falls(s, &r, logs, temperature) && metric_keeps(s, metric, &r, temperature)))
         temperature = 1;
+    mem_free(logs);
     rows_clear(&r);
     return temperature;
 }
@@ -265,6 +305,8 @@ static bool pays(struct cut *c, float *sorted, float *decided)
     const struct rows *r = c->r;
     int pos = c->s->positive, not_worse = 0;
     for (int p = 0; p < PARTS; p++) {
+        if (stopped(r))
+            return false;
         double threshold = best_threshold(c, gather(c, p, false), sorted);
         size_t n = gather(c, p, true);
         not_worse += n == 0 || !asx_metric_better(c->metric, score_at(c, n, 0), score_at(c, n, threshold));
@@ -280,10 +322,11 @@ static bool pays(struct cut *c, float *sorted, float *decided)
     return not_worse >= 3 && asx_metric_better(c->metric, c->metric->score(&is), c->metric->score(&was));
 }
 
-double ens_threshold(const struct asx_scored *s, const struct asx_metric *metric, struct mem *mem)
+double ens_threshold(const struct asx_scored *s, const struct asx_metric *metric, struct asx_exec *exec)
 {
+    struct mem *mem = mem_of(exec);
     struct rows r;
-    if (s->outputs != 2 || !metric->thresholded || s->n < 50 || !rows_init(&r, s, mem))
+    if (s->outputs != 2 || !metric->thresholded || s->n < 50 || !rows_init(&r, s, exec))
         return 0;
     struct cut c = {.s = s, .metric = metric, .r = &r};
     c.part = mem_alloc(mem, r.m);

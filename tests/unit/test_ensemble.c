@@ -320,6 +320,41 @@ static struct data drawn(size_t n, int outputs, double sharpness, double prior, 
     return d;
 }
 
+static int asked;
+
+static bool stop_at_third(struct asx_exec *e)
+{
+    (void)e;
+    return ++asked >= 3;
+}
+
+/* A deadline inside leaves the probabilities as they are. */
+START_TEST(temperature_stops)
+{
+    struct asx_exec exec = {.stop = stop_at_third};
+    struct data d = drawn(3000, 5, 2, 0, 3);
+    struct asx_scored s = truth_of(&d);
+    s.pred = d.pred[0];
+    asked = 0;
+    ck_assert(ens_temperature(&s, &asx_metric_log_loss, &exec) == 1);
+    ck_assert_int_eq(asked, 3);
+    asked = -1000;
+    ck_assert_double_eq_tol(ens_temperature(&s, &asx_metric_log_loss, &exec), 2, 0.2);
+    drop(&d);
+}
+END_TEST
+
+/* Of 300 classes a sample of the rows tells the temperature as well. */
+START_TEST(temperature_of_many_classes)
+{
+    struct data d = drawn(4000, 300, 2, 0, 3);
+    struct asx_scored s = truth_of(&d);
+    s.pred = d.pred[0];
+    ck_assert_double_eq_tol(ens_temperature(&s, &asx_metric_log_loss, NULL), 2, 0.2);
+    drop(&d);
+}
+END_TEST
+
 START_TEST(temperature_is_found)
 {
     for (int outputs = 2; outputs <= 5; outputs += 3) {
@@ -547,6 +582,8 @@ Suite *suite_ensemble(void)
     tcase_add_test(c, samples_are_fair);
     tcase_add_test(c, sampling_costs_little);
     tcase_add_test(c, temperature_is_found);
+    tcase_add_test(c, temperature_stops);
+    tcase_add_test(c, temperature_of_many_classes);
     tcase_add_test(c, threshold_pays_or_is_left);
     tcase_add_test(c, interval_of_a_mean);
     tcase_add_test(c, fast_intervals_are_the_metrics);
