@@ -26,6 +26,8 @@ struct data {
     float **pred;
 };
 
+enum { MOST_OUTPUTS = 300 };
+
 static void make_row(struct data *d, size_t i, int c, double noise, struct rng *rng)
 {
     float *p = d->pred[c] + i * (size_t)d->outputs;
@@ -33,7 +35,7 @@ static void make_row(struct data *d, size_t i, int c, double noise, struct rng *
         p[0] = (float)(d->y[i] + noise * rng_normal(rng));
         return;
     }
-    double z[16], sum = 0;
+    double z[MOST_OUTPUTS], sum = 0;
     for (int k = 0; k < d->outputs; k++)
         sum += z[k] = exp((k == d->y[i]) * 1.0 + noise * rng_normal(rng));
     for (int k = 0; k < d->outputs; k++)
@@ -298,7 +300,7 @@ static struct data drawn(size_t n, int outputs, double sharpness, double prior, 
     struct data d = make(n, outputs, 1, false, seed);
     struct rng rng = rng_stream(seed, 9, 9, 9);
     for (size_t i = 0; i < n; i++) {
-        double p[16], sum = 0, u = rng_unit(&rng);
+        double p[300], sum = 0, u = rng_unit(&rng);
         for (int k = 0; k < outputs; k++)
             sum += p[k] = exp(1.5 * rng_normal(&rng) + (k == 1 ? prior : 0));
         double at = 0, sharp = 0;
