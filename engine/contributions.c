@@ -43,32 +43,64 @@ static double secant(enum asx_link link, double a, double b)
     return link == ASX_LINK_LOGIT ? fa * (1 - fa) : fa;
 }
 
-/* Composite Simpson over the way; the error, 1e-6 for scores ten apart, is spread in proportion. */
+/* The way from base to score of softmax; room holds raw scores and the outputs of three points. */
+struct softmax_way {
+    int k, o;
+    const double *base, *score;
+    double *room, *slope;
+};
+
+static const double *softmax_at(const struct softmax_way *w, double t, int point)
+{
+    double *p = w->room + (size_t)(point + 1) * (size_t)w->k;
+    for (int c = 0; c < w->k; c++)
+        w->room[c] = w->base[c] + t * (w->score[c] - w->base[c]);
+    eng_link_apply(ASX_LINK_SOFTMAX, w->k, w->room, p);
+    return p;
+}
+
+/*
+ * Simpson's rule over a part of the way. How far it is off is known: the slopes must make up the change of output o. Scores
+ * hundreds apart turn within a thousandth of the way, so the part is halved until they do.
+ */
+static void softmax_part(const struct softmax_way *w, double from, double to, int halvings)
+{
+    const double *p[3], weight[3] = {(to - from) / 6, (to - from) * 4 / 6, (to - from) / 6};
+    double off = 0;
+    for (int i = 0; i < 3; i++)
+        p[i] = softmax_at(w, from + (to - from) * i / 2, i);
+    for (int c = 0; c < w->k; c++)
+        for (int i = 0; i < 3; i++)
+            off += weight[i] * p[i][w->o] * ((c == w->o) - p[i][c]) * (w->score[c] - w->base[c]);
+    off -= p[2][w->o] - p[0][w->o];
+    if (halvings > 0 && fabs(off) > 1e-8) {
+        softmax_part(w, from, (from + to) / 2, halvings - 1);
+        softmax_part(w, (from + to) / 2, to, halvings - 1);
+        return;
+    }
+    for (int c = 0; c < w->k; c++)
+        for (int i = 0; i < 3; i++)
+            w->slope[c] += weight[i] * p[i][w->o] * ((c == w->o) - p[i][c]);
+}
+
+/* What the rule leaves, 1e-8 a part, is spread in proportion. */
 static void softmax_slopes(int k, int o, const double *base, const double *score, double *slope)
 {
-    enum { STEPS = 64 };
-    double few[2 * 64], *raw = k <= 64 ? few : mem_array(NULL, 2 * (size_t)k, sizeof *raw), *p = raw ? raw + k : NULL;
+    enum { PARTS = 32, HALVINGS = 16, FEW = 64 };
+    double few[4 * FEW], *room = k <= FEW ? few : mem_array(NULL, 4 * (size_t)k, sizeof *room), sum = 0;
+    const struct softmax_way w = {k, o, base, score, room, slope};
     memset(slope, 0, (size_t)k * sizeof *slope);
-    if (!raw)
+    if (!room)
         return;
-    double at[2] = {0}, sum = 0;
-    for (int i = 0; i <= STEPS; i++) {
-        double t = (double)i / STEPS, w = (i == 0 || i == STEPS ? 1 : i % 2 ? 4 : 2) / (3.0 * STEPS);
-        for (int c = 0; c < k; c++)
-            raw[c] = base[c] + t * (score[c] - base[c]);
-        eng_link_apply(ASX_LINK_SOFTMAX, k, raw, p);
-        for (int c = 0; c < k; c++)
-            slope[c] += w * p[o] * ((c == o) - p[c]);
-        if (i == 0 || i == STEPS)
-            at[i != 0] = p[o];
-    }
+    for (int i = 0; i < PARTS; i++)
+        softmax_part(&w, (double)i / PARTS, (double)(i + 1) / PARTS, HALVINGS);
     for (int c = 0; c < k; c++)
         sum += slope[c] * (score[c] - base[c]);
-    double by = fabs(sum) > 1e-12 ? (at[1] - at[0]) / sum : 1;
+    double change = softmax_at(&w, 1, 0)[o] - softmax_at(&w, 0, 1)[o], by = fabs(sum) > 1e-12 ? change / sum : 1;
     for (int c = 0; c < k && by > 0.5 && by < 2; c++)
         slope[c] *= by;
-    if (raw != few)
-        mem_free(raw);
+    if (room != few)
+        mem_free(room);
 }
 
 void eng_link_slopes(enum asx_link link, int k, int o, const double *base, const double *score, double *slope)
