@@ -7,13 +7,13 @@ TSAN := -fsanitize=thread -fno-omit-frame-pointer
 $(B)/fuzz_tests: $(FUZZ_OBJ) $(B)/internal/libassay.a
 	$(CC) $(SAN) -o $@ $^ $(LIBS)
 fuzz:
-	$(MAKE) B=build/asan OPT="-O1 -g" SAN="$(ASAN)" build/asan/fuzz_tests
+	$(MAKE) $(ASAN_BUILD) build/asan/fuzz_tests
 	LSAN_OPTIONS=suppressions=tests/lsan.supp build/asan/fuzz_tests $(ROUNDS) $(TARGET)
 tsan:
 	$(MAKE) B=build/tsan OPT="-O1 -g" SAN="$(TSAN)" build/tsan/unit_tests
 	CK_TIMEOUT_MULTIPLIER=10 build/tsan/unit_tests $(SUITE)
 check-long: check fuzz tsan
-	ASSAY_LONG=1 ASSAY_FAULT_RUNS=2000 LSAN_OPTIONS=suppressions=tests/lsan.supp build/asan/unit_tests faults laws
+	ASSAY_LONG=1 ASSAY_FAULT_RUNS=2000 LSAN_OPTIONS=suppressions=tests/lsan.supp build/asan/unit_tests faults laws learners contributions
 	$(MAKE) B=build/o3 OPT="-O3 -g" build/o3/unit_tests build/o3/assay
 	build/o3/unit_tests
 	tests/cli/limits.sh build/o3 60

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# check.sh BUILD_FOLDER [SUITE]...: unit tests, then (without SUITE) tests/cli; the last line is "N passed, N failed".
+# check.sh BUILD_FOLDER [SUITE]...: the unit suites and (without SUITE) the scripts of tests/cli, each a job, as many at a time
+# as there are processors. A line a job as they end; the last line is "N passed, N failed".
 set -u
 cd "$(dirname "$0")/.." || exit 1
 build=$1
@@ -10,28 +11,27 @@ export LSAN_OPTIONS="suppressions=$PWD/tests/lsan.supp:print_suppressions=0" ASA
 export CK_DEFAULT_TIMEOUT=60 CK_TIMEOUT_MULTIPLIER=5
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
-"$build/unit_tests" "$@" >"$logs/unit" 2>&1 &
-unit=$!
-if [ $# = 0 ]; then
-    for script in tests/cli/*.sh; do
-        [ "$(basename "$script")" = lib.sh ] && continue
-        echo "== $script"
-        bash "$script" "$build" 2>&1 | tee "$logs/$(basename "$script")"
-    done
-fi
-echo "== unit tests"
-wait $unit
-status=$?
-cat "$logs/unit"
+# What takes longest begins first, so that nothing long is left for the end; all others follow.
+longest='limits.sh kill.sh laws resume.sh trees_grow examples.sh faces.sh learners trees_fit engine_run contributions'
+jobs() {
+    if [ $# -gt 0 ]; then
+        printf '%s\n' "$@"
+        return
+    fi
+    { "$build/unit_tests" --list && (cd tests/cli && ls -- *.sh | grep -vx lib.sh); } >"$logs/all"
+    printf '%s\n' $longest | grep -Fxf "$logs/all"
+    printf '%s\n' $longest | grep -vFxf - "$logs/all"
+}
+jobs "$@" >"$logs/jobs"
+xargs -P "$(nproc)" -n 1 tests/job.sh "$build" "$logs" <"$logs/jobs"
 passed=0 failed=0
-for log in "$logs"/*; do
-    if read -r p f < <(sed -nE 's/^([0-9]+) passed, ([0-9]+) failed$/\1 \2/p' "$log" | tail -n 1) && [ -n "$p" ]; then
+while read -r job; do
+    if read -r p f < <(sed -nE 's/^([0-9]+) passed, ([0-9]+) failed$/\1 \2/p' "$logs/$job.end" 2>/dev/null) && [ -n "$p" ]; then
         passed=$((passed + p)) failed=$((failed + f))
     else
-        echo "$(basename "$log") did not come to its end" >&2
         failed=$((failed + 1))
     fi
-done
-[ "$status" = 0 ] || [ "$failed" != 0 ] || failed=1
+done <"$logs/jobs"
+[ -s "$logs/jobs" ] || failed=1
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

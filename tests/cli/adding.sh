@@ -13,7 +13,7 @@ check 'the parts are new' test ! -s "$work/clash"
 (cd "$root/tests/added" && cp -r learners prep search tasks "$tree")
 (cd "$root" && find Makefile $sources -type f | sort | xargs sha256sum) >"$work/sums"
 flags=()
-[ "$(basename "$build")" = asan ] && flags=(OPT='-O1 -g' SAN='-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer')
+[ "$(basename "$build")" = asan ] && flags=(OPT='-O1 -g1' HOT=-O1 SAN='-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer')
 check 'the tree builds' make -s -C "$tree" B=build "${flags[@]}" build/assay
 check 'no existing file was edited' bash -c "cd '$tree' && sha256sum --quiet -c '$work/sums'"
 assay=$tree/build/assay

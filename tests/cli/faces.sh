@@ -12,6 +12,15 @@ is() {                              # NAME WANT KEY...
     have=$(get "$@" 2>&1)
     if [ "$have" = "$want" ]; then good; else bad "$name" "'$have' instead of '$want'"; fi
 }
+first_trial() { # RUNS: waits until there are more than so many and the newest, number `last`, has a trial
+    local began=$SECONDS
+    while ((SECONDS - began < 200)); do
+        sleep 0.1
+        "$assay" runs --json >"$work/runs" 2>/dev/null
+        last=$(($("$json" "$work/runs" runs) - 1))
+        [ $last -ge "$1" ] && [ "$("$json" "$work/runs" runs $last trials)" -gt 0 ] 2>/dev/null && return
+    done
+}
 run_json() { expect "$1" 0 "${@:2}" && check "$1: valid JSON" "$json" "$work/out"; }
 
 # ---- help ------------------------------------------------------------------------------------
@@ -163,28 +172,23 @@ check 'says that nothing is saved' grep -q '^the model is not saved' "$work/err"
 # ---- interruption and resume ------------------------------------------------------------------------------------
 expect 'resume of a finished run' 0 "$assay" resume r1 --json
 is 'changes nothing' "$validation" best validation
-"$assay" classify "$vehicle" --target Class --time 300s --json >"$work/out" 2>"$work/err" &
+run "$assay" runs --json
+runs=$(get runs)
+"$assay" classify "$vehicle" --target Class --time 300s --json >cut.json 2>"$work/err" &
 pid=$!
-began=$SECONDS
-while ((SECONDS - began < 200)); do # until there is a trial
-    sleep 0.2
-    "$assay" runs --json >"$work/runs" 2>/dev/null
-    last=$(($("$json" "$work/runs" runs) - 1))
-    [ "$("$json" "$work/runs" runs $last trials)" -gt 0 ] 2>/dev/null && break
-done
+first_trial "$runs"
 id=$("$json" "$work/runs" runs $last run)
 refused 'resume of a run that is alive' 2 "$id.*running" "$assay" resume "$id"
-: >"$work/out"
 kill -INT $pid
 wait $pid
 status=$?
-spent=$((SECONDS - began))
+seconds=$("$json" cut.json elapsed_s | awk '{ printf "%d", $1 + 3 }')
 [ "$status" = 130 ] && good || bad 'interrupted' "status $status instead of 130"
 run_json 'runs after the interruption' "$assay" runs --json
 is 'state interrupted' interrupted runs $last state
 before=$(get runs $last trials)
 expect 'predict with the best so far' 0 "$assay" predict "$id" "$vehicle_test"
-run_json 'resume' "$assay" resume "$id" --time $((spent + 15))s --json
+run_json 'resume' "$assay" resume "$id" --time ${seconds}s --json
 is 'the same run' "$id" run
 run "$assay" runs --json
 check 'no trial lost' test "$(get runs $last trials)" -ge "$before"
@@ -193,7 +197,7 @@ echo 'more,1,owner,1,1,married,no,fixed,1,1,1,1,1,1' >"$in/x"
 cp "$root/examples/credit/train.csv" changing.csv
 "$assay" classify changing.csv --target status --time 60s >/dev/null 2>&1 &
 pid=$!
-sleep 3
+first_trial $((last + 1))
 kill -KILL $pid
 wait $pid 2>/dev/null
 cat "$in/x" >>changing.csv

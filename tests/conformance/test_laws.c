@@ -4,6 +4,7 @@
  * rows (law 3), models that load as they were saved (law 7). Laws of single ops are in the suites of their modules.
  */
 #include "tests/runner.h"
+#include "tests/support/extent.h"
 #include "tests/support/run_make.h"
 
 #include <check.h>
@@ -23,8 +24,8 @@ enum { ROWS = 120 };
 
 /* ---- sharing ------------------------------------------------------------------------------------ */
 
-/* In a run of 60 trials every column block, form and Gram matrix is made once. */
-static void check_made_once(struct run_make *made)
+/* In a run of so many trials every column block, form and Gram matrix is made once. */
+static void check_made_once(struct run_make *made, int trials)
 {
     struct run_make r = *made;
     char *twice = run_make_text(&r, "SELECT group_concat(way, ' ') FROM (SELECT way FROM v_ops WHERE lineage_key GLOB '*[1-9a-f]*'"
@@ -34,8 +35,8 @@ static void check_made_once(struct run_make *made)
     ck_assert_int_eq(run_make_count(&r, "SELECT count(*) FROM v_ops WHERE op = 'data.read'"), 1);
     ck_assert_int_ge(run_make_count(&r, "SELECT count(*) FROM v_ops WHERE op LIKE 'prep.%'"), 1);
     ck_assert_int_ge(run_make_count(&r, "SELECT count(*) FROM v_ops WHERE op = 'bins.build'"), 1);
-    ck_assert_int_eq(run_make_count(&r, "SELECT count(DISTINCT config_id) FROM asks WHERE config_id > 0"), 60);
-    ck_assert_int_gt(json_integer_value(json_object_get(json_object_get(r.board, "sharing"), "hits")), 60);
+    ck_assert_int_eq(run_make_count(&r, "SELECT count(DISTINCT config_id) FROM asks WHERE config_id > 0"), trials);
+    ck_assert_int_gt(json_integer_value(json_object_get(json_object_get(r.board, "sharing"), "hits")), trials);
 }
 
 START_TEST(each_block_is_made_once)
@@ -43,8 +44,9 @@ START_TEST(each_block_is_made_once)
     struct run_make r;
     run_make_open(&r, ROWS, _i);
     run_make_run(&r, _i == RUN_REGRESSION ? "regress" : "classify",
-                 SET("search.trials", "60", "search.seed", "3", "resources.threads", "2", "search.validation", "{folds: 2}"));
-    check_made_once(&r);
+                 SET("search.trials", extent_whole() ? "60" : "30", "search.seed", "3", "resources.threads", "2",
+                     "search.validation", "{folds: 2}"));
+    check_made_once(&r, (int)extent(30, 60));
     run_make_close(&r);
 }
 END_TEST
@@ -69,7 +71,7 @@ START_TEST(each_block_of_real_tables_is_made_once)
     run_make_run(&r, real[_i].regress ? "regress" : "classify",
                  SET("data.target", real[_i].target, "search.trials", "60", "search.seed", "3", "resources.threads", "2",
                      "search.validation", "{folds: 2}"));
-    check_made_once(&r);
+    check_made_once(&r, 60);
     run_make_close(&r);
 }
 END_TEST
@@ -151,13 +153,13 @@ END_TEST
 
 /*
  * Law 4: any number of threads, earlier runs in the catalog, a time limit beside it: the same board, bit for bit. The quick
- * suite compares one thread with three beside a time limit over 16 trials, ASSAY_LONG all of them over 25.
+ * suite compares one thread with three beside a time limit over 10 trials, ASSAY_LONG all of them over 25.
  */
 START_TEST(repeatable_mode_repeats)
 {
     static const char *const threads[] = {"1", "2", "2", "3"};
-    bool whole = getenv("ASSAY_LONG") != NULL;
-    const char *trials = whole ? "25" : "16";
+    bool whole = extent_whole();
+    const char *trials = whole ? "25" : "10";
     struct run_make r;
     run_make_open(&r, ROWS, _i);
     char *first = NULL;
