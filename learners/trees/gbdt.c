@@ -276,7 +276,10 @@ static bool narrow_bins(const struct asx_problem *p, const struct asx_batch *b)
     return !wide_bins(p, b);
 }
 
-/* The same visits, with two doubles to add (and to scan) where fixed point has one packed word. */
+/*
+ * The same visits, with two doubles to add (and to scan) where fixed point has one packed word. Softmax goes class by
+ * class: an exponential for the sum and one for the class.
+ */
 static void gbdt_work_f64(const struct asx_problem *p, const struct asx_batch *b, struct asx_work *w)
 {
     trees_gbdt_work(p, b, w);
@@ -286,7 +289,10 @@ static void gbdt_work_f64(const struct asx_problem *p, const struct asx_batch *b
             u->t = ASX_F64;
         if (u->k == ASX_KC_SPLIT)
             u->m *= 1.5;
+        if (u->k == ASX_KC_EXP && p->task == ASX_MULTICLASS)
+            u->m *= 2;
     }
+    w->scratch -= trees_class_bytes(p, b);
 }
 
 const struct asx_op gbdt_fit_f64 = {
@@ -303,7 +309,7 @@ const struct asx_op gbdt_fit_f64 = {
 
 const struct asx_op gbdt_fit_fixed = {
     .head = {"gbdt.fit/hist_fixed", "histogram boosting with gradients in packed fixed point: exact sums"},
-    .version = 2,
+    .version = 3,
     .equiv = ASX_CLOSE,
     .tolerance = 1e-5,
     .needs = {"bins"},
@@ -329,7 +335,7 @@ static void gbdt_work_lowbit(const struct asx_problem *p, const struct asx_batch
 
 const struct asx_op gbdt_fit_lowbit = {
     .head = {"gbdt.fit/hist_lowbit", "histogram boosting with gradients of 8 bits, stochastically rounded; exact leaf values"},
-    .version = 1,
+    .version = 2,
     .equiv = ASX_APPROX,
     .needs = {"bins"},
     .gives = "fit",
@@ -350,7 +356,7 @@ static void gbdt_work_wide(const struct asx_problem *p, const struct asx_batch *
 
 const struct asx_op gbdt_fit_wide = {
     .head = {"gbdt.fit/hist_wide", "as hist_fixed, on bins of u16 codes: 'max_bin' above 255"},
-    .version = 1,
+    .version = 2,
     .equiv = ASX_CLOSE,
     .tolerance = 1e-5,
     .needs = {"bins16"},

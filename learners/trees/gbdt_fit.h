@@ -36,9 +36,10 @@ struct fit {
     struct view view;
     struct grow grow;
     enum grow_kind kind;
-    float *lse;                /**< [n_train] softmax */
-    double *lse64;             /**< the same for the reference way */
-    float *exact;              /**< few bits: [2 * matrix rows] gradients before rounding, by matrix row */
+    struct loss_all all;   /**< softmax: gradients [scores * n_train] and their sums [scores * chunks]; no gh: a class at a time */
+    struct loss_norm norm; /**< [n_train] softmax, a class at a time */
+    double *lse64;         /**< [n_train] softmax, the reference way */
+    float *exact;          /**< few bits: [2 * matrix rows] gradients before rounding, by matrix row */
     double *chunk_g, *chunk_h; /**< [chunks] sums of |g| and h, or (few bits) their largest */
     uint64_t *chunk_gh;
     uint32_t *out_row; /**< rows left out by bagging */
@@ -74,8 +75,8 @@ void gbdt_fit_clear(struct fit *);
 /** Fits the trees of the next round and adds them to the scores; after a failure those with leaves are in the scores. */
 asx_st gbdt_round(struct fit *, struct asx_err *);
 
-/** Log-sum-exp of all training rows, once a round (softmax). */
-void gbdt_lse(struct fit *);
+/** What the trees of a round share (softmax): the gradients of all classes, or what makes those of one. */
+void gbdt_share(struct fit *);
 /** Fills grow's rows and gradients for tree f->score of round f->iteration; returns its rows and their sums. */
 size_t gbdt_gradients(struct fit *, double *root_g, double *root_h);
 /**

@@ -10,38 +10,61 @@
 
 enum { BLOCK = 1024, FEW_G = 127, FEW_H = 255 };
 
-static const float *lse_at(const struct fit *f, size_t i)
+/* ---- what the classes share (softmax) --------------------------------------------- */
+
+static struct loss_norm norm_at(const struct fit *f, size_t i)
 {
-    return f->lse ? f->lse + i : NULL;
+    return (struct loss_norm){f->norm.top ? f->norm.top + i : NULL, f->norm.inverse ? f->norm.inverse + i : NULL};
 }
 
-static void lse_chunk(void *arg, size_t c, int worker)
+static void norm_chunk(void *arg, size_t c, int worker)
 {
     (void)worker;
     struct fit *f = arg;
-    loss_lse(&f->state->loss, f->state->score, f->state->rows, f->fold->train + c * GBDT_CHUNK,
-             gbdt_chunk_rows(f->fold->n_train, c), f->lse + c * GBDT_CHUNK);
+    size_t at = c * GBDT_CHUNK;
+    loss_softmax_norm(&f->state->loss, f->state->score, f->state->rows, f->fold->train + at, gbdt_chunk_rows(f->fold->n_train, c),
+                      norm_at(f, at));
 }
 
-void gbdt_lse(struct fit *f)
+static void all_chunk(void *arg, size_t c, int worker)
+{
+    (void)worker;
+    struct fit *f = arg;
+    size_t at = c * GBDT_CHUNK;
+    struct loss_all out = f->all;
+    out.gh += 2 * at;
+    out.sum_g += c;
+    out.sum_h += c;
+    loss_gradients_all(&f->state->loss, f->problem, f->state->score, f->state->rows, f->fold->train + at,
+                       gbdt_chunk_rows(f->fold->n_train, c), &out);
+}
+
+void gbdt_share(struct fit *f)
 {
     const struct asx_state *s = f->state;
-    if (f->lse)
-        f->exec->split(f->exec, gbdt_chunks(f->fold->n_train), lse_chunk, f);
+    if (f->all.gh)
+        f->exec->split(f->exec, gbdt_chunks(f->fold->n_train), all_chunk, f);
+    else if (f->norm.top)
+        f->exec->split(f->exec, gbdt_chunks(f->fold->n_train), norm_chunk, f);
     if (f->lse64)
         loss_lse64(&s->loss, s->score, s->rows, f->fold->train, f->fold->n_train, f->lse64);
 }
 
 /* ---- fixed point --------------------------------------------------------------- */
 
+/* Gradients of the tree at hand before rounding: of all classes there are those of its own, else they are made. */
+static float *unrounded(const struct fit *f)
+{
+    return f->all.gh ? f->all.gh + 2 * (size_t)f->score * f->all.stride : (float *)f->grow.spare_gh;
+}
+
 static void gradient_chunk(void *arg, size_t c, int worker)
 {
     (void)worker;
     struct fit *f = arg;
     size_t at = c * GBDT_CHUNK;
-    float *gh = (float *)f->grow.spare_gh;
-    loss_gradients(&f->state->loss, f->problem, f->state->score, f->state->rows, f->score, lse_at(f, at), f->fold->train + at,
-                   gbdt_chunk_rows(f->fold->n_train, c), gh + 2 * at, &f->chunk_g[c], &f->chunk_h[c]);
+    loss_gradients(&f->state->loss, f->problem, f->state->score, f->state->rows, f->score, norm_at(f, at), f->fold->train + at,
+                   gbdt_chunk_rows(f->fold->n_train, c), unrounded(f) + 2 * at, &f->chunk_g[c], &f->chunk_h[c]);
 }
 
 static void pack_chunk(void *arg, size_t c, int worker)
@@ -50,7 +73,7 @@ static void pack_chunk(void *arg, size_t c, int worker)
     struct fit *f = arg;
     size_t n = gbdt_chunk_rows(f->fold->n_train, c), at = c * GBDT_CHUNK;
     uint64_t *gh = f->grow.gh + at, sum = 0;
-    loss_pack(&f->state->loss, (const float *)f->grow.spare_gh + 2 * at, n, f->g_scale, f->h_scale, gh);
+    loss_pack(&f->state->loss, unrounded(f) + 2 * at, n, f->g_scale, f->h_scale, gh);
     for (size_t i = 0; i < n; i++)
         sum += gh[i];
     f->chunk_gh[c] = sum;
@@ -71,11 +94,17 @@ static double unit_for(double sum, size_t n, double most)
 static void fixed_gradients(struct fit *f, size_t chunks)
 {
     size_t n = f->fold->n_train;
+    const double *g = f->chunk_g, *h = f->chunk_h;
     double sg = 0, sh = 0;
-    f->exec->split(f->exec, chunks, gradient_chunk, f);
+    if (f->all.gh) {
+        g = f->all.sum_g + (size_t)f->score * f->all.sum_stride;
+        h = f->all.sum_h + (size_t)f->score * f->all.sum_stride;
+    } else {
+        f->exec->split(f->exec, chunks, gradient_chunk, f);
+    }
     for (size_t c = 0; c < chunks; c++) {
-        sg += f->chunk_g[c];
-        sh += f->chunk_h[c];
+        sg += g[c];
+        sh += h[c];
     }
     f->grow.g_unit = unit_for(sg * 1.0001, n, 2147483647.0);
     f->grow.h_unit = unit_for(sh * 1.0001, n, 2147483647.0);
@@ -91,12 +120,14 @@ static void exact_chunk(void *arg, size_t c, int worker)
     (void)worker;
     struct fit *f = arg;
     size_t from = c * GBDT_CHUNK, end = from + gbdt_chunk_rows(f->fold->n_train, c);
-    float gh[2 * BLOCK], most_g = 0, most_h = 0;
+    float made[2 * BLOCK], most_g = 0, most_h = 0;
     for (size_t i = from; i < end; i += BLOCK) {
         size_t n = end - i < BLOCK ? end - i : BLOCK;
+        const float *gh = f->all.gh ? unrounded(f) + 2 * i : made;
         double sg, sh;
-        loss_gradients(&f->state->loss, f->problem, f->state->score, f->state->rows, f->score, lse_at(f, i), f->fold->train + i, n,
-                       gh, &sg, &sh);
+        if (!f->all.gh)
+            loss_gradients(&f->state->loss, f->problem, f->state->score, f->state->rows, f->score, norm_at(f, i),
+                           f->fold->train + i, n, made, &sg, &sh);
         for (size_t k = 0; k < n; k++) {
             float g = fabsf(gh[2 * k]), h = gh[2 * k + 1];
             most_g = g > most_g ? g : most_g;

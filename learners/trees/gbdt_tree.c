@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The trees of a round: gradients, growth, leaf values, scores. Softmax fits one tree a class, all from the scores
- * before the round; where single trees are too small to fill the threads, classes are fitted side by side.
+ * before the round, whose gradients are written for all classes in one pass where memory holds them; where single trees are too
+ * small to fill the threads, classes are fitted side by side.
  */
 #include "learners/trees/gbdt_fit.h"
 
@@ -240,7 +241,7 @@ asx_st gbdt_round(struct fit *f, struct asx_err *err)
     int scores = f->state->loss.scores;
     asx_st st = ASX_OK;
     memset(&f->state->tree[f->state->iterations * scores], 0, (size_t)scores * sizeof *f->state->tree);
-    gbdt_lse(f);
+    gbdt_share(f);
     if (!f->lanes) {
         for (int k = 0; !st && k < scores; k++)
             st = boost_tree(f, k, err);
@@ -299,6 +300,14 @@ static void tree_memory_clear(struct fit *f)
     mem_free(f->cell);
 }
 
+static void all_clear(struct fit *f)
+{
+    mem_free(f->all.gh);
+    mem_free(f->all.sum_g);
+    mem_free(f->all.sum_h);
+    f->all = (struct loss_all){0};
+}
+
 static void lanes_clear(struct fit *f)
 {
     for (int i = 0; i < f->lanes; i++)
@@ -330,7 +339,8 @@ static void make_lanes(struct fit *f)
                               .state = f->state,
                               .view = f->view,
                               .kind = f->kind,
-                              .lse = f->lse,
+                              .all = f->all,
+                              .norm = f->norm,
                               .lse64 = f->lse64};
         if (tree_memory(&l->fit, &err)) {
             lanes_clear(f);
@@ -339,17 +349,43 @@ static void make_lanes(struct fit *f)
     }
 }
 
-asx_st gbdt_fit_memory(struct fit *f, struct asx_err *err)
+/* Gradients of all classes when they take at most a quarter of the free memory. */
+static bool room_for_all(struct fit *f)
+{
+    struct mem *m = f->exec->mem;
+    size_t k = (size_t)f->state->loss.scores, n = f->fold->n_train, chunks = gbdt_chunks(n);
+    struct loss_all *a = &f->all;
+    if (!mem_fits(m, 4 * (uint64_t)k * (n + 2 * chunks) * 2 * sizeof *a->gh))
+        return false;
+    *a = (struct loss_all){mem_array(m, k * n, 2 * sizeof *a->gh), mem_array(m, k * chunks, sizeof *a->sum_g),
+                           mem_array(m, k * chunks, sizeof *a->sum_h), n, chunks};
+    if (a->gh && a->sum_g && a->sum_h)
+        return true;
+    all_clear(f);
+    return false;
+}
+
+/* Softmax: what the classes of a round share. */
+static asx_st shared_memory(struct fit *f)
 {
     struct mem *m = f->exec->mem;
     size_t n = f->fold->n_train;
-    bool softmax = f->state->loss.kind == LOSS_SOFTMAX;
-    f->pred = mem_array(m, f->fold->n_test * (size_t)f->problem->outputs + 1, sizeof *f->pred);
-    if (softmax && f->kind == GROW_DOUBLES)
+    if (f->kind == GROW_DOUBLES) {
         f->lse64 = mem_array(m, n, sizeof *f->lse64);
-    else if (softmax)
-        f->lse = mem_array(m, n, sizeof *f->lse);
-    if (!f->pred || (softmax && !f->lse && !f->lse64))
+        return f->lse64 ? ASX_OK : ASX_E_NOMEM;
+    }
+    if (room_for_all(f))
+        return ASX_OK;
+    f->norm.top = mem_array(m, n, sizeof *f->norm.top);
+    f->norm.inverse = mem_array(m, n, sizeof *f->norm.inverse);
+    return f->norm.top && f->norm.inverse ? ASX_OK : ASX_E_NOMEM;
+}
+
+asx_st gbdt_fit_memory(struct fit *f, struct asx_err *err)
+{
+    struct mem *m = f->exec->mem;
+    f->pred = mem_array(m, f->fold->n_test * (size_t)f->problem->outputs + 1, sizeof *f->pred);
+    if (!f->pred || (f->state->loss.kind == LOSS_SOFTMAX && shared_memory(f)))
         return no_memory(err);
     make_lanes(f);
     return f->lanes ? ASX_OK : tree_memory(f, err);
@@ -360,6 +396,8 @@ void gbdt_fit_clear(struct fit *f)
     lanes_clear(f);
     tree_memory_clear(f);
     mem_free(f->pred);
-    mem_free(f->lse);
+    all_clear(f);
+    mem_free(f->norm.top);
+    mem_free(f->norm.inverse);
     mem_free(f->lse64);
 }

@@ -169,17 +169,29 @@ static void general(const struct loss *l, const struct asx_problem *p, const dou
     }
 }
 
-void loss_gradients(const struct loss *l, const struct asx_problem *p, const double *score, size_t rows, int k, const float *lse,
-                    const uint32_t *row, size_t n, float *gh, double *sum_g, double *sum_h)
+static float softmax_factor(const struct loss *l)
 {
+    return (float)l->scores / (float)(l->scores - 1);
+}
+
+void loss_gradients(const struct loss *l, const struct asx_problem *p, const double *score, size_t rows, int k,
+                    struct loss_norm norm, const uint32_t *row, size_t n, float *gh, double *sum_g, double *sum_h)
+{
+    if (l->kind == LOSS_SOFTMAX) {
+        l->rows->softmax(score + (size_t)k * rows, p->label, p->fit_weight, row, norm, n, k, softmax_factor(l), gh, sum_g, sum_h);
+        return;
+    }
     if (l->kind == LOSS_LOGISTIC)
         l->rows->logistic(score, p->y, p->fit_weight, row, n, 1, gh);
-    else if (l->kind == LOSS_SOFTMAX)
-        l->rows->softmax(score + (size_t)k * rows, p->label, p->fit_weight, row, lse, n, k,
-                         (float)l->scores / (float)(l->scores - 1), gh);
     else
         general(l, p, score, row, n, gh);
     l->rows->sums(gh, n, sum_g, sum_h);
+}
+
+void loss_gradients_all(const struct loss *l, const struct asx_problem *p, const double *score, size_t rows, const uint32_t *row,
+                        size_t n, const struct loss_all *out)
+{
+    l->rows->softmax_all(score, rows, l->scores, p->label, p->fit_weight, row, n, softmax_factor(l), out);
 }
 
 void loss_gradients64(const struct loss *l, const struct asx_problem *p, const double *score, size_t rows, int k, const double *lse,
@@ -201,9 +213,9 @@ void loss_gradients64(const struct loss *l, const struct asx_problem *p, const d
     }
 }
 
-void loss_lse(const struct loss *l, const double *score, size_t rows, const uint32_t *row, size_t n, float *lse)
+void loss_softmax_norm(const struct loss *l, const double *score, size_t rows, const uint32_t *row, size_t n, struct loss_norm norm)
 {
-    l->rows->lse(score, rows, l->scores, row, n, lse);
+    l->rows->softmax_norm(score, rows, l->scores, row, n, norm);
 }
 
 void loss_pack(const struct loss *l, const float *gh, size_t n, float g_scale, float h_scale, uint64_t *out)

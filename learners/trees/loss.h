@@ -44,17 +44,20 @@ void loss_start(const struct loss *, const struct asx_problem *, const uint32_t 
 
 /**
  * Derivatives of raw score k on rows row[0..n): gh[2 i] = w g, gh[2 i + 1] = w h, and their sums of |g| and h.
- * @shape score [scores * rows] by class, then matrix row; lse [n] log-sum-exp of the rows (softmax), in the order of `row`
+ * @shape score [scores * rows] by class, then matrix row; norm [n] of the rows (softmax), in the order of `row`
  */
-void loss_gradients(const struct loss *, const struct asx_problem *, const double *score, size_t rows, int k, const float *lse,
+void loss_gradients(const struct loss *, const struct asx_problem *, const double *score, size_t rows, int k, struct loss_norm norm,
                     const uint32_t *row, size_t n, float *gh, double *sum_g, double *sum_h);
+/** Softmax by all raw scores in one pass, an exponential a row and class: the same bits as class by class. */
+void loss_gradients_all(const struct loss *, const struct asx_problem *, const double *score, size_t rows, const uint32_t *row,
+                        size_t n, const struct loss_all *out);
 /** As above in double precision, written by matrix row: gh[2 row]. */
 void loss_gradients64(const struct loss *, const struct asx_problem *, const double *score, size_t rows, int k, const double *lse,
                       const uint32_t *row, size_t n, double *gh);
 
-/** Log-sum-exp over classes of each row, as the scores stand before a round's trees. */
-void loss_lse(const struct loss *, const double *score, size_t rows, const uint32_t *row, size_t n, float *lse);
-
+/** What class by class needs (softmax), as the scores stand before a round's trees. */
+void loss_softmax_norm(const struct loss *, const double *score, size_t rows, const uint32_t *row, size_t n, struct loss_norm norm);
+/** Log-sum-exp over classes of each row: what the reference needs. */
 void loss_lse64(const struct loss *, const double *score, size_t rows, const uint32_t *row, size_t n, double *lse);
 
 /** Value that minimises the loss in a leaf: weighted quantile of the residuals y - s. `tmp` [2 n] doubles. */

@@ -10,6 +10,12 @@
 
 enum { BLOCK = 256 };
 
+#if defined(__GNUC__)
+#define SAME_CODE __attribute__((noinline))
+#else
+#define SAME_CODE
+#endif
+
 /* Comparisons, for fmaxf and fminf stay calls where NaN has to be minded. */
 static inline float larger(float a, float b)
 {
@@ -82,31 +88,6 @@ static void logistic(const double *score, const double *y, const double *w, cons
     }
 }
 
-static void softmax(const double *score, const int32_t *label, const double *w, const uint32_t *row, const float *lse, size_t n,
-                    int k, float factor, float *gh)
-{
-    float s[BLOCK], t[BLOCK], v[BLOCK];
-    for (size_t i = 0; i < n; i += BLOCK) {
-        size_t m = n - i < BLOCK ? n - i : BLOCK;
-        for (size_t j = 0; j < m; j++) {
-            s[j] = (float)score[row[i + j]] - lse[i + j];
-            t[j] = label[row[i + j]] == k ? 1.0f : 0.0f;
-        }
-        for (size_t j = 0; j < m; j++)
-            v[j] = w ? (float)w[row[i + j]] : 1.0f;
-        clamp_rows(s, m);
-        for (size_t j = 0; j < m; j++) {
-            float p = fast_exp(s[j]), h = factor * p * (1.0f - p);
-            s[j] = (p - t[j]) * v[j];
-            t[j] = larger(h, 1e-16f) * v[j];
-        }
-        for (size_t j = 0; j < m; j++) {
-            gh[2 * (i + j)] = s[j];
-            gh[2 * (i + j) + 1] = t[j];
-        }
-    }
-}
-
 /* Scores of one class for a block of rows. */
 static inline void fetch(const double *score, const uint32_t *row, size_t m, float *restrict out)
 {
@@ -119,31 +100,143 @@ static inline void fetch(const double *score, const uint32_t *row, size_t m, flo
             out[j] = (float)score[row[j]];
 }
 
-static void lse_rows(const double *score, size_t rows, int classes, const uint32_t *row, size_t n, float *lse)
+/* ---- softmax: all classes in one pass, or a class at a time ---------------------- */
+
+/*
+ * Both give the same bits: what rounds stands in functions of its own that are never inlined, and both call them on the
+ * same blocks of rows, so that no compiler contracts or reassociates one way otherwise than the other.
+ */
+
+/* s = e^(s - top). */
+SAME_CODE static void exponentials(float *restrict s, const float *restrict top, size_t m)
 {
-    float top[BLOCK], sum[BLOCK], s[BLOCK];
+    for (size_t j = 0; j < m; j++)
+        s[j] -= top[j];
+    clamp_rows(s, m);
+    for (size_t j = 0; j < m; j++)
+        s[j] = fast_exp(s[j]);
+}
+
+SAME_CODE static void invert(float *restrict out, const float *restrict sum, size_t m)
+{
+    for (size_t j = 0; j < m; j++)
+        out[j] = 1.0f / sum[j];
+}
+
+static void sums(const float *gh, size_t n, double *sum_g, double *sum_h);
+
+/* Derivatives by the score of class k from e^(s - top), which is spoilt; their sums are added. */
+SAME_CODE static void class_block(float *restrict e, const float *restrict inverse, const int32_t *restrict label,
+                                  const float *restrict w, size_t m, int k, float factor, float *restrict gh, double *sum_g,
+                                  double *sum_h)
+{
+    float h[BLOCK];
+    double g_of_block, h_of_block;
+    for (size_t j = 0; j < m; j++) {
+        float p = e[j] * inverse[j];
+        e[j] = (p - (label[j] == k ? 1.0f : 0.0f)) * w[j];
+        h[j] = larger(factor * p * (1.0f - p), 1e-16f) * w[j];
+    }
+    for (size_t j = 0; j < m; j++) {
+        gh[2 * j] = e[j];
+        gh[2 * j + 1] = h[j];
+    }
+    sums(gh, m, &g_of_block, &h_of_block);
+    *sum_g += g_of_block;
+    *sum_h += h_of_block;
+}
+
+/* Labels and weights of a block of rows. */
+static inline void targets(const int32_t *label, const double *w, const uint32_t *row, size_t m, int32_t *restrict t,
+                           float *restrict v)
+{
+    for (size_t j = 0; j < m; j++)
+        t[j] = label[row[j]];
+    for (size_t j = 0; j < m; j++)
+        v[j] = w ? (float)w[row[j]] : 1.0f;
+}
+
+static inline void raise_to(float *restrict top, const float *restrict s, size_t m)
+{
+    for (size_t j = 0; j < m; j++)
+        top[j] = larger(s[j], top[j]);
+}
+
+static inline void add_to(float *restrict sum, const float *restrict s, size_t m)
+{
+    for (size_t j = 0; j < m; j++)
+        sum[j] += s[j];
+}
+
+/* A block's scores, then their exponentials, wait in the first half of where its derivatives go. */
+static void softmax_all(const double *score, size_t rows, int classes, const int32_t *label, const double *w, const uint32_t *row,
+                        size_t n, float factor, const struct loss_all *out)
+{
+    float top[BLOCK], sum[BLOCK], inverse[BLOCK], v[BLOCK], e[BLOCK];
+    int32_t t[BLOCK];
+    for (size_t c = 0; c < (size_t)classes; c++)
+        out->sum_g[c * out->sum_stride] = out->sum_h[c * out->sum_stride] = 0;
     for (size_t i = 0; i < n; i += BLOCK) {
         size_t m = n - i < BLOCK ? n - i : BLOCK;
-        fetch(score, row + i, m, top);
-        for (int c = 1; c < classes; c++) {
-            fetch(score + (size_t)c * rows, row + i, m, s);
-            for (size_t j = 0; j < m; j++)
-                top[j] = larger(s[j], top[j]);
+        float *at = out->gh + 2 * i;
+        fetch(score, row + i, m, at);
+        memcpy(top, at, m * sizeof *top);
+        for (size_t c = 1; c < (size_t)classes; c++) {
+            fetch(score + c * rows, row + i, m, at + 2 * c * out->stride);
+            raise_to(top, at + 2 * c * out->stride, m);
         }
-        for (size_t j = 0; j < m; j++)
-            sum[j] = 0;
-        for (int c = 0; c < classes; c++) {
-            fetch(score + (size_t)c * rows, row + i, m, s);
-            for (size_t j = 0; j < m; j++)
-                s[j] -= top[j];
-            clamp_rows(s, m);
-            for (size_t j = 0; j < m; j++)
-                sum[j] += fast_exp(s[j]);
+        memset(sum, 0, sizeof sum);
+        for (size_t c = 0; c < (size_t)classes; c++) {
+            exponentials(at + 2 * c * out->stride, top, m);
+            add_to(sum, at + 2 * c * out->stride, m);
         }
-        for (size_t j = 0; j < m; j++)
-            lse[i + j] = top[j] + logf(sum[j]);
+        invert(inverse, sum, m);
+        targets(label, w, row + i, m, t, v);
+        for (size_t c = 0; c < (size_t)classes; c++) {
+            memcpy(e, at + 2 * c * out->stride, m * sizeof *e);
+            class_block(e, inverse, t, v, m, (int)c, factor, at + 2 * c * out->stride, &out->sum_g[c * out->sum_stride],
+                        &out->sum_h[c * out->sum_stride]);
+        }
     }
 }
+
+static void softmax_norm(const double *score, size_t rows, int classes, const uint32_t *row, size_t n, struct loss_norm norm)
+{
+    float sum[BLOCK], s[BLOCK];
+    for (size_t i = 0; i < n; i += BLOCK) {
+        size_t m = n - i < BLOCK ? n - i : BLOCK;
+        float *top = norm.top + i;
+        fetch(score, row + i, m, top);
+        for (size_t c = 1; c < (size_t)classes; c++) {
+            fetch(score + c * rows, row + i, m, s);
+            raise_to(top, s, m);
+        }
+        memset(sum, 0, sizeof sum);
+        for (size_t c = 0; c < (size_t)classes; c++) {
+            fetch(score + c * rows, row + i, m, s);
+            exponentials(s, top, m);
+            add_to(sum, s, m);
+        }
+        invert(norm.inverse + i, sum, m);
+    }
+}
+
+static void softmax(const double *score, const int32_t *label, const double *w, const uint32_t *row, struct loss_norm norm,
+                    size_t n, int k, float factor, float *gh, double *sum_g, double *sum_h)
+{
+    float s[BLOCK], v[BLOCK];
+    int32_t t[BLOCK];
+    *sum_g = *sum_h = 0;
+    for (size_t i = 0; i < n; i += BLOCK) {
+        size_t m = n - i < BLOCK ? n - i : BLOCK;
+        fetch(score, row + i, m, s);
+        exponentials(s, norm.top + i, m);
+        targets(label, w, row + i, m, t, v);
+        class_block(s, norm.inverse + i, t, v, m, k, factor, gh + 2 * i, sum_g, sum_h);
+    }
+}
+
+/* ---- sums and packing ------------------------------------------------------------ */
 
 static void sums(const float *gh, size_t n, double *sum_g, double *sum_h)
 {
@@ -180,4 +273,4 @@ static void pack(const float *gh, size_t n, float g_scale, float h_scale, uint64
     }
 }
 
-const struct loss_rows LOSS_ROWS = {logistic, softmax, lse_rows, sums, pack};
+const struct loss_rows LOSS_ROWS = {logistic, softmax_all, softmax_norm, softmax, sums, pack};

@@ -130,6 +130,11 @@ void trees_forest_work(const struct asx_problem *p, const struct asx_batch *b, s
 
 /* ---- boosting --------------------------------------------------------------------------------- */
 
+uint64_t trees_class_bytes(const struct asx_problem *p, const struct asx_batch *b)
+{
+    return p->task == ASX_MULTICLASS ? (uint64_t)(b->shape.rows * 8 * p->classes) : 0;
+}
+
 /*
  * Counts of one round. Of the rows below the root, sibling subtraction visits the smaller child's only; on real
  * data a level costs about a third of a full pass, and growing by leaves reaches log2(leaves) + 2 such levels.
@@ -152,7 +157,7 @@ void trees_gbdt_work(const struct asx_problem *p, const struct asx_batch *b, str
         .k = ASX_KC_HIST, .t = ASX_U8, .m = rows * (1 + 0.33 * depth), .n = cells, .times = k, .footprint = rows * cells};
     struct asx_use scan = {.k = ASX_KC_SPLIT, .t = ASX_F64, .m = all * share * 2 * (leaves - 1), .times = k, .footprint = all * 8};
     struct asx_use part = {.k = ASX_KC_PARTITION, .t = ASX_U8, .m = rows * depth, .times = k, .footprint = rows * cells};
-    struct asx_use grad = {.k = ASX_KC_EXP, .t = ASX_F32, .m = s->rows * k * (k > 1 ? 2 : 1)};
+    struct asx_use grad = {.k = ASX_KC_EXP, .t = ASX_F32, .m = s->rows * k};
     struct asx_use add = {.k = ASX_KC_STREAM, .t = ASX_F64, .m = 2 * s->rows, .times = k};
     struct asx_use walk = {.k = ASX_KC_TREE_PREDICT, .t = ASX_U8, .m = s->test_rows + s->rows - rows, .n = k, .p = depth + 1};
     asx_work_add(w->per_iteration, &w->n_per_iteration, hist);
@@ -164,6 +169,7 @@ void trees_gbdt_work(const struct asx_problem *p, const struct asx_batch *b, str
     asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_STREAM, .t = ASX_F64, .m = s->rows * (2 + k)});
     double rounds = at_least(b->member[0].to.iterations - b->member[0].from.iterations, 1);
     w->serial = 0.15;
-    w->scratch = (uint64_t)(s->rows * (s->nnz > 0 ? 29 : 28) + (all + 64) * 8 * (leaves / 2 + 4) + s->cols * 200);
+    w->scratch =
+        (uint64_t)(s->rows * (s->nnz > 0 ? 29 : 28) + (all + 64) * 8 * (leaves / 2 + 4) + s->cols * 200) + trees_class_bytes(p, b);
     w->output = (uint64_t)((s->rows + s->test_rows) * 8 * k + leaves * 80 * k * rounds);
 }

@@ -14,6 +14,8 @@
 
 /** `which` 0 forest, 1 extra trees, 2 single tree. */
 void trees_forest_work(const struct asx_problem *, const struct asx_batch *, struct asx_work *, int which);
+/** Bytes of the gradients of all classes, which a fit holds at once where they fit; 0 with one score a row. */
+uint64_t trees_class_bytes(const struct asx_problem *, const struct asx_batch *);
 /** Boosting with packed gradients; other ways change what differs. */
 void trees_gbdt_work(const struct asx_problem *, const struct asx_batch *, struct asx_work *);
 

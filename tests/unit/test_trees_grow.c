@@ -95,7 +95,8 @@ struct how {
     uint64_t memory; /* bytes beyond the bins; 0: no limit */
 };
 
-static float *fit(const struct table *t, const struct how *how)
+/* `peak`: bytes of the fit beyond the bins. */
+static float *fit_peak(const struct table *t, const struct how *how, uint64_t *peak)
 {
     struct trees_make m;
     trees_make_block(&m, t->problem, "gbdt", &t->raw, how->threads);
@@ -118,7 +119,9 @@ static float *fit(const struct table *t, const struct how *how)
     struct asx_member member = trees_make_member(&m, 0, how->rounds);
     if (how->memory)
         mem_set_limit(m.e.mem, mem_used(m.e.mem) + how->memory);
+    uint64_t before = mem_used(m.e.mem);
     ck_assert_int_eq(trees_make_fit(&m, how->op, &member), ASX_OK);
+    *peak = mem_peak(m.e.mem) - before;
     mem_set_limit(m.e.mem, 0);
     size_t n = t->problem->splits->fold[0].n_test * (size_t)t->problem->outputs;
     float *pred = malloc(n * sizeof *pred);
@@ -126,6 +129,12 @@ static float *fit(const struct table *t, const struct how *how)
     trees_make_end(&m, &member, NULL);
     trees_make_clear(&m);
     return pred;
+}
+
+static float *fit(const struct table *t, const struct how *how)
+{
+    uint64_t peak;
+    return fit_peak(t, how, &peak);
 }
 
 /* Law: bits do not depend on threads. Dense and sparse, plain and sampled, leaf and depth. */
@@ -144,6 +153,27 @@ START_TEST(threads_give_the_same_bits)
         free(more);
     }
     free(one);
+    table_clear(&t);
+}
+END_TEST
+
+/* Law: gradients of all classes at once, or class by class where memory is short: the same bits, in every way. */
+START_TEST(classes_at_once_change_nothing)
+{
+    static const char *const op[] = {"gbdt.fit/hist_fixed", "gbdt.fit/hist_lowbit"};
+    struct table t;
+    table_make(&t, ASX_MULTICLASS, false);
+    struct how how = {.op = op[_i % 2], .threads = 1 + _i / 2 % 2, .rounds = 3, .leaves = 31, .sampled = _i >= 4};
+    const struct asx_fold *fold = &t.problem->splits->fold[0];
+    size_t all = 3 * fold->n_train * 8, bytes = fold->n_test * 3 * sizeof(float);
+    uint64_t free_peak, short_peak;
+    float *a = fit_peak(&t, &how, &free_peak);
+    how.memory = 3 * all + 3 * ROWS * sizeof(double); /* the state's scores, and less than four times all gradients */
+    float *b = fit_peak(&t, &how, &short_peak);
+    ck_assert_uint_gt(free_peak, short_peak + all / 2); /* that is, they were not held at once */
+    ck_assert_mem_eq(a, b, bytes);
+    free(a);
+    free(b);
     table_clear(&t);
 }
 END_TEST
@@ -392,6 +422,7 @@ Suite *suite_trees_grow(void)
     TCase *c = tcase_create("grow");
     tcase_set_timeout(c, 120);
     tcase_add_loop_test(c, threads_give_the_same_bits, 0, 12);
+    tcase_add_loop_test(c, classes_at_once_change_nothing, 0, 8);
     tcase_add_loop_test(c, planes_change_nothing, 0, 4);
     tcase_add_test(c, little_memory_gives_the_same_bits);
     tcase_add_loop_test(c, fixed_keeps_its_tolerance, 0, 3);

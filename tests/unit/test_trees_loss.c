@@ -62,7 +62,8 @@ START_TEST(finite_differences)
     l.rows = levels[_i / 7];
     struct rng r = rng_stream(1, 2, 3, (uint64_t)_i);
     double y[N], w[N], score[4 * N], gh64[2 * N], lse64[N], sg, sh;
-    float gh[2 * N], lse[N];
+    float gh[2 * N], top[N], inverse[N];
+    struct loss_norm norm = {top, inverse};
     uint32_t row[N];
     struct frame_make *f;
     struct asx_problem *p = make(&f, &l, y, w, &r);
@@ -71,12 +72,12 @@ START_TEST(finite_differences)
     for (int i = 0; i < 4 * N; i++)
         score[i] = 2 * rng_normal(&r);
     if (l.scores > 1) {
-        loss_lse(&l, score, N, row, N, lse);
+        loss_softmax_norm(&l, score, N, row, N, norm);
         loss_lse64(&l, score, N, row, N, lse64);
     }
     for (int k = 0; k < l.scores; k++) {
         double sum_g = 0, sum_h = 0;
-        loss_gradients(&l, p, score, N, k, lse, row, N, gh, &sg, &sh);
+        loss_gradients(&l, p, score, N, k, norm, row, N, gh, &sg, &sh);
         loss_gradients64(&l, p, score, N, k, lse64, row, N, gh64);
         for (int i = 0; i < N; i++) {
             uint32_t at = row[i];
@@ -102,6 +103,42 @@ START_TEST(finite_differences)
         }
         ck_assert_double_eq_tol(sg, sum_g, 1e-5 * sum_g);
         ck_assert_double_eq_tol(sh, sum_h, 1e-5 * sum_h);
+    }
+    frame_make_free(f);
+}
+END_TEST
+
+/* Law: all classes in one pass have the bits of class by class, at every level, on runs of rows and on lists, far scores too. */
+START_TEST(softmax_in_one_pass)
+{
+    enum { K = 26 };
+    static const int classes[] = {3, 10, K};
+    const struct loss_rows *levels[] = {&loss_rows_base, &loss_rows_avx2, &loss_rows_avx512};
+    if (_i / 3 > (int)cpu_simd_level())
+        return;
+    struct loss l = {.kind = LOSS_SOFTMAX, .scores = classes[_i % 3], .rows = levels[_i / 3]};
+    struct rng r = rng_stream(1, 2, 8, (uint64_t)_i);
+    static double score[K * N], y[N], w[N];
+    static float all[2 * K * N], gh[2 * N], top[N], inverse[N];
+    double sum_g[2 * K], sum_h[2 * K], g, h;
+    struct loss_norm norm = {top, inverse};
+    struct loss_all out = {all, sum_g, sum_h, N, 2};
+    uint32_t row[N];
+    struct frame_make *f;
+    struct asx_problem *p = make(&f, &l, y, w, &r);
+    for (int i = 0; i < l.scores * N; i++)
+        score[i] = (i % 7 ? 3 : 60) * rng_normal(&r);
+    for (size_t n = N, runs = 0; n > 1; n = n * 2 / 3, runs = !runs) {
+        for (size_t i = 0; i < n; i++)
+            row[i] = (uint32_t)(runs ? N - n + i : i * N / n);
+        loss_gradients_all(&l, p, score, N, row, n, &out);
+        loss_softmax_norm(&l, score, N, row, n, norm);
+        for (int k = 0; k < l.scores; k++) {
+            loss_gradients(&l, p, score, N, k, norm, row, n, gh, &g, &h);
+            ck_assert_mem_eq(gh, all + 2 * k * N, 2 * n * sizeof *gh);
+            ck_assert_mem_eq(&g, &sum_g[2 * k], sizeof g);
+            ck_assert_mem_eq(&h, &sum_h[2 * k], sizeof h);
+        }
     }
     frame_make_free(f);
 }
@@ -192,6 +229,7 @@ Suite *suite_trees_loss(void)
     Suite *s = suite_create("trees_loss");
     TCase *c = tcase_create("loss");
     tcase_add_loop_test(c, finite_differences, 0, 21);
+    tcase_add_loop_test(c, softmax_in_one_pass, 0, 9);
     tcase_add_loop_test(c, starts_and_refinements, 0, 6);
     tcase_add_test(c, softmax_starts_at_shares);
     tcase_add_test(c, packing);
