@@ -175,7 +175,7 @@ static double smaller_cells(const struct grow *g, const struct grow_leaf *l)
 {
     double share = l->sum_h > 0 ? l->best.left_h / l->sum_h : 0.5;
     share = share < 0.5 ? share : 1 - share;
-    return share * (double)l->count * g->view->features + 2 * (double)g->view->hist_size;
+    return share * (double)l->count * g->view->row_cells + 2 * (double)g->view->hist_size;
 }
 
 /*
@@ -262,7 +262,7 @@ asx_st grow_tree(struct grow *g, size_t n, double root_g, double root_h, uint64_
         int at = next_leaf(g, false);
         if (at < 0)
             break;
-        visited += (double)g->leaf[at].count * g->view->features + (double)g->view->hist_size;
+        visited += (double)g->leaf[at].count * (g->view->row_cells + 8) + (double)g->view->hist_size;
         if (visited > 2e7) { /* some 10 ms */
             visited = 0;
             if (g->exec->stop && g->exec->stop(g->exec)) {

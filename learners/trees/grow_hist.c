@@ -2,7 +2,7 @@
 /*
  * Histograms of the leaves being split, and the search for their best splits.
  *
- * Work comes in units: the features of a dense group, one wide feature, 64 features of a sparse block. A unit of a
+ * Work comes in units: the features of a dense group, one wide feature, 128 features of a sparse block. A unit of a
  * split builds the smaller child's histogram, subtracts it from the parent's and scans both, while the bins are in
  * the first-level cache. Leaves of many rows are built in pieces of rows first, each into a histogram of its own;
  * sums are exact, so any cut gives the same bits. Doubles are always built in one piece.
@@ -16,7 +16,7 @@
 enum {
     PARALLEL = 1 << 15,   /* cells below which threads cost more than they give */
     PIECE_ROWS = 1 << 13, /* least rows of a piece */
-    SPARSE_UNIT = 64
+    SPARSE_UNIT = 128
 };
 
 static size_t cell_bytes(const struct grow *g)
@@ -569,7 +569,7 @@ static double cells(const struct grow *g, int from, int to)
     for (int i = from; i < to; i++) {
         n += (double)g->view->hist_size;
         for (int w = 0; w < 2; w++)
-            n += g->split[i].build[w] ? (double)child(g, &g->split[i], w)->count * g->view->features : 0;
+            n += g->split[i].build[w] ? (double)child(g, &g->split[i], w)->count * g->view->row_cells : 0;
     }
     return n;
 }
@@ -662,13 +662,25 @@ static int list_units(const struct grow *g, struct grow_unit *unit)
     return n;
 }
 
-/* Histograms for pieces of rows: enough that every thread has some eight tasks when a leaf is large. */
+/* Cells a row that a unit builds from; those of a sparse block by its first unit. */
+static double unit_cells(const struct grow *g, const struct grow_unit *u)
+{
+    if (u->kind == UNIT_SPARSE)
+        return (size_t)u->from == g->view->sparse[u->of].first ? g->view->sparse[u->of].row_cells : 0;
+    return u->to - u->from;
+}
+
+/* Histograms for pieces of rows: so many that no task of a large leaf is more than an eighth of a thread's share. */
 static int parts_for(const struct grow *g)
 {
     int threads = g->exec->threads;
     if (threads < 2 || g->kind == GROW_DOUBLES || g->units == 0 || g->room < 2 * PIECE_ROWS)
         return 0;
-    uint64_t want = (8 * (uint64_t)threads + (uint64_t)g->units - 1) / (uint64_t)g->units - 1;
+    double most = 0;
+    for (int u = 0; u < g->units; u++)
+        most = fmax(most, unit_cells(g, &g->unit[u]));
+    uint64_t want = g->view->row_cells > 0 ? (uint64_t)ceil(8 * threads * most / g->view->row_cells) : 1;
+    want = want > 0 ? want - 1 : 0;
     uint64_t room = mem_room(g->exec->mem) / 8 / slot_bytes(g);
     return (int)(want < room ? want : room);
 }
@@ -677,16 +689,18 @@ asx_st grow_hist_init(struct grow *g)
 {
     struct mem *m = g->exec->mem;
     g->units = list_units(g, NULL);
+    g->unit = mem_calloc(m, (size_t)g->units + 1, sizeof *g->unit);
+    if (!g->unit)
+        return ASX_E_NOMEM;
+    list_units(g, g->unit);
     g->slots = slots_that_fit(g);
     g->parts = parts_for(g);
-    g->unit = mem_calloc(m, (size_t)g->units + 1, sizeof *g->unit);
     g->slot = mem_calloc(m, (size_t)g->slots, sizeof *g->slot);
     g->owner = mem_calloc(m, (size_t)g->slots, sizeof *g->owner);
     g->pinned = mem_calloc(m, (size_t)g->slots, sizeof *g->pinned);
     g->part = mem_alloc(m, (size_t)g->parts * slot_bytes(g) + 1);
-    if (!g->unit || !g->slot || !g->owner || !g->pinned || !g->part)
+    if (!g->slot || !g->owner || !g->pinned || !g->part)
         return ASX_E_NOMEM;
-    list_units(g, g->unit);
     return ASX_OK;
 }
 

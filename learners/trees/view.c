@@ -35,6 +35,7 @@ static void add_dense(struct view *v, const struct bins *b, size_t column, int w
         vg->shift = vg->g->categorical || vg->g->stride_log2 <= want ? 0 : vg->g->stride_log2 - want;
         vg->stride_log2 = vg->g->stride_log2 - vg->shift;
         vg->hist = v->hist_size;
+        v->row_cells += vg->g->n;
         for (int j = 0; j < vg->g->n; j++) {
             struct view_feature *f = &v->feature[v->features++];
             fill_feature(f, &b->feature[vg->g->feature[j]], column + (size_t)vg->g->feature[j], vg->shift);
@@ -71,6 +72,7 @@ static void add_wide(struct view *v, const struct bins *b, size_t column, int ma
         if (wide)
             v->most_wide = last > v->most_wide ? last : v->most_wide;
         v->hist_size += ((size_t)last + 64) / 64 * 64;
+        v->row_cells++;
         v->features++;
     }
 }
@@ -112,6 +114,8 @@ static bool add_sparse(struct view *v, struct asx_exec *exec, const struct bins 
         shifted |= shift > 0;
         v->hist_size += bins_places(f) >> shift;
     }
+    s->row_cells = (double)s->s->indptr[b->rows] / (double)(b->rows > 0 ? b->rows : 1);
+    v->row_cells += s->row_cells;
     return !shifted || map_places(v, s, exec);
 }
 

@@ -36,6 +36,7 @@ struct view_sparse {
     size_t column;      /**< first column of the raw matrix */
     int features;
     size_t hist;   /**< first bin in a histogram */
+    double row_cells; /**< stored a row, on average */
     uint32_t *map; /**< [places] their bins in a histogram; NULL: hist + place */
 };
 
@@ -48,6 +49,7 @@ struct view {
     int sparse_blocks;
     struct view_sparse *sparse;
     size_t hist_size;     /**< bins of a histogram */
+    double row_cells;     /**< cells that a histogram adds up a row: dense features, and stored cells of sparse blocks on average */
     int wides, most_wide; /**< wide features (the last ones of their block), most bins of one */
     int *wide;            /**< [wides] their indices */
 };
