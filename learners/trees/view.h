@@ -35,9 +35,9 @@ struct view_sparse {
     size_t cols, first; /**< first: index of its first view feature */
     size_t column;      /**< first column of the raw matrix */
     int features;
-    size_t hist;   /**< first bin in a histogram */
+    size_t hist;      /**< first bin in a histogram */
     double row_cells; /**< stored a row, on average */
-    uint32_t *map; /**< [places] their bins in a histogram; NULL: hist + place */
+    uint32_t *map;    /**< [places] their bins in a histogram; NULL: hist + place */
 };
 
 struct view {
