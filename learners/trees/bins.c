@@ -23,6 +23,8 @@ struct build {
     uint8_t **level; /* [cols] bin_of_level */
     uint16_t **wide; /* [cols] wide_of_level, NULL where 254 bins do */
     size_t tiles;
+    size_t *next;       /* CSR: [pieces * cols] the next cell of a column in a pass over rows */
+    int64_t *piece_end; /* CSR: [pieces] places written */
     asx_kernel_fn kernel[ASX_KERNELS];
     _Atomic int failed, stopped;
 };
@@ -468,29 +470,37 @@ static void wide_chunk(void *arg, size_t col, int worker)
     }
 }
 
+static void sparse_plane(void *arg, size_t col, int worker)
+{
+    (void)worker;
+    struct bins *bins = arg;
+    const struct bins_feature *f = &bins->feature[col];
+    const struct bins_sparse *s = &bins->sparse;
+    if (!f->plane)
+        return;
+    memset(f->plane, f->zero, bins->rows + 64);
+    for (size_t k = s->start[col]; k < s->start[col] + s->count[col]; k++)
+        f->plane[s->row[k]] = s->code[k];
+}
+
 /*
  * Partitions and forests look single cells up, which a search in the row makes five to ten times dearer than a
  * byte. Small sparse blocks therefore get planes as dense ones have; larger ones, or a tight budget, do without.
  */
-static void sparse_planes(struct bins *bins, struct mem *mem)
+static void sparse_planes(struct bins *bins, struct asx_exec *exec)
 {
     enum { MOST = 64 << 20 };
     size_t used = 0;
     for (size_t j = 0; j < bins->cols; j++)
         used += bins->feature[j].group == BINS_SPARSE;
     size_t bytes = used * (bins->rows + 64);
-    if (bytes > MOST || !mem_fits(mem, 4 * bytes))
+    if (bytes > MOST || !mem_fits(exec->mem, 4 * bytes))
         return;
     for (size_t j = 0; j < bins->cols; j++) {
         struct bins_feature *f = &bins->feature[j];
-        f->plane = f->group == BINS_SPARSE ? mem_array(mem, bins->rows + 64, 1) : NULL;
-        if (f->plane)
-            memset(f->plane, f->zero, bins->rows + 64);
+        f->plane = f->group == BINS_SPARSE ? mem_array(exec->mem, bins->rows + 64, 1) : NULL;
     }
-    const struct bins_sparse *s = &bins->sparse;
-    for (size_t j = 0; j < bins->cols; j++)
-        for (size_t k = s->start[j]; bins->feature[j].plane && k < s->start[j] + s->count[j]; k++)
-            bins->feature[j].plane[s->row[k]] = s->code[k];
+    exec->split(exec, bins->cols, sparse_plane, bins);
     bins->bytes += bytes;
 }
 
@@ -537,24 +547,51 @@ static void sparse_column(void *arg, size_t col, int worker)
         column_codes(b, col, 0, n, code);
 }
 
-/* Row by row from the codes by column, which every row takes the next of; cells in the bin of zero are dropped. */
-static void sparse_rows(struct build *b, size_t *at)
+/*
+ * Row by row from the codes by column, which every row takes the next of; cells in the bin of zero are dropped. A piece of
+ * rows writes from where its cells stand in the raw block.
+ */
+static void sparse_rows(void *arg, size_t piece, int worker)
 {
+    (void)worker;
+    struct build *b = arg;
     struct bins *bins = b->bins;
     const struct asx_csr *m = &b->raw->csr;
     struct bins_sparse *s = &bins->sparse;
-    int64_t n = 0;
-    for (size_t i = 0; i < m->rows; i++) {
+    size_t first = source_piece(&b->source, piece), last = source_piece(&b->source, piece + 1);
+    size_t *at = b->next + piece * bins->cols;
+    int64_t n = m->indptr[first];
+    memcpy(at, piece ? b->source.end + (piece - 1) * bins->cols : b->source.start, bins->cols * sizeof *at);
+    for (size_t i = first; i < last; i++) {
         s->indptr[i] = n;
         for (int64_t k = m->indptr[i]; k < m->indptr[i + 1]; k++) {
             size_t j = (size_t)m->indices[k];
             const struct bins_feature *f = &bins->feature[j];
             int code = s->code[at[j]++];
-            s->place[n] = s->base[j] + (uint32_t)code;
+            int64_t place = n;
             n += (f->group != BINS_CONSTANT) & (code != f->zero);
+            if (n > place)
+                s->place[place] = s->base[j] + (uint32_t)code;
         }
     }
-    s->indptr[m->rows] = n;
+    b->piece_end[piece] = n;
+}
+
+/* Closes the gaps that dropped cells left between pieces. */
+static void join_rows(struct build *b)
+{
+    struct bins_sparse *s = &b->bins->sparse;
+    int64_t n = b->piece_end[0];
+    for (size_t p = 1; p < b->source.pieces; p++) {
+        size_t first = source_piece(&b->source, p), last = source_piece(&b->source, p + 1);
+        int64_t from = b->raw->csr.indptr[first], gap = from - n;
+        if (gap > 0)
+            memmove(s->place + n, s->place + from, (size_t)(b->piece_end[p] - from) * sizeof *s->place);
+        for (size_t i = first; gap > 0 && i < last; i++)
+            s->indptr[i] -= gap;
+        n = b->piece_end[p] - gap;
+    }
+    s->indptr[b->bins->rows] = n;
 }
 
 static void drop_zeros(void *arg, size_t col, int worker)
@@ -580,28 +617,27 @@ static asx_st sparse_codes(struct build *b, struct asx_err *err)
 {
     struct bins *bins = b->bins;
     const struct asx_csr *m = &b->raw->csr;
-    size_t nnz = (size_t)m->indptr[m->rows];
+    size_t nnz = (size_t)m->indptr[m->rows], pieces = b->source.pieces;
     struct bins_sparse *s = &bins->sparse;
-    size_t *at = mem_array(b->exec->mem, bins->cols + 1, sizeof *at);
+    b->next = mem_array(b->exec->mem, pieces * bins->cols + 1, sizeof *b->next);
+    b->piece_end = mem_array(b->exec->mem, pieces, sizeof *b->piece_end);
     s->indptr = mem_array(b->exec->mem, m->rows + 1, sizeof *s->indptr);
-    s->place = mem_array(b->exec->mem, nnz + 1, sizeof *s->place);
     s->code = mem_array(b->exec->mem, nnz + 1, 1);
     s->count = mem_array(b->exec->mem, bins->cols + 1, sizeof *s->count);
-    if (!at || !s->indptr || !s->place || !s->code || !s->count || sparse_places(bins)) {
-        mem_free(at);
+    if (!b->next || !b->piece_end || !s->indptr || !s->code || !s->count || sparse_places(bins))
         return err_set(err, ASX_E_NOMEM, "out of memory for the bins of %zu cells; raise the memory limit", nnz);
-    }
-    memcpy(at, b->source.start, (bins->cols + 1) * sizeof *at);
     b->exec->split(b->exec, bins->cols, sparse_column, b);
-    sparse_rows(b, at);
-    mem_free(at);
+    s->place = (uint32_t *)(void *)b->source.value; /* values have become codes: places take their memory */
+    b->source.value = NULL;
+    b->exec->split(b->exec, pieces, sparse_rows, b);
+    join_rows(b);
     s->start = b->source.start;
     s->row = b->source.row;
     b->exec->split(b->exec, bins->cols, drop_zeros, b);
     b->source.start = NULL; /* the bins' now */
     b->source.row = NULL;
     bins->bytes = (m->rows + 1) * sizeof *s->indptr + nnz * (sizeof *s->place + sizeof *s->row + 1);
-    sparse_planes(bins, b->exec->mem);
+    sparse_planes(bins, b->exec);
     return ASX_OK;
 }
 
@@ -632,8 +668,11 @@ static asx_st dense_codes(struct build *b, struct asx_err *err)
             return err_set(err, ASX_E_NOMEM, "out of memory for the bins of %zu rows; raise the memory limit", bins->rows);
         bins->bytes += bins->rows;
     }
+    size_t tasks = 4 * (size_t)b->exec->threads, groups = (size_t)bins->n_groups;
     b->tiles = (bins->rows + 65535) / 65536;
-    b->exec->split(b->exec, b->tiles * (size_t)bins->n_groups, codes_chunk, b);
+    while (b->exec->threads > 1 && groups > 0 && b->tiles * groups < tasks && bins->rows / b->tiles > 2 * TILE)
+        b->tiles++;
+    b->exec->split(b->exec, b->tiles * groups, codes_chunk, b);
     b->exec->split(b->exec, bins->cols, wide_chunk, b);
     return ASX_OK;
 }
@@ -710,6 +749,8 @@ asx_st bins_build(struct asx_exec *exec, const struct asx_block *raw, int max_bi
         mem_free(b.level[j]);
         mem_free(b.wide[j]);
     }
+    mem_free(b.next);
+    mem_free(b.piece_end);
     mem_free(b.wide);
     mem_free(b.edge);
     mem_free(b.level);

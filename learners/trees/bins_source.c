@@ -31,6 +31,52 @@ static asx_st draw_rows(struct source *s, struct asx_exec *exec, struct asx_err 
     return ASX_OK;
 }
 
+size_t source_piece(const struct source *s, size_t piece)
+{
+    return (size_t)((__uint128_t)s->rows * piece / s->pieces);
+}
+
+static void count_piece(void *arg, size_t piece, int worker)
+{
+    (void)worker;
+    struct source *s = arg;
+    const struct asx_csr *m = &s->raw->csr;
+    size_t *count = s->end + piece * s->raw->cols;
+    int64_t end = m->indptr[source_piece(s, piece + 1)];
+    for (int64_t k = m->indptr[source_piece(s, piece)]; k < end; k++)
+        count[m->indices[k]]++;
+}
+
+static void place_piece(void *arg, size_t piece, int worker)
+{
+    (void)worker;
+    struct source *s = arg;
+    const struct asx_csr *m = &s->raw->csr;
+    size_t *at = s->end + piece * s->raw->cols, last = source_piece(s, piece + 1);
+    for (size_t i = source_piece(s, piece); i < last; i++)
+        for (int64_t k = m->indptr[i]; k < m->indptr[i + 1]; k++) {
+            size_t to = at[m->indices[k]]++;
+            s->value[to] = m->values[k];
+            s->row[to] = (uint32_t)i;
+        }
+}
+
+/* Each piece of rows counts its cells by column, which tells where its own go. */
+static void sort_by_column(struct source *s, struct asx_exec *exec)
+{
+    size_t sum = 0, cols = s->raw->cols;
+    exec->split(exec, s->pieces, count_piece, s);
+    for (size_t j = 0; j < cols; j++) {
+        for (size_t p = 0; p < s->pieces; p++) {
+            size_t n = s->end[p * cols + j];
+            s->end[p * cols + j] = sum;
+            sum += n;
+        }
+        s->start[j + 1] = sum;
+    }
+    exec->split(exec, s->pieces, place_piece, s);
+}
+
 asx_st bins_source_open(struct source *s, struct asx_exec *exec, const struct asx_block *raw, struct asx_err *err)
 {
     *s = (struct source){.raw = raw, .rows = raw->rows};
@@ -38,34 +84,23 @@ asx_st bins_source_open(struct source *s, struct asx_exec *exec, const struct as
         return err_set(err, ASX_E_INTERNAL, "bins are built from raw blocks only; this block is opaque");
     if (raw->layout != ASX_LAYOUT_CSR)
         return draw_rows(s, exec, err);
-    const struct asx_csr *m = &raw->csr;
-    size_t nnz = (size_t)m->indptr[m->rows];
-    size_t *at = mem_calloc(exec->mem, raw->cols + 1, sizeof *at);
+    size_t nnz = (size_t)raw->csr.indptr[raw->rows];
+    bool counts_are_few = raw->cols < nnz / (4 * (size_t)exec->threads + 4);
+    s->pieces = exec->threads > 1 && nnz > 1 << 16 && counts_are_few ? (size_t)exec->threads : 1;
+    s->end = mem_calloc(exec->mem, s->pieces * raw->cols + 1, sizeof *s->end);
     s->start = mem_calloc(exec->mem, raw->cols + 1, sizeof *s->start);
-    s->value = mem_array(exec->mem, nnz, sizeof *s->value);
+    s->value = mem_array(exec->mem, nnz + 1, sizeof *s->value);
     s->row = mem_array(exec->mem, nnz, sizeof *s->row);
-    if (!at || !s->start || !s->value || !s->row) {
-        mem_free(at);
+    if (!s->end || !s->start || !s->value || !s->row)
         return err_set(err, ASX_E_NOMEM, "out of memory to sort %zu cells by column; raise the memory limit", nnz);
-    }
-    for (size_t k = 0; k < nnz; k++)
-        s->start[m->indices[k] + 1]++;
-    for (size_t j = 0; j < raw->cols; j++)
-        s->start[j + 1] += s->start[j];
-    memcpy(at, s->start, (raw->cols + 1) * sizeof *at);
-    for (size_t i = 0; i < m->rows; i++)
-        for (int64_t k = m->indptr[i]; k < m->indptr[i + 1]; k++) {
-            size_t to = at[m->indices[k]]++;
-            s->value[to] = m->values[k];
-            s->row[to] = (uint32_t)i;
-        }
-    mem_free(at);
+    sort_by_column(s, exec);
     return ASX_OK;
 }
 
 void bins_source_close(struct source *s)
 {
     mem_free(s->start);
+    mem_free(s->end);
     mem_free(s->value);
     mem_free(s->row);
     mem_free(s->at);
@@ -171,42 +206,49 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* One pass of a radix sort; false when all keys have the same digit and stay where they are. */
+static bool radix_pass(const float *from, float *to, size_t n, uint32_t *count, int shift)
+{
+    uint32_t sum = 0, k;
+    memcpy(&k, from, sizeof k);
+    if (count[k >> shift & 2047] == n)
+        return false;
+    for (int d = 0; d < 2048; d++) {
+        uint32_t c = count[d];
+        count[d] = sum;
+        sum += c;
+    }
+    for (size_t i = 0; i < n; i++) {
+        memcpy(&k, &from[i], sizeof k);
+        memcpy(&to[count[k >> shift & 2047]++], &k, sizeof k);
+    }
+    return true;
+}
+
 void source_sort(float *v, float *tmp, size_t n)
 {
     if (n < 512) {
         qsort(v, n, sizeof *v, by_value);
         return;
     }
-    uint32_t count[3][2048];
+    uint32_t count[3][2048], k;
     memset(count, 0, sizeof count);
     for (size_t i = 0; i < n; i++) {
-        uint32_t k = key_of(v[i]);
+        k = key_of(v[i]);
         memcpy(&v[i], &k, sizeof k);
         count[0][k & 2047]++;
         count[1][k >> 11 & 2047]++;
         count[2][k >> 22]++;
     }
     float *from = v, *to = tmp;
-    for (int pass = 0; pass < 3; pass++) {
-        uint32_t sum = 0;
-        for (int d = 0; d < 2048; d++) {
-            uint32_t c = count[pass][d];
-            count[pass][d] = sum;
-            sum += c;
+    for (int pass = 0; pass < 3; pass++)
+        if (radix_pass(from, to, n, count[pass], 11 * pass)) {
+            float *swap = from;
+            from = to;
+            to = swap;
         }
-        for (size_t i = 0; i < n; i++) {
-            uint32_t k;
-            memcpy(&k, &from[i], sizeof k);
-            uint32_t digit = pass == 2 ? k >> 22 : k >> (11 * pass) & 2047;
-            memcpy(&to[count[pass][digit]++], &k, sizeof k);
-        }
-        float *swap = from;
-        from = to;
-        to = swap;
-    }
     for (size_t i = 0; i < n; i++) {
-        uint32_t k;
-        memcpy(&k, &tmp[i], sizeof k);
+        memcpy(&k, &from[i], sizeof k);
         v[i] = value_of(k);
     }
 }

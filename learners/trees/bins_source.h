@@ -15,11 +15,16 @@ struct source {
     size_t *start; /**< CSR: [cols + 1] into value */
     float *value;  /**< CSR: stored values by column */
     uint32_t *row; /**< CSR: their rows */
-    uint32_t *at;  /**< dense: cells of the sample, the same for all columns; NULL: all cells */
+    size_t pieces; /**< CSR: pieces of rows that passes over rows are cut into */
+    size_t *
+        end; /**< CSR: [pieces * cols] where the cells of a piece end in its columns; each piece begins where the one before ends */
+    uint32_t *at; /**< dense: cells of the sample, the same for all columns; NULL: all cells */
 };
 
 asx_st bins_source_open(struct source *, struct asx_exec *, const struct asx_block *, struct asx_err *);
 void bins_source_close(struct source *);
+/** First row of a piece; of piece `pieces`: how many rows there are. */
+size_t source_piece(const struct source *, size_t piece);
 
 /** Cells of a number column from row `first`, as f32. Dense layouts. */
 void bins_source_column(const struct source *, size_t col, size_t first, size_t n, float *out);
