@@ -8,41 +8,11 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { MAX_DEPTH = 8 }; /* of conditions on conditions; a cycle in a table ends here */
-
-static bool condition_holds(const struct asx_config *c, const char *only_if, int depth)
-{
-    const char *eq = only_if ? strchr(only_if, '=') : NULL;
-    if (!eq || depth > MAX_DEPTH)
-        return true;
-    const struct asx_space *s = c->space;
-    size_t len = (size_t)(eq - only_if);
-    for (int i = 0; i < s->n; i++) {
-        const struct asx_param *p = &s->param[i];
-        if (strncmp(p->name, only_if, len) != 0 || p->name[len])
-            continue;
-        if (!condition_holds(c, p->only_if, depth + 1))
-            return false;
-        if (p->kind == ASX_BOOL)
-            return (c->value[i] != 0) == (strcmp(eq + 1, "true") == 0);
-        if (p->kind != ASX_CHOICE)
-            return c->value[i] == strtod(eq + 1, NULL);
-        int k = (int)c->value[i];
-        return k >= 0 && k < p->n_choices && strcmp(p->choices[k], eq + 1) == 0;
-    }
-    return true; /* the parameter it hangs on is not in this space: nothing to wait for */
-}
-
-bool opt_param_active(const struct asx_config *c, int i)
-{
-    return condition_holds(c, c->space->param[i].only_if, 0);
-}
-
 static void settle(struct asx_config *c)
 {
     bool active[ASX_MAX_PARAMS];
     for (int i = 0; i < c->space->n; i++)
-        active[i] = opt_param_active(c, i);
+        active[i] = asx_param_active(c, i);
     for (int i = 0; i < c->space->n; i++)
         if (!active[i])
             c->value[i] = c->space->param[i].def;
@@ -140,7 +110,7 @@ json_t *opt_config_json(const struct asx_config *c)
         const struct asx_param *p = &c->space->param[i];
         /* what a spec fixed is shown: a later run with another spec must be able to tell */
         bool single = (p->kind == ASX_CHOICE && p->n_choices == 1) || (p->n_values != 1 && p->fixed && c->value[i] == p->def);
-        if (single || !opt_param_active(c, i))
+        if (single || !asx_param_active(c, i))
             continue;
         if (json_object_set_new(o, p->name, value_json(p, c->value[i]))) {
             json_decref(o);
@@ -157,7 +127,7 @@ struct asx_key opt_config_key(const struct asx_config *c)
     hash_u64(&h, (uint64_t)c->learner->version);
     for (int i = 0; i < c->space->n; i++) {
         const struct asx_param *p = &c->space->param[i];
-        if (!opt_param_active(c, i))
+        if (!asx_param_active(c, i))
             continue;
         hash_str(&h, p->name);
         if (p->kind == ASX_CHOICE && (int)c->value[i] >= 0 && (int)c->value[i] < p->n_choices)

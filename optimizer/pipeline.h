@@ -38,9 +38,6 @@ asx_st opt_config_from_json(const char *json, const struct asx_learner *, const 
 /** Active parameters, those left out that could not be otherwise (a spec's single value is told), as a JSON object (choices by name). Canonical text of it is hashed. */
 json_t *opt_config_json(const struct asx_config *);
 struct asx_key opt_config_key(const struct asx_config *);
-/** Is parameter i active under only_if? */
-bool opt_param_active(const struct asx_config *, int i);
-
 /** One step of a recipe, applied to some columns. */
 struct opt_part {
     const struct asx_prep *prep;

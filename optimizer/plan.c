@@ -59,7 +59,7 @@ struct asx_key opt_fit_key(const struct opt_context *ctx, const struct asx_confi
     hash_u64(&h, (uint64_t)l->version);
     for (int i = 0; i < c->space->n; i++) {
         const struct asx_param *q = &c->space->param[i];
-        if (!opt_param_active(c, i) || (l->resumable && l->iterations && strcmp(q->name, l->iterations) == 0))
+        if (!asx_param_active(c, i) || (l->resumable && l->iterations && strcmp(q->name, l->iterations) == 0))
             continue; /* how far a resumable fit may go does not change how it begins */
         hash_str(&h, q->name);
         if (q->kind == ASX_CHOICE)

@@ -285,11 +285,22 @@ static void apply_restrictions(struct builder *b, const struct opt_restriction *
 
 /* ---- the space --------------------------------------------------------------- */
 
+/* Does any way to fit look at the columns? What does not is the same however they are prepared. */
+static bool looks_at_columns(const struct asx_learner *l)
+{
+    for (int i = 0; l->fit[i]; i++)
+        if (l->fit[i]->needs[0])
+            return true;
+    return false;
+}
+
 static asx_st fill(struct builder *b, const struct opt_restriction *r, int n, struct asx_err *err)
 {
-    for (int g = 0; g < GROUPS; g++)
+    bool columns = looks_at_columns(b->learner);
+    for (int g = 0; columns && g < GROUPS; g++)
         add_group(b, group_type[g]);
-    add_whole_steps(b);
+    if (columns)
+        add_whole_steps(b);
     for (int i = 0; i < b->learner->n_params; i++)
         add_param(b, &b->learner->params[i], NULL, NULL);
     apply_restrictions(b, r, n);

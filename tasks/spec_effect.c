@@ -93,7 +93,7 @@ static const struct spec_restriction *restriction_of(const struct task_spec *s, 
     return NULL;
 }
 
-/* May the space make `condition` ("penalty=elastic_net") true? */
+/* May the space make `condition` ("loss=huber|quantile") true? */
 static bool may_hold(const struct task_spec *s, const struct asx_learner *l, const char *condition)
 {
     char name[96];
@@ -108,11 +108,11 @@ static bool may_hold(const struct task_spec *s, const struct asx_learner *l, con
         return true;
     if (r) {
         for (int i = 0; i < r->n; i++)
-            if (r->word && strcmp(r->word[i], eq + 1) == 0)
+            if (r->word && asx_words_have(eq + 1, r->word[i]))
                 return true;
         return false;
     }
-    return !p->fixed || strcmp(p->choices[(int)p->def], eq + 1) == 0;
+    return !p->fixed || asx_param_is(p, p->def, eq + 1);
 }
 
 static asx_st check_restriction(const struct task_spec *s, const struct spec_restriction *r, struct asx_err *err)

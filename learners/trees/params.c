@@ -64,6 +64,7 @@ const struct asx_param gbdt_param[GBDT_PARAMS] = {
      .max = 1e9,
      .def = 0.9,
      .fixed = FIXED,
+     .only_if = "loss=huber|quantile",
      .help = "quantile level, or width of Huber's square in units of the target",
      .tasks = ASX_REGRESS},
     CHOICE("gradients", precisions, 0, FIXED, "hist_lowbit: of 8 bits, stochastically rounded: approximate"),

@@ -7,41 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEPTH = 8 }; /* of conditions on conditions */
-
-/* ---- conditions ------------------------------------------------------------------ */
-
-static bool value_is(const struct asx_param *p, double v, const char *word)
-{
-    if (p->kind == ASX_BOOL)
-        return (v != 0) == (strcmp(word, "true") == 0);
-    if (p->kind != ASX_CHOICE)
-        return v == strtod(word, NULL);
-    int k = (int)v;
-    return k >= 0 && k < p->n_choices && strcmp(p->choices[k], word) == 0;
-}
-
-static bool active(const struct asx_config *c, int i, int depth)
-{
-    const char *condition = c->space->param[i].only_if;
-    const char *eq = condition ? strchr(condition, '=') : NULL;
-    if (!eq || depth > DEPTH)
-        return true;
-    size_t len = (size_t)(eq - condition);
-    for (int j = 0; j < c->space->n; j++) {
-        const struct asx_param *p = &c->space->param[j];
-        if (strncmp(p->name, condition, len) == 0 && p->name[len] == 0)
-            return active(c, j, depth + 1) && value_is(p, c->value[j], eq + 1);
-    }
-    return true;
-}
-
 /* Inactive parameters hold their default. */
 static void settle(struct asx_config *c)
 {
     bool on[ASX_MAX_PARAMS];
     for (int i = 0; i < c->space->n; i++)
-        on[i] = active(c, i, 0);
+        on[i] = asx_param_active(c, i);
     for (int i = 0; i < c->space->n; i++)
         if (!on[i])
             c->value[i] = c->space->param[i].def;
@@ -52,7 +23,7 @@ struct asx_key draw_key(const struct asx_config *c)
     struct hash h = hash_begin("random.config");
     hash_str(&h, c->learner->head.name);
     for (int i = 0; i < c->space->n; i++)
-        if (active(c, i, 0)) {
+        if (asx_param_active(c, i)) {
             hash_str(&h, c->space->param[i].name);
             hash_f64(&h, c->value[i]);
         }
@@ -212,15 +183,15 @@ void draw_near(const struct asx_config *near, struct rng *rng, struct asx_config
     const struct asx_space *s = near->space;
     int searched = 0;
     for (int i = 0; i < s->n; i++)
-        searched += is_searched(&s->param[i]) && active(near, i, 0);
+        searched += is_searched(&s->param[i]) && asx_param_active(near, i);
     *out = *near;
     double share = searched ? fmin(1, 1.5 / searched) : 0;
     for (int i = 0; i < s->n; i++)
-        if (is_searched(&s->param[i]) && active(near, i, 0) && rng_unit(rng) < share)
+        if (is_searched(&s->param[i]) && asx_param_active(near, i) && rng_unit(rng) < share)
             out->value[i] = step(&s->param[i], near->value[i], rng);
     /* parameters that a changed choice has just switched on start at random */
     for (int i = 0; i < s->n; i++)
-        if (!active(near, i, 0) && active(out, i, 0))
+        if (!asx_param_active(near, i) && asx_param_active(out, i))
             out->value[i] = random_value(&s->param[i], rng);
     settle(out);
 }

@@ -89,6 +89,7 @@ at 'alpha under classify' 4:32 "'gbdt.alpha' has no effect under classify" 'task
 at 'a criterion under regress' 4:36 "'tree.criterion' has no effect under regress" 'task: regress' 'data: {train: values.csv, target: y}' 'search: {space: {tree: {criterion: entropy}}}'
 at 'a space for another task' 4:33 "'logistic' does not regress" 'task: regress' 'data: {train: values.csv, target: y}' 'search: {space: {logistic: {l2: 1}}}'
 at 'a condition that cannot hold' '4:4[0-9]' "'logistic.l1' has an effect only where penalty=elastic_net" 'task: classify' "$d" 'search: {space: {logistic: {penalty: l2, l1: 0.5}}}'
+at 'a condition of two words' '4:4[0-9]' "'gbdt.alpha' has an effect only where loss=huber|quantile" 'task: regress' 'data: {train: values.csv, target: y}' 'search: {space: {gbdt: {loss: squared, alpha: 0.5}}}'
 at 'repeats beside time' 4:41 "'search.validation.repeats' has no effect beside 'time'" 'task: classify' "$d" 'search: {validation: {time: w, repeats: 3}}'
 at 'monotone for other learners' 6:13 "'data.monotone' has no effect on the learners" 'task: classify' 'data:' '  train: good.csv' '  target: y' '  monotone: {a: 1}' 'search: {learners: [logistic]}'
 at 'monotone and left out' 7:13 "'a' is left out by 'data.ignore'" 'task: classify' 'data:' '  train: good.csv' '  target: y' '  ignore: [a]' '  monotone: {a: 1}'

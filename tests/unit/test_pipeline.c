@@ -74,14 +74,27 @@ static const struct asx_param linear_params[] = {
     {.name = "l2", .kind = ASX_REAL, .low = 1e-6, .high = 1e4, .log = true, .def = 1},
     {.name = "max_iter", .kind = ASX_INT, .low = 100, .high = 100, .min = 1, .max = 10000, .def = 100, .fixed = true},
 };
+static const struct asx_op of_columns = {.head = {"any.fit/raw", ""}, .needs = {"raw"}, .gives = "fit"};
+static const struct asx_op of_target = {.head = {"blind.fit/sums", ""}, .gives = "fit"};
+static const struct asx_op *const fits_columns[] = {&of_columns, NULL}, *const fits_target[] = {&of_target, NULL};
 static const struct asx_learner linear = {.head = {"linear", ""},
                                           .version = 1,
                                           .tasks = ASX_ANY_TASK,
                                           .prep_role = ASX_FOR_LINEAR,
                                           .affine = affine_steps,
                                           .params = linear_params,
-                                          .n_params = 2};
-static const struct asx_learner tree = {.head = {"tree", ""}, .version = 1, .tasks = ASX_ANY_TASK, .prep_role = ASX_FOR_TREES};
+                                          .n_params = 2,
+                                          .fit = fits_columns};
+static const struct asx_learner tree = {
+    .head = {"tree", ""}, .version = 1, .tasks = ASX_ANY_TASK, .prep_role = ASX_FOR_TREES, .fit = fits_columns};
+/* Looks at the target alone. */
+static const struct asx_learner blind = {.head = {"blind", ""},
+                                         .version = 1,
+                                         .tasks = ASX_ANY_TASK,
+                                         .prep_role = ASX_FOR_LINEAR,
+                                         .params = linear_params,
+                                         .n_params = 1,
+                                         .fit = fits_target};
 
 static struct frame_make *frame;
 static struct asx_problem *problem;
@@ -139,6 +152,32 @@ START_TEST(space_has_choices_steps_and_learner)
 }
 END_TEST
 
+/* How columns are prepared is no choice of a learner that looks at none: its space would repeat itself. */
+START_TEST(space_without_columns)
+{
+    struct asx_space *s = space_of(&blind, NULL, 0);
+    ck_assert_int_eq(s->n, 1);
+    ck_assert_str_eq(s->param[0].name, linear_params[0].name);
+    opt_space_free(s);
+}
+END_TEST
+
+START_TEST(conditions_list_words)
+{
+    static const char *const losses[] = {"squared", "huber", "hub", "quantile"};
+    struct asx_param p[2] = {{.name = "loss", .kind = ASX_CHOICE, .choices = losses, .n_choices = 4},
+                             {.name = "alpha", .kind = ASX_REAL, .only_if = "loss=huber|quantile"}};
+    struct asx_space s = {2, p};
+    struct asx_config c = {.space = &s};
+    static const bool want[] = {false, true, false, true};
+    for (int v = 0; v < 4; v++) {
+        c.value[0] = v;
+        ck_assert(asx_param_active(&c, 0));
+        ck_assert(asx_param_active(&c, 1) == want[v]);
+    }
+}
+END_TEST
+
 START_TEST(conditions_nest)
 {
     struct asx_space *s = space_of(&tree, NULL, 0);
@@ -149,12 +188,12 @@ START_TEST(conditions_nest)
     ck_assert_int_eq(
         opt_config_from_json("{\"categorical\":\"tfidf\",\"tfidf.chars\":true,\"tfidf.n\":9,\"other\":1}", &tree, s, &c, &err),
         ASX_OK);
-    ck_assert(opt_param_active(&c, asx_space_find(s, "tfidf.n")));
+    ck_assert(asx_param_active(&c, asx_space_find(s, "tfidf.n")));
     ck_assert_double_eq(asx_config_get(&c, "tfidf.n"), 5); /* clamped */
     struct asx_key with = opt_config_key(&c);
     ck_assert_int_eq(opt_config_from_json("{\"categorical\":\"target\",\"tfidf.chars\":true,\"tfidf.n\":4}", &tree, s, &c, &err),
                      ASX_OK);
-    ck_assert(!opt_param_active(&c, asx_space_find(s, "tfidf.n")));
+    ck_assert(!asx_param_active(&c, asx_space_find(s, "tfidf.n")));
     ck_assert_double_eq(asx_config_get(&c, "tfidf.n"), 3); /* inactive: back to the default */
     ck_assert(!key_equal(with, opt_config_key(&c)));
     ck_assert_int_lt(opt_config_from_json("[1]", &tree, s, &c, &err), 0);
@@ -282,6 +321,8 @@ Suite *suite_pipeline(void)
     TCase *c = tcase_create("pipeline");
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, space_has_choices_steps_and_learner);
+    tcase_add_test(c, space_without_columns);
+    tcase_add_test(c, conditions_list_words);
     tcase_add_test(c, conditions_nest);
     tcase_add_test(c, whole_space_and_restrictions_by_name);
     tcase_add_test(c, recipe_covers_every_feature_once);

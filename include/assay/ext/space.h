@@ -19,6 +19,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #ifdef __cplusplus
@@ -37,7 +38,7 @@ struct asx_param {
     const char *const *choices; /**< CHOICE */
     int n_choices;
     double def;
-    const char *only_if;  /**< "param=choice": otherwise inactive and at its default */
+    const char *only_if;  /**< "param=choice" or "param=one|other": otherwise inactive and at its default */
     bool fixed;           /**< not searched unless a spec gives a range */
     const char *help;     /**< one line with the unit */
     const double *values; /**< a spec's explicit list, else NULL */
@@ -61,6 +62,45 @@ struct asx_config {
     const struct asx_space *space;
     double value[ASX_MAX_PARAMS];
 };
+
+/** Is `word` one of "one|other"? */
+static inline bool asx_words_have(const char *words, const char *word)
+{
+    size_t len = strlen(word);
+    for (const char *w = words; w; w = strchr(w, '|') ? strchr(w, '|') + 1 : NULL)
+        if (strncmp(w, word, len) == 0 && (w[len] == '|' || !w[len]))
+            return true;
+    return false;
+}
+
+/** Has the parameter, at value v, one of these words for it? Numbers have one word. */
+static inline bool asx_param_is(const struct asx_param *p, double v, const char *words)
+{
+    if (p->kind == ASX_BOOL)
+        return asx_words_have(words, v != 0 ? "true" : "false");
+    if (p->kind != ASX_CHOICE)
+        return v == strtod(words, NULL);
+    return v >= 0 && v < p->n_choices && asx_words_have(words, p->choices[(int)v]);
+}
+
+/** Does parameter i play a part in this config? What it hangs on may hang on something itself. */
+static inline bool asx_param_active(const struct asx_config *c, int i)
+{
+    for (int depth = 0; depth < 8; depth++) { /* a cycle in a table ends here */
+        const char *condition = c->space->param[i].only_if, *eq = condition ? strchr(condition, '=') : NULL;
+        int on = -1;
+        for (int j = 0; eq && j < c->space->n && on < 0; j++)
+            if (strncmp(c->space->param[j].name, condition, (size_t)(eq - condition)) == 0 &&
+                !c->space->param[j].name[eq - condition])
+                on = j;
+        if (on < 0) /* nothing to wait for */
+            return true;
+        if (!asx_param_is(&c->space->param[on], c->value[on], eq + 1))
+            return false;
+        i = on;
+    }
+    return true;
+}
 
 /** Index of a parameter, or -1. */
 static inline int asx_space_find(const struct asx_space *s, const char *name)
