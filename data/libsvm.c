@@ -11,7 +11,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { ROW_STREAM = 0x726f77 };
+/* Arrays go by the largest index: one mistyped index must not ask for gigabytes. Published sets end at some 50 million features. */
+enum { ROW_STREAM = 0x726f77, MOST_INDEX = 100000000 };
 
 struct svm {
     const struct data_options *o;
@@ -118,13 +119,13 @@ static const char *pair(struct svm *s, const char *line, const char *p, int32_t 
     int64_t index = 0;
     const char *start = p;
     for (; *p >= '0' && *p <= '9'; p++)
-        index = index <= INT32_MAX ? index * 10 + (*p - '0') : index;
+        index = index <= MOST_INDEX ? index * 10 + (*p - '0') : index;
     if (p == start || *p != ':') {
         fault(s, line, start, err, "here an 'index:value' is expected; correct the line");
         return NULL;
     }
-    if (index >= INT32_MAX) {
-        fault(s, line, start, err, "an index is too large; indices are below 2147483647");
+    if (index > MOST_INDEX) {
+        fault(s, line, start, err, "an index is above 100000000; number the features from 1, or hash them into fewer");
         return NULL;
     }
     if (index <= *last) {

@@ -556,6 +556,39 @@ START_TEST(sparse_features)
 }
 END_TEST
 
+/* Of many features of which few occur, those few get columns, under their own names; a saved step knows them. */
+START_TEST(sparse_features_that_occur)
+{
+    enum { MANY = 40 };
+    float a[2 * MANY] = {0}, later[2 * MANY] = {0};
+    a[7] = 1, a[MANY + 7] = 1, a[MANY + 31] = 2.5f;
+    later[3] = 9, later[7] = 4, later[MANY + 31] = 1, later[MANY + 39] = 6;
+    struct frame_make *f = frame_make_new(2), *g = frame_make_new(2);
+    frame_make_sparse(f, a, MANY);
+    frame_make_sparse(g, later, MANY);
+    struct bench b;
+    set_up(&b, "sparse", f, ASX_REGRESSION, NULL, 0);
+    b.in.columns = 0;
+    struct asx_err err = {0};
+    struct asx_shape shape;
+    b.step->shape(&b.in, &shape);
+    ck_assert_double_eq(shape.cols, 3); /* no more than cells */
+    ck_assert_int_eq(b.step->fit(&b.exec.exec, &b.in, &b.state, &err), ASX_OK);
+    ck_assert_int_eq(b.step->transform(&b.exec.exec, b.state, b.in.frame, NULL, 0, &b.block, &err), ASX_OK);
+    ck_assert_uint_eq(b.block.cols, 2);
+    ck_assert_str_eq(b.block.name[0], "f8");
+    ck_assert_str_eq(b.block.name[1], "f32");
+    ck_assert(b.block.kind[0] == ASX_COL_INDICATOR && b.block.kind[1] == ASX_COL_WEIGHT);
+    size_t cols;
+    double *x = apply(&b, frame_make_frame(g), &cols), want[] = {4, 0, 0, 1};
+    ck_assert_uint_eq(cols, 2);
+    ck_assert_mem_eq(x, want, sizeof want);
+    free(x);
+    frame_make_free(g);
+    tear_down(&b);
+}
+END_TEST
+
 /* ---- affine ------------------------------------------------------------------------- */
 
 static void constants(const char *name, const char *param, const char *choice, const struct asx_column_stats *s, double out[3])
@@ -634,6 +667,7 @@ Suite *suite_prep_golden(void)
     tcase_add_test(t, hashing_collides);
     tcase_add_test(t, dates_equal_the_calendar);
     tcase_add_test(t, sparse_features);
+    tcase_add_test(t, sparse_features_that_occur);
     tcase_add_test(t, affine_constants);
     suite_add_tcase(s, t);
     return s;
