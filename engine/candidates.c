@@ -210,10 +210,18 @@ static asx_st select_weights(struct asx_exec *e, struct run *r, const struct tab
     return ens_select(&in, weight, &score, err);
 }
 
-static asx_st ensemble_run(struct asx_exec *e, const struct asx_batch *b, struct asx_err *err)
+/* Who was chosen earlier may be no candidate now. */
+static void clear_weights(struct run *r)
 {
-    (void)b;
-    struct run *r = ((struct exec_context *)e->engine)->node->core;
+    for (int i = 0; i < r->configs; i++)
+        if (r->config[i])
+            r->config[i]->weight = 0;
+    r->temperature = 1;
+    r->threshold = 0;
+}
+
+static asx_st select_from(struct run *r, struct asx_exec *e, struct asx_err *err)
+{
     struct table t;
     asx_st st = fill_table(r, e->scratch, &t, err);
     if (st != ASX_OK)
@@ -229,8 +237,7 @@ static asx_st ensemble_run(struct asx_exec *e, const struct asx_batch *b, struct
     ens_blend(t.pred, weight, t.n, size, blend);
     struct asx_scored s = truth_of(r, &t);
     s.pred = blend;
-    r->temperature = 1;
-    r->threshold = 0;
+    clear_weights(r);
     if (r->problem.task != ASX_REGRESSION) {
         r->temperature = ens_temperature(&s, r->opt.metric, e);
         ens_temper(blend, t.rows, r->problem.outputs, r->temperature);
@@ -239,15 +246,37 @@ static asx_st ensemble_run(struct asx_exec *e, const struct asx_batch *b, struct
     }
     s.threshold = r->threshold;
     r->ensemble_validation = r->opt.metric->score(&s);
-    for (int i = 0; i < r->configs; i++) /* who was chosen earlier may be no candidate now */
-        if (r->config[i])
-            r->config[i]->weight = 0;
     for (int c = 0; c < t.n; c++)
         t.config[c]->weight = weight[c];
     intervals(r, &t, blend);
     json_decref(r->summary);
     r->summary = board_summary(r, &t.row[0], t.rows, blend);
     return ASX_OK;
+}
+
+/* Predictions of all rows do not fit beside each other: the best candidate is the model, as it was scored. */
+static asx_st take_best(struct run *r)
+{
+    run_warn(r, "ensemble.memory",
+             "the memory limit leaves no room to select an ensemble, so the best single model is taken; raise it");
+    clear_weights(r);
+    r->candidate[0]->weight = 1;
+    r->ensemble_validation = r->candidate[0]->validation;
+    r->ensemble_low = r->ensemble_high = NAN;
+    json_decref(r->summary);
+    r->summary = NULL;
+    return ASX_OK;
+}
+
+static asx_st ensemble_run(struct asx_exec *e, const struct asx_batch *b, struct asx_err *err)
+{
+    (void)b;
+    struct run *r = ((struct exec_context *)e->engine)->node->core;
+    asx_st st = select_from(r, e, err);
+    if (st != ASX_E_NOMEM || r->candidates == 0)
+        return st;
+    *err = (struct asx_err){0};
+    return take_best(r);
 }
 
 static void ensemble_work(const struct asx_problem *p, const struct asx_batch *b, struct asx_work *w)

@@ -48,7 +48,7 @@ lost() { # SECONDS: what sleeping lost in that time, into the file "lost"
     echo $sum >lost
 }
 for ((i = 0; i < runs; i++)); do
-    limit=$((2 + RANDOM % (i < 3 ? 3 : 12)))
+    limit=$((2 + RANDOM % (i < 3 ? 3 : 29)))
     table=$([ $((i % 2)) = 0 ] && echo middle || echo large)
     lost $limit &
     from=$(now)

@@ -33,6 +33,9 @@ else
     check 'which predicts every row' test "$(wc -l <"$work/out")" = 2001
     expect 'the plan of it' 0 "$assay" explain $c --learners gbdt --memory 57MiB
     says 'which will not fit' 'will probably not fit the memory limit'
+    awk 'BEGIN { srand(9); print "a,b,y"; for (i = 0; i < 6000; i++) { a = rand(); b = rand(); printf "%.4f,%.4f,k%d\n", a, b, int(300 * a) } }' >many.csv
+    expect 'many classes under a limit' 0 "$assay" classify many.csv --target y --time 3s --memory 60MiB --model many.assay
+    expect 'leave a model' 0 "$assay" predict many.assay many.csv
 fi
 expect 'classes without order' 0 "$assay" $c --learners tree --set 'data.monotone={a: 1}'
 says 'are told' 'has no meaning with more than two classes'
