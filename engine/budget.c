@@ -107,22 +107,26 @@ static double saving_seconds(const struct run *r)
     return (fixed_s + s_per_byte * bytes + s_per_row * r->configs) * slowness(r);
 }
 
-/* The op's own price, with what earlier runs taught about it. */
-static double ensemble_seconds(struct run *r)
+double run_ensemble_seconds(struct run *r, int candidates)
 {
     struct opt_plan *plan = NULL;
     double s = 0.02;
     if (!r->problem_ptr || opt_plan_create(r->mem, &plan) != ASX_OK)
         return s;
-    int scored = 0;
-    for (int i = 0; i < r->configs; i++)
-        scored += r->config[i] && r->config[i]->scored && !r->config[i]->failed;
-    struct asx_shape shape = {.rows = (double)r->problem.rows, .cols = scored};
+    struct asx_shape shape = {.rows = (double)r->problem.rows, .cols = candidates};
     int id = opt_plan_add_core(plan, &r->ctx, &core_ensemble, "select ensemble", &shape, NULL, 0, (struct asx_key){0, 0}, r);
     if (id >= 0 && plan->node[id]->cost.total_s == plan->node[id]->cost.total_s)
         s += plan->node[id]->cost.total_s;
     opt_plan_free(plan);
     return s;
+}
+
+static double ensemble_seconds(struct run *r)
+{
+    int scored = 0;
+    for (int i = 0; i < r->configs; i++)
+        scored += r->config[i] && r->config[i]->scored && !r->config[i]->failed;
+    return run_ensemble_seconds(r, scored);
 }
 
 /* On all threads, as good as they split. */

@@ -279,20 +279,29 @@ static asx_st ensemble_run(struct asx_exec *e, const struct asx_batch *b, struct
     return take_best(r);
 }
 
+/*
+ * Every candidate's predictions are gathered and blended once; the rounds of a selection look at a sample of the rows
+ * (objective.c), the temperature at fewer cells still.
+ */
 static void ensemble_work(const struct asx_problem *p, const struct asx_batch *b, struct asx_work *w)
 {
-    double candidates = b->shape.cols < 100 ? b->shape.cols : 100, cells = (double)p->rows * p->outputs;
-    asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_STREAM, .t = ASX_F32, .m = 100 * candidates * cells});
+    enum { SELECTION_ROWS = 50000, TEMPERATURE_CELLS = 400000, SORTED_ROWS = 10000 };
+    double candidates = fmin(b->shape.cols, 100), rows = (double)p->rows, cells = rows * p->outputs;
+    double looked_at = fmin(rows, SELECTION_ROWS) * p->outputs;
+    asx_work_add(w->once, &w->n_once, (struct asx_use){.k = ASX_KC_STREAM, .t = ASX_F32, .m = candidates * 4 * cells});
+    asx_work_add(w->once, &w->n_once,
+                 (struct asx_use){
+                     .k = ASX_KC_STREAM, .t = ASX_F32, .m = candidates * 100 * looked_at, .footprint = candidates * looked_at * 4});
     asx_work_add(w->once, &w->n_once,
                  (struct asx_use){.k = ASX_KC_SORT,
                                   .t = ASX_F32,
-                                  .m = p->rows < 10000 ? (double)p->rows : 10000,
+                                  .m = fmin(rows, SORTED_ROWS),
                                   .n = 1,
                                   .times = p->task == ASX_BINARY ? 20 * candidates : candidates}); /* ranked anew for every round */
-    if (p->task != ASX_REGRESSION)                                                                 /* temperature */
+    if (p->task != ASX_REGRESSION)
         asx_work_add(w->once, &w->n_once,
-                     (struct asx_use){.k = ASX_KC_EXP, .t = ASX_F64, .m = 22 * (cells < 400000 ? cells : 400000)});
-    w->scratch = (uint64_t)((candidates + 1) * cells * 4 + (double)p->rows * 4 + 2e6); /* bootstrap samples are of bounded size */
+                     (struct asx_use){.k = ASX_KC_EXP, .t = ASX_F64, .m = 22 * fmin(cells, TEMPERATURE_CELLS)});
+    w->scratch = (uint64_t)((candidates + 1) * cells * 4 + rows * 4 + 2e6); /* bootstrap samples are of bounded size */
 }
 
 const struct asx_op core_ensemble = {

@@ -13,6 +13,7 @@
 #include "data/frame.h"
 #include "optimizer/explain.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -103,24 +104,43 @@ static uint64_t search_peak(struct run *r, const struct opt_plan *first, int tri
     return r->opt.memory && peak > mem_limit(r->mem) ? mem_limit(r->mem) : peak;
 }
 
+enum { CANDIDATES = 100 }; /* an ensemble looks at no more */
+
+/* As many trials as fit the seconds together with the selection among them. */
+static double trials_that_fit(struct run *r, double seconds, double per_trial)
+{
+    double low = 0, high = fmin(seconds / per_trial, 1e6);
+    while (high - low > 0.5 + 0.01 * high) {
+        double n = 0.5 * (low + high);
+        if (n * per_trial + run_ensemble_seconds(r, (int)fmin(n, CANDIDATES)) <= seconds)
+            low = n;
+        else
+            high = n;
+    }
+    return floor(high);
+}
+
 /* Later waves and final steps: what is left of the budget, and what the last steps take of it. */
 static int summarise(struct run *r, const struct opt_plan *first, int n, struct opt_summary *s)
 {
     int count = 0, members = !r->opt.ensemble ? 1 : r->opt.trials && r->opt.trials < TYPICAL ? r->opt.trials : TYPICAL;
     uint64_t peak = first->host_peak;
     double budget = r->opt.time_s > 0 ? r->search_end - r->started - r->prelude->seconds - first->seconds : NAN;
-    double per_trial = first->seconds / (n > 0 ? n : 1);
+    double per_trial = fmax(first->seconds / (n > 0 ? n : 1), 1e-4), left = 0;
     if (r->opt.trials) {
-        int left = r->opt.trials - n > 0 ? r->opt.trials - n : 0;
+        left = fmax(r->opt.trials - n, 0);
         peak = search_peak(r, first, r->opt.trials);
-        add_summary(s, &count, "later waves", per_trial * left, 3, left ? peak : first->host_peak, left);
+        add_summary(s, &count, "later waves", per_trial * left, 3, left > 0 ? peak : first->host_peak, (int)left);
     } else if (budget > 0) {
-        double trials = budget / (per_trial > 1e-4 ? per_trial : 1e-4);
-        peak = search_peak(r, first, (int)(trials < 1e6 ? trials : 1e6));
-        add_summary(s, &count, "later waves", budget, 1.05, peak, (int)(trials < 1e6 ? trials : 1e6));
+        budget += run_ensemble_seconds(r, 0); /* which the end of the search leaves time for, nobody being scored yet */
+        left = trials_that_fit(r, budget, per_trial);
+        budget = fmax(budget - run_ensemble_seconds(r, (int)fmin(n + left, CANDIDATES)), 0);
+        peak = search_peak(r, first, (int)left);
+        add_summary(s, &count, "later waves", budget, 1.05, peak, (int)left);
     }
+    int candidates = (int)fmin(n + left, CANDIDATES);
     double cells = (double)r->problem.rows * r->problem.outputs;
-    add_summary(s, &count, "select ensemble", 40 * 60 * cells * 1e-9 + 0.01, 2, (uint64_t)(60 * cells * 4), 0);
+    add_summary(s, &count, "select ensemble", run_ensemble_seconds(r, candidates), 2, (uint64_t)((candidates + 1) * cells * 4), 0);
     if (r->problem.repeatable || r->opt.refit == REFIT_FULL)
         add_summary(s, &count, "refit chosen configs", members * per_trial, 3, peak, members);
     if (r->opt.test)

@@ -236,6 +236,8 @@ double run_elapsed(const struct run *); /**< active seconds, earlier processes i
 bool run_should_stop(void *run);        /**< cancelled, or past the end of the phase */
 /** Sets when the search must end for the final steps to fit, from what is known now. */
 void run_set_search_end(struct run *);
+/** Selecting an ensemble of so many candidates, by the op's own price and what earlier runs taught about it. */
+double run_ensemble_seconds(struct run *, int candidates);
 /** Enters a phase after the search ("ensembling", "refitting", "testing", "saving"): it ends in time for those behind it. */
 void run_enter(struct run *, const char *phase);
 /** Seconds until `phase` must end; INFINITY without a limit. */

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # check.sh BUILD_FOLDER [SUITE]...: the unit suites and (without SUITE) the scripts of tests/cli, each a job, as many at a time
-# as there are processors. A line a job as they end; the last line is "N passed, N failed".
+# as there are processors. A line a job as they end, what failed once more at the end; the last line is "N passed, N failed".
 set -u
 cd "$(dirname "$0")/.." || exit 1
 build=$1
@@ -29,9 +29,12 @@ while read -r job; do
     if read -r p f < <(sed -nE 's/^([0-9]+) passed, ([0-9]+) failed$/\1 \2/p' "$logs/$job.end" 2>/dev/null) && [ -n "$p" ]; then
         passed=$((passed + p)) failed=$((failed + f))
     else
+        p=0 f=1
         failed=$((failed + 1))
     fi
+    [ "$f" = 0 ] || grep -Ev "skipped|0 failed$" "$logs/$job.log" | head -n 20 | sed "s/^/$job: /" >>"$logs/what_failed"
 done <"$logs/jobs"
 [ -s "$logs/jobs" ] || failed=1
+cat "$logs/what_failed" 2>/dev/null # once more, where the end of the log is all that is left
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

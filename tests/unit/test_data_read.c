@@ -541,12 +541,19 @@ START_TEST(libsvm)
     ck_assert_uint_eq(frame->sparse->cols, 3);
     ck_assert_int_eq(frame->sparse->indices[0], 0);
     static const struct bad bad[] = {
-        {"1 2:1 1:1\n", 0, ASX_E_DATA, 1, "ascend"},   {"1 2:1 2:1\n", 0, ASX_E_DATA, 1, "twice"},
-        {"x 2:1\n", 0, ASX_E_DATA, 1, "its target"},   {"1 2:x\n", 0, ASX_E_DATA, 1, "no number"},
-        {"1 2\n", 0, ASX_E_DATA, 1, "index:value"},    {"1 1:1\n1,2 3:1\n", 0, ASX_E_DATA, 2, "several targets"},
-        {"1 1:inf\n", 0, ASX_E_DATA, 1, "no number"},  {"1 1:1e999\n", 0, ASX_E_DATA, 1, "infinite"},
-        {"1 -1:1\n", 0, ASX_E_DATA, 1, "index:value"}, {"1 99999999999:1\n", 0, ASX_E_DATA, 1, "too large"},
-        {"", 0, ASX_E_DATA, 0, "no data row"},         {"# nothing\n", 0, ASX_E_DATA, 0, "no data row"},
+        {"1 2:1 1:1\n", 0, ASX_E_DATA, 1, "ascend"},
+        {"1 2:1 2:1\n", 0, ASX_E_DATA, 1, "twice"},
+        {"x 2:1\n", 0, ASX_E_DATA, 1, "its target"},
+        {"1 2:x\n", 0, ASX_E_DATA, 1, "no number"},
+        {"1 2\n", 0, ASX_E_DATA, 1, "index:value"},
+        {"1 1:1\n1,2 3:1\n", 0, ASX_E_DATA, 2, "several targets"},
+        {"1 1:inf\n", 0, ASX_E_DATA, 1, "no number"},
+        {"1 1:1e999\n", 0, ASX_E_DATA, 1, "infinite"},
+        {"1 -1:1\n", 0, ASX_E_DATA, 1, "index:value"},
+        {"1 99999999999:1\n", 0, ASX_E_DATA, 1, "above 100000000"},
+        {"1 100000001:1\n", 0, ASX_E_DATA, 1, "above 100000000"},
+        {"", 0, ASX_E_DATA, 0, "no data row"},
+        {"# nothing\n", 0, ASX_E_DATA, 0, "no data row"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         asx_st st = read_with((struct data_options){0}, "t.svm", bad[i].text, strlen(bad[i].text));
