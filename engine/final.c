@@ -148,6 +148,37 @@ static asx_st refit(struct run *r, struct asx_err *err)
     return st;
 }
 
+/*
+ * Which models are left after a search depends on threads, and on a resume. A repeatable run shows test scores of the best
+ * lines all the same, fitting again what is not exact; where a time or a memory limit may bind it leaves them out.
+ */
+static int refit_shown(struct run *r)
+{
+    struct config_run *list[KEPT_MODELS];
+    bool full = wants_full(r);
+    int shown = r->candidates < KEPT_MODELS ? r->candidates : KEPT_MODELS, n = 0;
+    struct asx_err ignored = {0};
+    if (!r->opt.test || r->opt.memory)
+        return 0;
+    for (int i = 0; i < shown; i++)
+        if (r->candidate[i]->weight <= 0 && (full || !serves(r, r->candidate[i])))
+            list[n++] = r->candidate[i];
+    if (n == 0)
+        return shown;
+    bool time = 2 * predicted_refit_s(r, list, n, full) < run_left(r, "testing others");
+    return time && final_refit(r, list, n, full, &ignored) == ASX_OK ? shown : 0;
+}
+
+/* The model is chosen and scored: what fails from here on costs lines of the board their test score. */
+static void test_others(struct run *r)
+{
+    struct asx_err ignored = {0};
+    run_enter(r, "testing others");
+    int shown = r->problem.repeatable ? refit_shown(r) : r->candidates;
+    if (!run_should_stop(r))
+        (void)final_test(r, false, shown, &ignored);
+}
+
 /* ---- the model -------------------------------------------------------------------- */
 
 /* What final_add_config took; fold models beside a full one stay the config's. */
@@ -371,6 +402,8 @@ asx_st run_final(struct run *r, struct asx_err *err)
         st = final_read_test(r, err);
     }
     if (st == ASX_OK)
-        st = final_test(r, err);
+        st = final_test(r, true, r->candidates, err);
+    if (st == ASX_OK)
+        test_others(r);
     return st == ASX_OK || st == ASX_STOPPED ? assemble_and_save(r, err) : st;
 }

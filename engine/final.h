@@ -33,7 +33,8 @@ asx_st final_read_test(struct run *, struct asx_err *);
  * Its errors name the file (status 2); a clock that ends meanwhile is no error.
  */
 asx_st final_check_test(struct run *, struct asx_err *);
-asx_st final_test(struct run *, struct asx_err *);
+/** Predicts and scores the test data: by the ensemble and its members, or by the configs outside it among the first `lines`. */
+asx_st final_test(struct run *, bool members, int lines, struct asx_err *);
 /** Measures predict_fixed_s and predict_row_s of a config whose models are there, on training rows; 0 where it cannot. */
 void final_time_prediction(struct run *, struct config_run *);
 

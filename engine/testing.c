@@ -448,11 +448,11 @@ static int add_prediction(struct run *r, struct opt_plan *plan, struct blend *j,
 }
 
 /* Members first; then, as a plan of their own, configs outside the ensemble: shown when there is time. */
-static asx_st plan_predictions(struct run *r, struct opt_plan *plan, struct blend *j, bool members, struct asx_err *err)
+static asx_st plan_predictions(struct run *r, struct opt_plan *plan, struct blend *j, bool members, int lines, struct asx_err *err)
 {
     int *input = mem_array(r->mem, (size_t)r->candidates + 1, sizeof *input);
     bool good = input != NULL;
-    for (int i = 0; good && i < r->candidates; i++) {
+    for (int i = 0; good && i < lines; i++) {
         struct config_run *c = r->candidate[i];
         if (!c->has_models || (c->weight > 0) != members)
             continue;
@@ -467,7 +467,7 @@ static asx_st plan_predictions(struct run *r, struct opt_plan *plan, struct blen
     return good ? ASX_OK : err_set(err, ASX_E_NOMEM, "no memory to score the test data; raise the memory limit");
 }
 
-static asx_st run_predictions(struct run *r, bool members, struct asx_err *err)
+asx_st final_test(struct run *r, bool members, int lines, struct asx_err *err)
 {
     struct opt_plan *plan = NULL;
     struct blend j = {.run = r, .part = mem_calloc(r->mem, (size_t)r->candidates + 1, sizeof *j.part)};
@@ -475,7 +475,7 @@ static asx_st run_predictions(struct run *r, bool members, struct asx_err *err)
     if (st != ASX_OK)
         err_set(err, st, "no memory to score the test data; raise the memory limit");
     else
-        st = plan_predictions(r, plan, &j, members, err);
+        st = plan_predictions(r, plan, &j, members, lines, err);
     if (st == ASX_OK && plan->nodes > 0) {
         opt_plan_place(plan, &r->ctx);
         st = run_plan(r, plan, err);
@@ -486,14 +486,6 @@ static asx_st run_predictions(struct run *r, bool members, struct asx_err *err)
         mem_free(j.part[i].pred);
     mem_free(j.part);
     return st;
-}
-
-asx_st final_test(struct run *r, struct asx_err *err)
-{
-    asx_st st = run_predictions(r, true, err);
-    run_enter(r, "testing others");
-    /* which models are at hand depends on the clock and on threads: not in a repeatable run */
-    return st == ASX_OK && !r->problem.repeatable && !run_should_stop(r) ? run_predictions(r, false, err) : st;
 }
 
 /* Seconds to predict the first n rows of the training data; NaN when that fails. */

@@ -151,6 +151,15 @@ END_TEST
 
 /* ---- repeatable mode -------------------------------------------------------------------------------- */
 
+/* The best lines have test scores, members of the ensemble or not. */
+static void check_tested(const json_t *board)
+{
+    size_t n = json_array_size(board);
+    ck_assert_int_gt((int)n, 1);
+    for (size_t i = 0; i < (n < 12 ? n : 12); i++)
+        ck_assert(json_is_number(json_object_get(json_array_get(board, i), "test")));
+}
+
 /*
  * Law 4: any number of threads, earlier runs in the catalog, a time limit beside it: the same board, bit for bit. The quick
  * suite compares one thread with three beside a time limit over 10 trials, ASSAY_LONG all of them over 25.
@@ -171,6 +180,7 @@ START_TEST(repeatable_mode_repeats)
                          "{folds: 2}", "data.test", r.data);
         run_make_run(&r, _i == RUN_REGRESSION ? "regress" : "classify", set);
         ck_assert_str_eq(json_string_value(json_object_get(r.board, "stop_reason")), "trials");
+        check_tested(json_object_get(r.board, "leaderboard"));
         char *board = run_make_law4(r.board);
         if (!first) {
             first = board;
