@@ -66,12 +66,29 @@ static uint64_t state_bytes(const struct asx_state *s)
 
 /* ---- what trees share ------------------------------------------------------------- */
 
+/*
+ * What `rows` rows weigh that may stand alone: the lightest one, and the others the mean. So one row is always enough, equal
+ * weights count rows, and the scale of weights does not matter, as it does not for means and shares.
+ */
+static double weight_of_leaf(const uint16_t *weight, size_t n, double rows)
+{
+    double sum = 0, lightest = HUGE_VAL;
+    size_t some = 0;
+    for (size_t i = 0; i < n; i++) {
+        sum += weight[i];
+        some += weight[i] > 0;
+        lightest = weight[i] > 0 && weight[i] < lightest ? weight[i] : lightest;
+    }
+    return lightest + (rows - 1) * sum / (double)some;
+}
+
 /* Sample weights as 16-bit integers; their sum with bootstrap counts stays below 2^31. */
 static asx_st share_weights(struct fit *f, struct asx_err *err)
 {
     const double *w = f->problem->fit_weight;
     struct forest_data *d = &f->data;
     d->weight_unit = 1;
+    d->min_weight = d->params.min_samples_leaf;
     if (!w)
         return ASX_OK;
     double top = 0, sum = 0;
@@ -92,6 +109,7 @@ static asx_st share_weights(struct fit *f, struct asx_err *err)
         f->weight[i] = (uint16_t)(v < 1 && w[d->row[i]] > 0 ? 1 : v);
     }
     d->weight = f->weight;
+    d->min_weight = weight_of_leaf(f->weight, d->n, d->params.min_samples_leaf);
     return ASX_OK;
 }
 
@@ -347,7 +365,7 @@ static void work_tree(const struct asx_problem *p, const struct asx_batch *b, st
 
 static const struct asx_op forest_fit = {
     .head = {"forest.fit/hist", "random forest on binned columns, trees across threads"},
-    .version = 2,
+    .version = 3,
     .equiv = ASX_BITWISE,
     .needs = {"bins"},
     .gives = "fit",
@@ -357,7 +375,7 @@ static const struct asx_op forest_fit = {
 };
 static const struct asx_op extra_fit = {
     .head = {"extra_trees.fit/hist", "extremely randomised trees on binned columns, trees across threads"},
-    .version = 2,
+    .version = 3,
     .equiv = ASX_BITWISE,
     .needs = {"bins"},
     .gives = "fit",
@@ -367,7 +385,7 @@ static const struct asx_op extra_fit = {
 };
 static const struct asx_op tree_fit = {
     .head = {"tree.fit/hist", "one decision tree on binned columns"},
-    .version = 2,
+    .version = 3,
     .equiv = ASX_BITWISE,
     .needs = {"bins"},
     .gives = "fit",

@@ -252,12 +252,7 @@ static int find_cut(const struct forest_data *d, struct forest_work *w, const st
 {
     int n = d->view->features, *f = w->feature, known = p->constants, total = known, rest = n, drawn = 0, found = 0;
     int visited = 0, looked = 0;
-    struct view_node v = {.d = d,
-                          .w = w,
-                          .sums = &p->sums,
-                          .min_weight = d->params.min_samples_leaf / d->weight_unit,
-                          .low = p->low,
-                          .high = p->high};
+    struct view_node v = {.d = d, .w = w, .sums = &p->sums, .min_weight = d->min_weight, .low = p->low, .high = p->high};
     *best = (struct cut){.gain = -HUGE_VAL, .feature = -1}; /* splits that gain nothing yet may lead to purity */
     if (d->max_features >= n)
         visited = drawn = known; /* all of them: no need to draw constants */
@@ -372,7 +367,7 @@ static asx_st visit(const struct forest_data *d, struct forest_work *w, struct p
     int node, right;
     if (d->classes)
         memcpy(w->count, w->counts + *depth * (size_t)d->classes, (size_t)d->classes * sizeof *w->count);
-    bool stop = p.to - p.from < 2 || (double)p.sums.weight * d->weight_unit < 2 * d->params.min_samples_leaf ||
+    bool stop = p.to - p.from < 2 || (double)p.sums.weight < 2 * d->min_weight ||
                 (d->params.max_depth > 0 && p.depth >= d->params.max_depth);
     stop = stop || (d->classes ? pure_class(d, w, &p.sums) >= 0 : same_targets(w, &p));
     if (stop)

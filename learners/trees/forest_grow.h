@@ -40,8 +40,8 @@ struct forest_data {
     const int32_t *label;  /**< by matrix row */
     const int64_t *target; /**< [n] by position: (y - centre) / unit */
     double centre, unit;
-    const uint16_t *weight; /**< [n] scaled sample weights, NULL = 1 */
-    double weight_unit;
+    const uint16_t *weight;         /**< [n] scaled sample weights, NULL = 1 */
+    double weight_unit, min_weight; /**< of a leaf, in units */
     int max_features;
     const struct forest_list *list;      /**< [features]; NULL: no column has one */
     const struct forest_middles *middle; /**< random cuts: [features] */

@@ -74,7 +74,8 @@ const struct asx_param gbdt_param[GBDT_PARAMS] = {
 #define COUNTED                                                                                                                    \
     NUMBER(ASX_REAL, "max_features", 0.1, 1, 0, 1, LINEAR, 0, SEARCHED,                                                            \
            "share of the columns each node looks at; 0: square root of their number (classes), all (values)"),                     \
-        NUMBER(ASX_INT, "min_samples_leaf", 1, 20, 1, 1e9, LOG, 1, SEARCHED, "weight of rows a leaf needs"),                       \
+        NUMBER(ASX_INT, "min_samples_leaf", 1, 20, 1, 1e9, LOG, 1, SEARCHED,                                                       \
+               "rows a leaf needs; with weights, what as many weigh"),                                                             \
         NUMBER(ASX_INT, "max_depth", 3, 30, 0, 10000, LINEAR, 0, FIXED, "longest path in splits, 0: no limit"),                    \
         {.name = "criterion",                                                                                                      \
          .kind = ASX_CHOICE,                                                                                                       \

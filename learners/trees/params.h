@@ -26,7 +26,7 @@ struct gbdt_params {
 
 struct forest_params {
     int n_estimators, max_depth, max_bin;
-    double max_features; /**< share of the columns; 0: square root (classes), one third (values) */
+    double max_features; /**< share of the columns; 0: square root (classes), all (values) */
     double min_samples_leaf, max_samples;
     bool bootstrap, random_cuts, entropy;
 };

@@ -37,7 +37,7 @@ for classes in (0, 2, 3):
             for criterion in ("gini", "entropy") if classes else ("squared_error",):
                 for weighted in (0, 1):
                     if weighted and leaf > 1:
-                        continue  # min_samples_leaf counts rows in one and weights in the other
+                        continue  # beyond one row, what a leaf needs is rows in one and weights in the other
                     x, y, w = table(classes, seed)
                     said = []
                     for order in range(12):

@@ -54,7 +54,7 @@ START_TEST(equals_scikit_learn)
     const struct asx_learner *l = fit_make_learner("tree");
     struct asx_member *b = fit_make_member(&m, l, 2); /* the full fit */
     fit_make_set(&m, b, "max_depth", k->max_depth);
-    fit_make_set(&m, b, "min_samples_leaf", k->weighted ? 0 : k->min_samples_leaf); /* Assay's counts weights */
+    fit_make_set(&m, b, "min_samples_leaf", k->min_samples_leaf);
     fit_make_choose(&m, b, "criterion", k->criterion);
     struct asx_err err = {0};
     struct asx_model *model = NULL;

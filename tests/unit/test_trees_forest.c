@@ -95,6 +95,7 @@ START_TEST(lists_change_nothing)
         .target = w->target,
         .unit = 1,
         .weight_unit = 1,
+        .min_weight = 1,
         .max_features = _i & 8 ? 5 : view.features};
     for (uint64_t seed = 0; seed < 5; seed++) {
         struct tree tree[2];
