@@ -270,7 +270,7 @@ static bool category_bins(struct build *b, size_t col)
     memset(bin, 255, levels + 1);
     int kept = 0;
     size_t rank = 0;
-    for (; rank < levels && key[rank] >> 32 && kept < b->max_bins - 1; rank++)
+    for (; rank < levels && key[rank] >> 32 && kept < (int)narrow(b->max_bins) - 1; rank++)
         bin[0xffffffffu - (uint32_t)key[rank]] = (uint8_t)kept++;
     f->categorical = true;
     f->has_missing = missing || (rank < levels && key[rank] >> 32);

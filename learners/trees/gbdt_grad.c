@@ -84,9 +84,9 @@ static void pack_chunk(void *arg, size_t c, int worker)
 static double unit_for(double sum, size_t n, double most)
 {
     int e;
-    double u = sum / (most - 0.5 * (double)n - 1);
-    if (!(u > 1e-30))
-        return 0x1p-100;
+    double u = sum / (most - 0.5 * (double)n - 1), least = 0x1p-126; /* its inverse is an f32, too */
+    if (!(u > least))
+        return least;
     frexp(u, &e);
     return ldexp(1, e);
 }
@@ -170,7 +170,7 @@ static double few_unit(double most, size_t n, int levels, double range)
     double fit = floor(range / ((double)n + 1));
     fit = fit < levels ? fit : levels;
     fit = fit < 1 ? 1 : fit;
-    return most > 1e-30 ? most / fit : 1e-30;
+    return most > 0x1p-110 ? most / fit : 0x1p-110; /* its inverse is an f32, too */
 }
 
 static void few_gradients(struct fit *f, size_t chunks)

@@ -138,6 +138,7 @@ static double value_of(const struct fit *f, const struct grow_leaf *leaf)
     if (s->loss.refine)
         return loss_refine(&s->loss, f->problem, s->score, grow_rows(&f->grow, leaf), leaf->count, f->residual);
     double v = split_leaf_value(leaf->sum_g, leaf->sum_h, f->params.grow.l1, f->params.grow.l2);
+    v = loss_limit(&s->loss, v, leaf->sum_g, leaf->sum_h);
     return v < leaf->low ? leaf->low : v > leaf->high ? leaf->high : v;
 }
 

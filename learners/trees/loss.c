@@ -8,6 +8,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+static const double POISSON_BOUND = 2.0137527074704766; /* exp(0.7) */
+
 const struct loss_rows *loss_rows_best(void)
 {
     enum cpu_simd level = cpu_simd_level();
@@ -33,7 +35,12 @@ asx_st loss_check(const struct loss *l, const struct asx_problem *p, const uint3
 {
     if (l->kind == LOSS_QUANTILE && !(l->alpha > 0 && l->alpha < 1))
         return err_set(err, ASX_E_INVAL, "quantile level %g is not between 0 and 1; set 'alpha' inside", l->alpha);
-    double sum = 0;
+    double sum = 0, top = 0;
+    for (size_t i = 0; i < n; i++)
+        top = fmax(top, weight_of(p, row[i]) * (l->kind < LOSS_LOGISTIC ? fmax(1, fabs(p->y[row[i]])) : 1));
+    if (!(top < 1e37)) /* derivatives are f32 */
+        return err_set(err, ASX_E_DATA, "weights times targets reach %g, too large to compute with; give them in larger units",
+                       top);
     for (size_t i = 0; l->kind == LOSS_POISSON && i < n; i++) {
         if (p->y[row[i]] < 0)
             return err_set(err, ASX_E_DATA, "the poisson loss needs targets of at least 0, found %g; choose another 'loss'",
@@ -146,7 +153,7 @@ static void derivatives(const struct loss *l, double s, double y, double *g, dou
     case LOSS_QUANTILE: *g = d >= 0 ? 1 - l->alpha : -l->alpha; break;
     case LOSS_POISSON:
         *g = exp(s) - y;
-        *h = exp(s + 0.7);
+        *h = POISSON_BOUND * exp(s);
         break;
     case LOSS_LOGISTIC: {
         double p = 1 / (1 + exp(-s));
@@ -242,6 +249,13 @@ double loss_refine(const struct loss *l, const struct asx_problem *p, const doub
     for (size_t i = 0; i < n; i++)
         v[i] = (struct weighted){p->y[row[i]] - score[row[i]], weight_of(p, row[i])};
     return quantile(v, n, l->alpha, p->fit_weight != NULL);
+}
+
+/* From G = E - Y and H = E exp(0.7), E the sum of w exp(s): Y / E = 1 - exp(0.7) G / H. */
+double loss_limit(const struct loss *l, double step, double sum_g, double sum_h)
+{
+    double most = l->kind == LOSS_POISSON && sum_g < 0 && sum_h > 0 ? log1p(-POISSON_BOUND * sum_g / sum_h) : HUGE_VAL;
+    return step < most ? step : most;
 }
 
 void loss_predict(enum loss_kind kind, int scores, const double *raw, double *out)

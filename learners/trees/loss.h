@@ -36,7 +36,7 @@ const struct loss_rows *loss_rows_best(void);
 
 struct loss loss_of(const struct gbdt_params *, const struct asx_problem *);
 
-/** Is every target legal (poisson: none negative)? */
+/** Is every target legal (poisson: none negative), and no derivative beyond f32? */
 asx_st loss_check(const struct loss *, const struct asx_problem *, const uint32_t *row, size_t n, struct asx_err *);
 
 /** Starting raw scores [scores]: the best constant on the rows (median and quantile through `tmp` [n] doubles). */
@@ -63,6 +63,12 @@ void loss_lse64(const struct loss *, const double *score, size_t rows, const uin
 /** Value that minimises the loss in a leaf: weighted quantile of the residuals y - s. `tmp` [2 n] doubles. */
 double loss_refine(const struct loss *, const struct asx_problem *, const double *score, const uint32_t *row, size_t n,
                    double *tmp);
+
+/**
+ * No step of a leaf goes beyond what minimises its loss; only that of poisson can, whose h at the leaf says nothing of what
+ * it is a step further up: there the step is at most ln(sum y / sum exp(s)).
+ */
+double loss_limit(const struct loss *, double step, double sum_g, double sum_h);
 
 /** Raw scores of one row to a prediction [outputs]: probabilities in class order, or a value. */
 void loss_predict(enum loss_kind, int scores, const double *raw, double *out);

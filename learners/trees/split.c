@@ -34,7 +34,7 @@ static void cell(const struct split_node *n, size_t at, double *g, double *h)
 
 double split_least_hessian(const struct grow_params *p, const struct split_node *n)
 {
-    double by_rows = (p->min_data_in_leaf - 0.5) * n->sum_h / n->rows, floor = n->h_unit > 0 ? 0.5 * n->h_unit : 1e-12;
+    double by_rows = (p->min_data_in_leaf - 0.5) * n->sum_h / n->rows, floor = n->h_unit > 0 ? 0.5 * n->h_unit : 1e-12 * n->sum_h;
     double least = by_rows > p->min_sum_hessian ? by_rows : p->min_sum_hessian;
     return least > floor ? least : floor;
 }
