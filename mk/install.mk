@@ -9,6 +9,6 @@ install: all
 	ln -sf libassay.so.$(VERSION) $(DESTDIR)$(LIBDIR)/libassay.so.$(SOVERSION)
 	ln -sf libassay.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libassay.so
 	install -m 644 include/assay/assay.h $(DESTDIR)$(PREFIX)/include/assay/assay.h
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@PKGS@|$(PKGS) openblas|' mk/assay.pc.in > $(B)/assay.pc
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(LIBS)|' mk/assay.pc.in > $(B)/assay.pc
 	install -m 644 $(B)/assay.pc $(DESTDIR)$(LIBDIR)/pkgconfig/assay.pc
 	install -m 644 docs/assay.1 $(DESTDIR)$(PREFIX)/share/man/man1/assay.1

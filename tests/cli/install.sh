@@ -19,9 +19,8 @@ else
     export PKG_CONFIG_PATH=$plain/usr/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$plain
     check 'links the shared library' cc -o shared "$root/examples/c/classify.c" $(pkg-config --cflags --libs assay) -lm
     expect 'runs with the shared library' 0 env LD_LIBRARY_PATH="$plain/usr/lib" ./shared
-    unset PKG_CONFIG_SYSROOT_DIR
-    check 'links the static library' cc -o static "$root/examples/c/classify.c" -I"$plain/usr/include" "$plain/usr/lib/libassay.a" \
-        $(pkg-config --libs sqlite3 hwloc yaml-0.1 jansson libzstd libxxhash openblas) -lm -lpthread -ldl
+    needs=$(pkg-config --static --libs assay | sed 's|-lassay||')
+    check 'links the static library' cc -o static "$root/examples/c/classify.c" $(pkg-config --cflags assay) "$plain/usr/lib/libassay.a" $needs
     expect 'runs with the static library' 0 ./static
     expect 'runs as installed' 0 "$plain/usr/bin/assay" --version
 fi
