@@ -74,8 +74,8 @@ static json_t *config_row(const struct run *r, const struct config_run *c, int r
     put(o, "fit_predicted_s", json_number(c->fit_predicted_s));
     put(o, "fit_alone_s", json_number(c->fit_alone_s));
     put(o, "predict_us_per_row", json_number(c->predict_us));
-    put(o, "peak_bytes", json_number(c->peak_bytes));
-    put(o, "peak_predicted_bytes", json_number(c->peak_predicted));
+    put(o, "peak_bytes", json_number(round(c->peak_bytes))); /* a share of what a batch took */
+    put(o, "peak_predicted_bytes", json_number(round(c->peak_predicted)));
     put(o, "device", json_string("cpu"));
     put(o, "weight", json_number(c->weight));
     put(o, "pareto", json_false());
@@ -119,8 +119,8 @@ static json_t *ensemble_row(const struct run *r)
     put(o, "fit_predicted_s", json_number(predicted));
     put(o, "fit_alone_s", json_number(alone));
     put(o, "predict_us_per_row", json_number(r->ensemble_predict_us));
-    put(o, "peak_bytes", json_number(peak)); /* of its largest member: they were fitted one after another */
-    put(o, "peak_predicted_bytes", json_number(peak_predicted));
+    put(o, "peak_bytes", json_number(round(peak))); /* of its largest member: they were fitted one after another */
+    put(o, "peak_predicted_bytes", json_number(round(peak_predicted)));
     put(o, "device", json_string("cpu"));
     put(o, "weight", json_number(1));
     put(o, "pareto", json_false());
@@ -283,6 +283,17 @@ json_t *run_board_again(struct run *r, json_t *board)
     return board;
 }
 
+/* Columns given to learn from, those among them that were found useless included: neither the target nor weights and groups. */
+static json_int_t given_columns(const struct run *r)
+{
+    if (r->frame->sparse)
+        return (json_int_t)r->frame->sparse->cols;
+    json_int_t n = 0;
+    for (size_t j = 0; j < r->file_frame->columns; j++)
+        n += r->profile->own[j].role != ASX_ROLE_TARGET && r->profile->own[j].role != ASX_ROLE_IGNORED;
+    return n;
+}
+
 json_t *run_board(struct run *r)
 {
     json_t *o = json_object(), *rows = leaderboard(r);
@@ -291,7 +302,7 @@ json_t *run_board(struct run *r)
     put(o, "task", text(task_name(r)));
     put(o, "target", text(r->opt.target ? r->opt.target : "target"));
     put(o, "rows", json_integer((json_int_t)r->problem.rows));
-    put(o, "columns", json_integer((json_int_t)(r->frame->sparse ? r->frame->sparse->cols : r->frame->columns - 1)));
+    put(o, "columns", json_integer(given_columns(r)));
     json_t *classes = json_array();
     for (int c = 0; c < r->problem.classes; c++)
         json_array_append_new(classes, json_string(r->problem.class_name[c]));

@@ -324,6 +324,21 @@ static bool plain(int key)
     return key >= 0 && spec_keys[key].type <= SPEC_WORDS;
 }
 
+/* Finds the first part of a path that its section does not have. */
+static asx_st unknown_path(struct task_spec *s, const char *path, struct spec_place p, struct asx_err *err)
+{
+    char prefix[256] = "", next[256], word[256];
+    for (const char *at = path;;) {
+        size_t n = strcspn(at, ".");
+        snprintf(word, sizeof(word), "%.*s", (int)n, at);
+        snprintf(next, sizeof(next), "%.*s", (int)(at + n - path), path);
+        if (!at[n] || !is_section(next))
+            return unknown_key(s, prefix, word, p, err);
+        memcpy(prefix, next, sizeof(prefix));
+        at += n + 1;
+    }
+}
+
 static asx_st set_node(struct spec_reading *r, const char *path, const struct yaml_node *v, struct asx_err *err)
 {
     struct task_spec *s = r->spec;
@@ -352,14 +367,7 @@ static asx_st set_node(struct spec_reading *r, const char *path, const struct ya
     size_t n = sizeof(limits) - 1;
     if (strncmp(path, limits, n) == 0 && spec_metric_named(&s->context, path + n))
         return spec_read_score_limit(s, path + n, v, p, err);
-    char prefix[256];
-    snprintf(prefix, sizeof(prefix), "%s", path);
-    char *dot = strrchr(prefix, '.');
-    if (dot)
-        *dot = '\0';
-    if (dot && is_section(prefix))
-        return unknown_key(s, prefix, dot + 1, p, err);
-    return unknown_key(s, "", path, p, err);
+    return unknown_path(s, path, p, err);
 }
 
 asx_st spec_set(struct task_spec *s, const char *path, const char *value, const char *origin, struct asx_err *err)

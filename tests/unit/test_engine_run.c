@@ -80,8 +80,8 @@ static const struct key row_keys[] = {{"rank", 'i'},
                                       {"fit_predicted_s", 'n'},
                                       {"fit_alone_s", 'n'},
                                       {"predict_us_per_row", 'N'},
-                                      {"peak_bytes", 'n'},
-                                      {"peak_predicted_bytes", 'n'},
+                                      {"peak_bytes", 'i'},
+                                      {"peak_predicted_bytes", 'i'},
                                       {"device", 's'},
                                       {"weight", 'n'},
                                       {"pareto", 'b'},
@@ -188,6 +188,12 @@ START_TEST(json_of_a_run)
     check_board(&r, 0);
     ck_assert_double_eq(json_number_value(json_object_get(r.board, "budget_s")), 3);
     ck_assert(json_is_null(json_object_get(json_object_get(r.board, "best"), "test")));
+    ck_assert_int_eq(json_integer_value(json_object_get(r.board, "columns")), 8);
+    run_make_run(&r, "classify",
+                 SET("search.trials", "4", "search.learners", "[logistic]", "search.validation", "{folds: 3, group: level}",
+                     "data.weights", "c", "data.ignore", "[when, text]"));
+    check_board(&r, 4);
+    ck_assert_int_eq(json_integer_value(json_object_get(r.board, "columns")), 4); /* a, b, colour, flag */
     run_make_close(&r);
 }
 END_TEST

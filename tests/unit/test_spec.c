@@ -338,6 +338,9 @@ START_TEST(options)
     set_fails("objective.subject_to.time", "soon", "--time", "--time: 'objective.subject_to.time' is 'soon'");
     set_fails("data.tarjet", "x", NULL, "--set data.tarjet: there is no key 'tarjet' in 'data'; did you mean 'target'");
     set_fails("dato", "x", NULL, "--set dato: there is no key 'dato'");
+    set_fails("search.spac.gbdt.max_depth", "3", NULL, "there is no key 'spac' in 'search'; did you mean 'space'");
+    set_fails("serch.space.gbdt.max_depth", "3", NULL, "there is no key 'serch'; did you mean 'search'");
+    set_fails("search.validation.fold", "3", NULL, "there is no key 'fold' in 'search.validation'; did you mean 'folds'");
     set_fails("data.train.x", "x", NULL, "'data.train' is one value");
     set_fails("search.trials", "", "--trials", "has no value");
     set_fails("search.trials", "", NULL, "has no value");
