@@ -18,10 +18,6 @@ int cli_cmd_leaderboard(struct cli *c)
 int cli_cmd_init(struct cli *c)
 {
     char *text = NULL;
-    if (!cli_value(c, "--target")) {
-        cli_error("init needs the column to predict; write 'assay init %s --target COL'", c->arg[0]);
-        return 2;
-    }
     const char *file = cli_value(c, "--out"), *data = c->arg[0];
     bool apart = file && strchr(file, '/') && data[0] != '/' && strcmp(data, "-") != 0; /* paths in a spec start at its folder */
     char *absolute = apart ? realpath(data, NULL) : NULL;

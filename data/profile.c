@@ -399,6 +399,8 @@ asx_st profile_make(const struct asx_frame *frame, int target, const struct data
         st = ASX_STOPPED;
     if (!st)
         st = find_roles(&w, target, err);
+    if (!st && frame->sparse && !(flags & PROFILE_QUICK))
+        st = profile_sparse(p, frame->sparse, mem, err);
     if (!st) {
         target_facts(p, frame, target);
         st = profile_predictors(p, frame, par, mem, err);
@@ -415,15 +417,22 @@ asx_st profile_make(const struct asx_frame *frame, int target, const struct data
     return st;
 }
 
+static void clear_column(struct profile_column *c)
+{
+    for (int i = 0; i < PROFILE_TOP; i++)
+        mem_free(c->top[i].text);
+    mem_free(c->missingness_text);
+}
+
 void profile_free(struct profile *p)
 {
     if (!p)
         return;
-    for (size_t j = 0; p->column && j < p->columns; j++) {
-        for (int i = 0; i < PROFILE_TOP; i++)
-            mem_free(p->column[j].top[i].text);
-        mem_free(p->column[j].missingness_text);
-    }
+    for (size_t j = 0; p->column && j < p->columns; j++)
+        clear_column(&p->column[j]);
+    for (size_t j = 0; j < p->features; j++)
+        clear_column(&p->feature[j].more);
+    mem_free(p->feature);
     mem_free(p->own);
     mem_free(p->column);
     mem_free(p);

@@ -47,11 +47,20 @@ struct profile_target {
     bool looks_classes;    /**< few distinct values, or not a number */
 };
 
+/** A feature of a sparse table. */
+struct profile_feature {
+    char name[16];
+    struct asx_column_facts facts;
+    struct profile_column more;
+};
+
 struct profile {
     struct asx_profile facts;      /**< facts.column [frame->columns]; roles are FEATURE, CONSTANT, DUPLICATE, ID, TARGET */
     struct profile_column *column; /**< [columns] */
     struct profile_target target;
     size_t columns, rows;
+    struct profile_feature *feature; /**< [features] of a sparse table: those that some row has; not with PROFILE_QUICK */
+    size_t features;
     struct asx_column_facts *own; /**< storage of facts.column */
 };
 
@@ -60,7 +69,7 @@ struct profile {
 
 /** Flags of profile_make. */
 enum {
-    PROFILE_QUICK = 1 /**< for runs: no top values and no missingness notes */
+    PROFILE_QUICK = 1 /**< for runs: no top values, no missingness notes, no features of sparse tables */
 };
 
 /**

@@ -29,6 +29,9 @@ asx_st profile_missingness(struct profile *, const struct asx_frame *, const str
 /** predicts_target of all features. */
 asx_st profile_predictors(struct profile *, const struct asx_frame *, const struct data_par *, struct mem *, struct asx_err *);
 
+/** Facts of the features of a sparse table into profile->feature. */
+asx_st profile_sparse(struct profile *, const struct asx_csr *, struct mem *, struct asx_err *);
+
 /** Upper tail of the chi-square distribution: P(X >= x) with `df` degrees of freedom. */
 double profile_chi2_tail(double x, double df);
 

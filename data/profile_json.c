@@ -38,11 +38,9 @@ static json_t *top_json(const struct asx_column *c, const struct profile_column 
     return list;
 }
 
-static json_t *column_json(const struct profile *p, const struct asx_frame *frame, size_t j)
+static json_t *column_json(const struct asx_frame *frame, const struct asx_column *c, const struct asx_column_facts *f,
+                           const struct profile_column *more)
 {
-    const struct asx_column *c = &frame->column[j];
-    const struct asx_column_facts *f = &p->own[j];
-    const struct profile_column *more = &p->column[j];
     json_t *o = json_pack("{s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:s, s:s?}", "name", c->name, "type",
                           frame_type_name(c->type), "missing", (json_int_t)f->missing, "distinct", (json_int_t)f->distinct, "min",
                           bound(c, f->min), "max", bound(c, f->max), "mean", bound(c, f->mean), "std", json_number(f->std), "top",
@@ -70,14 +68,24 @@ static json_t *target_json(const struct profile *p, const struct asx_frame *fram
                      t->looks_regression ? "regress" : "classify");
 }
 
+static struct asx_column column_of(const struct profile_feature *f)
+{
+    return (struct asx_column){.name = f->name, .type = ASX_NUMERIC};
+}
+
 json_t *profile_json(const struct profile *p, const struct asx_frame *frame)
 {
     json_t *columns = json_array();
-    for (size_t j = 0; columns && j < p->columns; j++) {
-        if (json_array_append_new(columns, column_json(p, frame, j)) != 0) {
-            json_decref(columns);
-            columns = NULL;
-        }
+    bool failed = !columns;
+    for (size_t j = 0; !failed && j < p->columns; j++)
+        failed = json_array_append_new(columns, column_json(frame, &frame->column[j], &p->own[j], &p->column[j])) != 0;
+    for (size_t j = 0; !failed && j < p->features; j++) {
+        struct asx_column c = column_of(&p->feature[j]);
+        failed = json_array_append_new(columns, column_json(frame, &c, &p->feature[j].facts, &p->feature[j].more)) != 0;
+    }
+    if (failed) {
+        json_decref(columns);
+        columns = NULL;
     }
     json_t *o = columns
                     ? json_pack("{s:I, s:o, s:o}", "rows", (json_int_t)p->rows, "columns", columns, "target", target_json(p, frame))
@@ -122,10 +130,9 @@ static void short_number(const struct asx_column *c, double v, char *out, size_t
         snprintf(out, size, "%.4g", v);
 }
 
-static void row_text(const struct profile *p, const struct asx_frame *frame, size_t j, int width, struct text *out)
+static void row_text(const struct asx_column *c, const struct asx_column_facts *f, const struct profile_column *more, int width,
+                     struct text *out)
 {
-    const struct asx_column *c = &frame->column[j];
-    const struct asx_column_facts *f = &p->own[j];
     char min[32], max[32], mean[32];
     short_number(c, f->min, min, sizeof min);
     short_number(c, f->max, max, sizeof max);
@@ -133,11 +140,11 @@ static void row_text(const struct profile *p, const struct asx_frame *frame, siz
     pad(out, c->name, width);
     text_printf(out, "  %-11s %9zu %9zu  %10s %10s %10s  %-9s  ", frame_type_name(c->type), f->missing, f->distinct, min, max, mean,
                 role_names[f->role]);
-    for (int i = 0; i < 3 && p->column[j].top[i].text; i++) {
+    for (int i = 0; i < 3 && more->top[i].text; i++) {
         text_puts(out, i ? ", " : "");
-        int shown = characters(p->column[j].top[i].text);
-        pad(out, p->column[j].top[i].text, shown < 16 ? shown : 16);
-        text_printf(out, " (%zu)", p->column[j].top[i].count);
+        int shown = characters(more->top[i].text);
+        pad(out, more->top[i].text, shown < 16 ? shown : 16);
+        text_printf(out, " (%zu)", more->top[i].count);
     }
     text_puts(out, "\n");
 }
@@ -149,15 +156,22 @@ void profile_text(const struct profile *p, const struct asx_frame *frame, struct
         int n = characters(frame->column[j].name);
         width = n > width ? n : width;
     }
+    for (size_t j = 0; j < p->features; j++)
+        width = (int)strlen(p->feature[j].name) > width ? (int)strlen(p->feature[j].name) : width;
     width = width < 28 ? width : 28;
-    text_printf(out, "%zu rows, %zu columns", p->rows, p->columns);
     if (frame->sparse)
-        text_printf(out, ", %zu sparse columns (%.3g %% of cells stored)", frame->sparse->cols, 100 * p->facts.density);
-    text_puts(out, "\n\n");
+        text_printf(out, "%zu rows, the target and %zu sparse features (%.3g %% of cells stored)\n\n", p->rows, frame->sparse->cols,
+                    100 * p->facts.density);
+    else
+        text_printf(out, "%zu rows, %zu columns\n\n", p->rows, p->columns);
     pad(out, "column", width);
     text_puts(out, "  type          missing  distinct         min        max       mean  role       most frequent\n");
     for (size_t j = 0; j < p->columns; j++)
-        row_text(p, frame, j, width, out);
+        row_text(&frame->column[j], &p->own[j], &p->column[j], width, out);
+    for (size_t j = 0; j < p->features; j++) {
+        struct asx_column c = column_of(&p->feature[j]);
+        row_text(&c, &p->feature[j].facts, &p->feature[j].more, width, out);
+    }
     bool titled = false;
     for (size_t j = 0; j < p->columns; j++) {
         if (!p->column[j].missingness)

@@ -182,8 +182,12 @@ static asx_st profile_file(struct session *s, const char *data, const char *targ
     if (st == ASX_OK)
         st = data_read(&o, data, NULL, &s->sink, frame, err);
     int at = -1;
-    if (st == ASX_OK && target)
-        st = frame_require(*frame, target, &at, err);
+    bool sparse = st == ASX_OK && (*frame)->sparse;
+    if (sparse && target)
+        st = err_set(err, ASX_E_INVAL,
+                     "a target '%s' cannot be named for a libsvm file, whose first field is the target; remove it", target);
+    else if (st == ASX_OK && (target || sparse))
+        st = frame_require(*frame, target ? target : "target", &at, err);
     if (st == ASX_OK)
         st = profile_make(*frame, at, &o.par, 0, NULL, profile, err);
     if (st < 0 && st != ASX_E_IO) /* that names its file */
@@ -215,7 +219,7 @@ assay_status assay_profile(assay_session *session, const char *data, const char 
 assay_status assay_init(assay_session *session, const char *data, const char *target, char **out)
 {
     struct session *s = (struct session *)session;
-    if (!s || !data || !target || !out)
+    if (!s || !data || !out)
         return ASSAY_E_INVAL;
     *out = NULL;
     struct asx_err err = {0};
@@ -225,6 +229,8 @@ assay_status assay_init(assay_session *session, const char *data, const char *ta
     struct profile *profile = NULL;
     struct task *task = NULL;
     asx_st st = profile_file(s, data, target, &frame, &profile, &err);
+    if (st == ASX_OK && !target && !frame->sparse)
+        st = err_set(&err, ASX_E_INVAL, "init needs the column to predict; write 'assay init %s --target COL'", data);
     if (st == ASX_OK)
         st = task_create(s, NULL, &task, &err);
     if (st == ASX_OK)

@@ -64,7 +64,10 @@ static void put_shape(struct text *out, const struct spec_init *in)
         missing += (double)p->facts.column[j].missing;
     text_puts(out, "# ");
     put_comment(out, in->data);
-    text_printf(out, ": %zu rows, %zu columns", p->rows, p->columns);
+    if (in->frame->sparse)
+        text_printf(out, ": %zu rows, the target and %zu sparse features", p->rows, in->frame->sparse->cols);
+    else
+        text_printf(out, ": %zu rows, %zu columns", p->rows, p->columns);
     if (missing > 0)
         text_printf(out, "; %.2g %% of the cells are missing", 100 * missing / ((double)p->rows * (double)p->columns));
     text_puts(out, ".\n");

@@ -202,6 +202,7 @@ ASSAY_API assay_status assay_leaderboard(assay_session *, const char *run, const
 /** The report of a run's JSON text (assay_model_board_json), same formats. */
 ASSAY_API assay_status assay_report(assay_session *, const char *board_json, const char *format, char **text);
 ASSAY_API assay_status assay_runs(assay_session *, int json, char **text);
+/** target: NULL for none, and for libsvm files, whose first field it is; assay_init needs it for all others. */
 ASSAY_API assay_status assay_profile(assay_session *, const char *data, const char *target, int json, char **text);
 ASSAY_API assay_status assay_init(assay_session *, const char *data, const char *target, char **text);
 ASSAY_API assay_status assay_machine(assay_session *, int json, char **text);

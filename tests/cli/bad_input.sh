@@ -164,6 +164,8 @@ r 'data ending' 2 "xyz" classify "$in/good.xyz" $t
 for name in order index zero; do r "libsvm $name" 2 "$name.libsvm:[12]" classify "$in/$name.libsvm" --trials 2; done
 printf '1 1:2\n0 2:4\n' >"$in/ok.libsvm"
 r 'libsvm with target' 2 "target" classify "$in/ok.libsvm" $t
+r 'profile of libsvm with target' 2 "'target' cannot be named" profile "$in/ok.libsvm" --target target
+r 'init of libsvm with target' 2 "'f1' cannot be named" init "$in/ok.libsvm" --target f1
 for name in nominal nodata; do r "arff $name" 2 "$name.arff:[0-9]" classify "$in/$name.arff" $t; done
 r 'regress words' 2 "number|numeric|regress" regress "$in/words.csv" $t
 r 'test lacks column' 2 "'?[ab]'?" $c --trials 2 --test "$in/only_target.csv"

@@ -151,6 +151,10 @@ expect 'a spec in another folder' 0 "$assay" init here.csv --target y --out apar
 check 'keeps the delimiter' grep -q "^  delimiter: \";\"" apart/spec.yaml
 expect 'and finds its data' 0 "$assay" run apart/spec.yaml --trials 1 --learners logistic
 
+for ((i = 0; i < 60; i++)); do echo "$((i % 2)) $((i % 2 + 1)):$((i * 7 % 11 + 1)) 9:$((i % 5 + 1))"; done >sparse.libsvm
+expect 'a spec of a sparse table' 0 "$assay" init sparse.libsvm --out sparse.yaml
+expect 'which names no target' 0 "$assay" run sparse.yaml --trials 1 --learners logistic
+
 # ---- blank lines ------------------------------------------------------------------------------------------
 awk 'BEGIN { print "x,y"; for (i = 1; i <= 60; i++) { x = i * 37 % 61 + 0.5; print x "," (x > 30 ? "q" : "p") } }' >line.csv
 run "$assay" classify line.csv $t --model line.assay

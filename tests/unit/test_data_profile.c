@@ -140,6 +140,71 @@ START_TEST(facts_and_roles)
 END_TEST
 
 /* Roles do not look at the target: changing its cells changes no role. */
+/* Features of a sparse table have the facts that the same columns have in a dense one. */
+START_TEST(sparse_features)
+{
+    static const double dense[5][6] = {
+        {0, 2, -1, 7, 0, 0}, {1, 0, 1, 7, 0, 0}, {0, 2, -1, 7, 0, 0.5}, {1, NAN, 3, 7, 0, 0}, {0, 2, 0, 7, 0, 0}};
+    struct asx_frame *full = frame_create(mem, 5), *thin = frame_create(mem, 5);
+    int64_t *indptr = mem_calloc(mem, 6, sizeof *indptr);
+    int32_t *indices = mem_calloc(mem, 30, sizeof *indices);
+    float *values = mem_calloc(mem, 30, sizeof *values);
+    int64_t n = 0;
+    for (int i = 0; i < 5; i++) {
+        for (int j = 0; j < 6; j++)
+            if (dense[i][j] != 0 || (i == 4 && j == 2)) { /* a stored zero is as an absent one */
+                indices[n] = j;
+                values[n++] = (float)dense[i][j];
+            }
+        indptr[i + 1] = n;
+    }
+    for (int j = 0; j < 6; j++) {
+        double column[5];
+        char name[16];
+        for (int i = 0; i < 5; i++)
+            column[i] = dense[i][j];
+        snprintf(name, sizeof name, "f%d", j + 1);
+        frame_add_f64(full, name, ASX_NUMERIC, column, &err);
+    }
+    ck_assert_int_eq(frame_seal(full, &err), ASX_OK);
+    ck_assert_int_eq(frame_take_sparse(thin, &(struct asx_csr){5, 6, indptr, indices, values}, &err), ASX_OK);
+    ck_assert_int_eq(frame_seal(thin, &err), ASX_OK);
+    struct profile *p = NULL, *q = NULL;
+    ck_assert_int_eq(profile_make(full, -1, NULL, 0, mem, &p, &err), ASX_OK);
+    ck_assert_int_eq(profile_make(thin, -1, NULL, 0, mem, &q, &err), ASX_OK);
+    ck_assert_uint_eq(q->features, 5); /* no row has f5 */
+    for (size_t k = 0; k < q->features; k++) {
+        size_t j = k < 4 ? k : 5;
+        const struct asx_column_facts *a = &p->own[j], *b = &q->feature[k].facts;
+        ck_assert_str_eq(q->feature[k].name, full->column[j].name);
+        ck_assert_uint_eq(a->missing, b->missing);
+        ck_assert_uint_eq(a->distinct, b->distinct);
+        ck_assert_int_eq(a->role, b->role);
+        ck_assert_int_eq(a->integral, b->integral);
+        ck_assert_double_eq(a->min, b->min);
+        ck_assert_double_eq(a->max, b->max);
+        ck_assert_double_eq_tol(a->mean, b->mean, 1e-12);
+        ck_assert_double_eq_tol(a->std, b->std, 1e-12);
+        ck_assert_double_eq_tol(a->skew, b->skew, 1e-12);
+        for (int i = 0; i < PROFILE_TOP; i++) {
+            const struct profile_top *x = &p->column[j].top[i], *y = &q->feature[k].more.top[i];
+            ck_assert(!x->text == !y->text);
+            ck_assert(!x->text || (strcmp(x->text, y->text) == 0 && x->count == y->count));
+        }
+    }
+    json_t *json = profile_json(q, thin);
+    ck_assert_uint_eq(json_array_size(json_object_get(json, "columns")), 5);
+    json_decref(json);
+    profile_free(q);
+    ck_assert_int_eq(profile_make(thin, -1, NULL, PROFILE_QUICK, mem, &q, &err), ASX_OK);
+    ck_assert_uint_eq(q->features, 0);
+    profile_free(p);
+    profile_free(q);
+    frame_put(full);
+    frame_put(thin);
+}
+END_TEST
+
 START_TEST(roles_unlabelled)
 {
     struct asx_frame *f = sample();
@@ -265,6 +330,7 @@ Suite *suite_data_profile(void)
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_set_timeout(t, 60);
     tcase_add_test(t, facts_and_roles);
+    tcase_add_test(t, sparse_features);
     tcase_add_test(t, roles_unlabelled);
     tcase_add_test(t, chi2);
     tcase_add_test(t, distinct);
