@@ -15,16 +15,16 @@ asx_st db_error(struct cat *cat, int rc, struct asx_err *err)
     switch (rc & 0xff) {
     case SQLITE_NOMEM: return err_set(err, ASX_E_NOMEM, "out of memory in the catalog '%s'; raise the memory limit", path);
     case SQLITE_FULL:
-        return err_set(err, ASX_E_IO, "no space left for the catalog '%s'; free some space or pass another --catalog", path);
+        return err_set(err, ASX_E_IO, "no space left for the catalog '%s'; free some space or give another catalog", path);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
         return err_set(err, ASX_E_BUSY, "the catalog '%s' is locked by another process; try again when that one has ended", path);
     case SQLITE_READONLY:
     case SQLITE_PERM:
-        return err_set(err, ASX_E_IO, "the catalog '%s' cannot be written; make it writable or pass another --catalog", path);
+        return err_set(err, ASX_E_IO, "the catalog '%s' cannot be written; make it writable or give another catalog", path);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-        return err_set(err, ASX_E_DATA, "the catalog '%s' is damaged; move it away and start again, or pass another --catalog",
+        return err_set(err, ASX_E_DATA, "the catalog '%s' is damaged; move it away and start again, or give another catalog",
                        path);
     case SQLITE_IOERR:
     case SQLITE_CANTOPEN:
@@ -200,7 +200,7 @@ static asx_st open_any(struct cat *cat, const struct cat_options *o, struct asx_
     bool no_place = strcmp(cat->path, ":memory:") == 0;
     if (no_place && !o->path)
         event_send(&cat->events, EVENT_WARNING, "catalog.memory",
-                   "there is no home folder for a catalog: nothing is remembered after this process; pass --catalog FILE");
+                   "there is no home folder for a catalog: nothing is remembered after this process; give a catalog file (--catalog FILE)");
     if (no_place || (o->read_only && access(cat->path, F_OK) != 0 && errno == ENOENT))
         return open_memory(cat, err);
     cat->blob_dir = mem_printf(cat->mem, "%s.blobs", cat->path);
@@ -211,7 +211,7 @@ static asx_st open_any(struct cat *cat, const struct cat_options *o, struct asx_
     if (rc == SQLITE_OK)
         return ASX_OK;
     event_send(&cat->events, EVENT_WARNING, "catalog.memory",
-               "the catalog '%s' cannot be used (%s): nothing is remembered after this process; pass --catalog FILE", cat->path,
+               "the catalog '%s' cannot be used (%s): nothing is remembered after this process; give a catalog file (--catalog FILE)", cat->path,
                why ? why : sqlite3_errstr(rc));
     close_db(cat);
     return open_memory(cat, err);

@@ -94,15 +94,15 @@ static void tell_finished(struct session *s, const struct cat_run *run, const st
     double most = run->active_s > run->time_limit_s ? run->active_s : run->time_limit_s;
     clock_format_seconds(run->active_s == run->active_s ? run->active_s : 0, spent);
     if (run->trial_limit > 0 && o->trials)
-        tell(s, run, "is finished with %d trials, so --trials %s does not extend it; give more", run->trials, o->trials);
+        tell(s, run, "is finished with %d trials, so a limit of %s does not extend it; give more", run->trials, o->trials);
     else if (run->trial_limit > 0)
-        tell(s, run, "is finished with %d trials and stays as it is; --trials N with more would extend it%s", run->trials,
+        tell(s, run, "is finished with %d trials and stays as it is; a higher limit on trials would extend it%s", run->trials,
              o->time ? ", a time does not" : "");
     else if (o->time)
-        tell(s, run, "is finished after %s, so --time %s does not extend it; give more than %s", spent, o->time,
+        tell(s, run, "is finished after %s, so a limit of %s does not extend it; give more than %s", spent, o->time,
              clock_format_seconds(most, limit));
     else
-        tell(s, run, "is finished after %s and stays as it is; --time with more would extend it%s", spent,
+        tell(s, run, "is finished after %s and stays as it is; a longer time limit would extend it%s", spent,
              o->trials ? ", a limit on trials does not" : "");
 }
 
@@ -113,7 +113,8 @@ static asx_st check_time(const struct cat_run *run, const struct assay_resume_op
     char id[CAT_ID], spent[32];
     if (!o->time || !(spec->objective.time_s <= run->active_s))
         return ASX_OK;
-    return err_set(err, ASX_E_INVAL, "run '%s' has worked for %s, so --time %s leaves it none; give more, or leave --time out",
+    return err_set(err, ASX_E_INVAL,
+                   "run '%s' has worked for %s, so a limit of %s leaves it none; give more, or none to keep the one it has",
                    cat_id_format('r', run->id, id), clock_format_seconds(run->active_s, spent), o->time);
 }
 
@@ -124,11 +125,11 @@ static asx_st check_trials(const struct cat_run *run, const struct assay_resume_
     if (!o->trials)
         return ASX_OK;
     if (run->trial_limit <= 0)
-        return err_set(err, ASX_E_INVAL, "run '%s' has no limit on trials, and one would change what it does; leave --trials out",
+        return err_set(err, ASX_E_INVAL, "run '%s' has no limit on trials, and one would change what it does; leave it out",
                        cat_id_format('r', run->id, id));
     if (spec->search.trials < run->trials)
         return err_set(err, ASX_E_INVAL,
-                       "run '%s' has done %d trials already, more than --trials %d; give more, or leave --trials out",
+                       "run '%s' has done %d trials already, more than the limit of %d; give more, or none to keep the one it has",
                        cat_id_format('r', run->id, id), run->trials, spec->search.trials);
     return ASX_OK;
 }

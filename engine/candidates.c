@@ -136,7 +136,8 @@ static bool scored_everywhere(const float *oof, size_t k, size_t i)
     return oof[i * k] == oof[i * k];
 }
 
-static asx_st fill_table(struct run *r, struct arena *a, struct table *t, struct asx_err *err)
+/* The baseline adds nothing to an ensemble, yet some metrics would not notice: it is the model alone, or not at all. */
+static asx_st fill_table(struct run *r, struct arena *a, bool baseline, struct table *t, struct asx_err *err)
 {
     enum { MOST = 100 };
     size_t k = (size_t)r->problem.outputs;
@@ -148,8 +149,8 @@ static asx_st fill_table(struct run *r, struct arena *a, struct table *t, struct
     if (!t->config || !t->pred || !t->row)
         return err_set(err, ASX_E_NOMEM, "no memory to select an ensemble; raise the memory limit");
     for (int c = 0; c < most; c++) {
-        if (r->candidate[c]->id == 0 && r->candidates > 1)
-            continue; /* the baseline adds nothing to an ensemble, yet some metrics would not notice */
+        if ((r->candidate[c]->id == 0) != baseline && r->candidates > 1)
+            continue;
         const float *oof = final_oof(r, r->candidate[c]);
         if (!oof)
             continue;
@@ -220,10 +221,10 @@ static void clear_weights(struct run *r)
     r->threshold = 0;
 }
 
-static asx_st select_from(struct run *r, struct asx_exec *e, struct asx_err *err)
+static asx_st select_from(struct run *r, struct asx_exec *e, bool baseline, struct asx_err *err)
 {
     struct table t;
-    asx_st st = fill_table(r, e->scratch, &t, err);
+    asx_st st = fill_table(r, e->scratch, baseline, &t, err);
     if (st != ASX_OK)
         return st;
     size_t size = t.rows * (size_t)r->problem.outputs;
@@ -268,11 +269,22 @@ static asx_st take_best(struct run *r)
     return ASX_OK;
 }
 
+/* Is what was selected worse than predicting the same for every row? */
+static bool baseline_is_better(const struct run *r)
+{
+    for (int i = 0; i < r->candidates && r->candidates > 1; i++)
+        if (r->candidate[i]->id == 0)
+            return asx_metric_better(r->opt.metric, r->candidate[i]->validation, r->ensemble_validation);
+    return false;
+}
+
 static asx_st ensemble_run(struct asx_exec *e, const struct asx_batch *b, struct asx_err *err)
 {
     (void)b;
     struct run *r = ((struct exec_context *)e->engine)->node->core;
-    asx_st st = select_from(r, e, err);
+    asx_st st = select_from(r, e, false, err);
+    if (st == ASX_OK && baseline_is_better(r))
+        st = select_from(r, e, true, err);
     if (st != ASX_E_NOMEM || r->candidates == 0)
         return st;
     *err = (struct asx_err){0};

@@ -159,7 +159,7 @@ asx_st eng_explainer_open(const struct model *m, const struct asx_frame *bound, 
     }
     if (st == ASX_OK && !able)
         st = err_set(err, ASX_E_UNSUPPORTED,
-                     "no learner of this model can explain its predictions; tree learners can (--learners gbdt,forest)");
+                     "no learner of this model can explain its predictions; tree learners (gbdt, forest) can");
     if (st == ASX_OK && !(x->all = mem_array(m->mem, (most + 1) * k, sizeof(double))))
         st = err_set(err, ASX_E_NOMEM, "no memory to explain");
     if (st != ASX_OK) {

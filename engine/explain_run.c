@@ -22,7 +22,7 @@ enum { EXPLAIN_TRIALS = 16, SUMMARIES = 8, TYPICAL = 5 /* members of an ensemble
 static asx_st what_if_machine(struct run *r, const struct assay_explain_options *o, struct opt_machine **other, struct asx_err *err)
 {
     if (o->machine && o->topology)
-        return err_set(err, ASX_E_INVAL, "--machine and --topology are both given; give one");
+        return err_set(err, ASX_E_INVAL, "a machine file and a topology are both given; give one");
     asx_st st = ASX_OK;
     if (o->machine)
         st = opt_machine_read(o->machine, r->mem, other, err);

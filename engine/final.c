@@ -371,6 +371,15 @@ static asx_st choose_again(struct run *r, struct asx_err *err)
     return st == ASX_OK ? select_ensemble(r, err) : st;
 }
 
+static void tell_constant(struct run *r)
+{
+    for (int i = 0; i < r->candidates; i++)
+        if (r->candidate[i]->id == 0 && r->candidate[i]->weight > 0 && r->trials_finished > 0)
+            run_warn(r, "search.constant",
+                     "nothing that was tried predicts better than a constant, so the model is one; look at the columns with "
+                     "'assay profile', or give it more time");
+}
+
 asx_st run_final(struct run *r, struct asx_err *err)
 {
     static const double patience = 0.8;
@@ -398,6 +407,7 @@ asx_st run_final(struct run *r, struct asx_err *err)
     if (st == ASX_OK)
         st = final_candidates(r, INFINITY, err); /* the leaderboard ranks everything, models or not */
     if (st == ASX_OK) {
+        tell_constant(r);
         run_enter(r, "testing");
         st = final_read_test(r, err);
     }

@@ -298,7 +298,7 @@ static asx_st check_header(const unsigned char *data, size_t size, const char *w
 {
     struct header h;
     if (size < HEADER || memcmp(data, magic, sizeof magic) != 0)
-        return err_at(err, ASX_E_DATA, where, 0, 0, "this is no Assay model; give a file written by --model");
+        return err_at(err, ASX_E_DATA, where, 0, 0, "this is no Assay model; give a file that a run wrote as its model");
     memcpy(&h, data, HEADER);
     if (h.format != FORMAT)
         return err_at(err, ASX_E_DATA, where, 0, 0, "the model has format %u, this build reads %d; use the Assay that made it",

@@ -88,7 +88,7 @@ static asx_st find_target(struct run *r, int *at, struct asx_err *err)
 {
     const char *name = r->opt.target ? r->opt.target : r->file_frame->sparse ? "target" : NULL;
     if (!name)
-        return err_set(err, ASX_E_INVAL, "no target column is named; give --target COLUMN");
+        return err_set(err, ASX_E_INVAL, "no target column is named; name one (data.target, or --target COLUMN)");
     asx_st st = frame_require(r->file_frame, name, at, err);
     if (st != ASX_OK && r->opt.train)
         err_place(err, r->opt.train, 0, 0);

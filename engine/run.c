@@ -193,6 +193,26 @@ static asx_st add_learner(struct run *r, const struct asx_learner *l, struct asx
     return st;
 }
 
+/* A step that the task names for a type may fit no further than some of its columns. Told once, not learner by learner. */
+static void tell_unserved(struct run *r)
+{
+    const char *told = "";
+    for (int k = 0; k < r->opt.restrictions; k++) {
+        const struct opt_restriction *of = &r->opt.restriction[k];
+        size_t first = 0, n = 0;
+        for (int i = 0; i < r->learners && n == 0 && strcmp(of->param, told) != 0; i++)
+            n = opt_restriction_unserved(r->session_registry, &r->problem, r->learner[i], r->opt.restriction, r->opt.restrictions,
+                                         of, &first);
+        if (n == 0)
+            continue;
+        told = of->param;
+        run_warn(r, "search.unserved",
+                 "the preparation named for '%s' does not fit %zu column%s, '%s' first, which keep%s the default; a bound "
+                 "such as ordinal.max_levels may be the reason",
+                 of->param, n, n == 1 ? "" : "s", r->frame->column[first].name, n == 1 ? "s" : "");
+    }
+}
+
 static asx_st add_learners(struct run *r, struct asx_err *err)
 {
     asx_st st = ASX_OK;
@@ -226,6 +246,7 @@ asx_st run_open_planning(struct run *r, struct asx_err *err)
     asx_st st = add_learners(r, err);
     if (st != ASX_OK)
         return st;
+    tell_unserved(r);
     r->warm = arena_create(r->mem);
     struct asx_config *warm = NULL;
     int warms = r->warm ? run_warm_configs(r, r->warm, &warm) : 0;

@@ -152,7 +152,7 @@ asx_st session_pool(struct session *s, int threads, struct asx_err *err)
         pool_destroy(s->pool);
     s->pool = pool_create(threads);
     s->pool_threads = threads;
-    return s->pool ? ASX_OK : err_set(err, ASX_E_NOMEM, "%d threads cannot be started; give fewer with --threads", threads);
+    return s->pool ? ASX_OK : err_set(err, ASX_E_NOMEM, "%d threads cannot be started; ask for fewer", threads);
 }
 
 asx_st session_catalog(struct session *s, bool read_only, struct asx_err *err)

@@ -29,6 +29,9 @@ struct opt_restriction {
 asx_st opt_space_make(const struct asx_registry *, const struct asx_problem *, const struct asx_learner *,
                       const struct opt_restriction *, int restrictions, struct mem *, struct asx_space **, struct asx_err *);
 void opt_space_free(struct asx_space *);
+/** How many columns none of the steps fits that restriction `of` names for their type, and the first: their default serves them. */
+size_t opt_restriction_unserved(const struct asx_registry *, const struct asx_problem *, const struct asx_learner *,
+                                const struct opt_restriction *, int restrictions, const struct opt_restriction *of, size_t *first);
 
 /** All defaults; inactive parameters at their default. */
 void opt_config_default(const struct asx_learner *, const struct asx_space *, struct asx_config *);

@@ -103,6 +103,37 @@ static int candidates(const struct builder *b, enum asx_type type, bool all, con
     return n;
 }
 
+/* Do the steps that a restriction names serve this column? Booleans stand with the categorical, and have steps of their own. */
+static bool served(const struct builder *b, const struct opt_restriction *r, enum asx_type type, size_t column)
+{
+    const struct asx_prep *all[MAX_STEPS];
+    int n = candidates(b, type, true, all);
+    for (int i = 0; i < r->n; i++)
+        if (r->value[i] >= 0 && r->value[i] < n && candidate(b, all[(int)r->value[i]], column))
+            return true;
+    return false;
+}
+
+size_t opt_restriction_unserved(const struct asx_registry *registry, const struct asx_problem *problem,
+                                const struct asx_learner *learner, const struct opt_restriction *restriction, int restrictions,
+                                const struct opt_restriction *of, size_t *first)
+{
+    struct builder b = {
+        .registry = registry, .problem = problem, .learner = learner, .restriction = restriction, .restrictions = restrictions};
+    size_t count = 0;
+    bool other = of->n == 0 || (of->learner && strcmp(of->learner, learner->head.name) != 0);
+    for (int g = 0; !other && g < GROUPS; g++) {
+        if (strcmp(of->param, steps_group(group_type[g])) != 0)
+            continue;
+        for (size_t j = problem->frame->columns; j-- > 0;)
+            if (problem->frame->column[j].type == group_type[g] && steps_feature(problem, j) && !served(&b, of, group_type[g], j)) {
+                *first = j;
+                count++;
+            }
+    }
+    return count;
+}
+
 /*
  * Is `step` in use for some column of the group when the choice is `chosen`? Chosen steps serve the
  * columns they fit; the others fall back on their own default.

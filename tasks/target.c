@@ -65,7 +65,7 @@ asx_st target_rows(const struct asx_frame *f, int column, struct mem *mem, struc
 {
     memset(t, 0, sizeof(*t));
     if (column < 0 || (size_t)column >= f->columns)
-        return err_set(err, ASX_E_DATA, "the table has no target column; name one with --target");
+        return err_set(err, ASX_E_DATA, "the table has no target column; name one (data.target, or --target COLUMN)");
     const struct asx_column *c = &f->column[column];
     size_t n = 0;
     for (size_t i = 0; i < f->rows; i++)

@@ -9,7 +9,7 @@ enum { ROWS = 256 };
 
 asx_st bayes_no_memory(struct asx_err *err)
 {
-    return err_set(err, ASX_E_NOMEM, "no memory for naive Bayes; raise --memory");
+    return err_set(err, ASX_E_NOMEM, "no memory for naive Bayes; raise the memory limit");
 }
 
 void bayes_free_model(struct asx_model *m)

@@ -99,7 +99,7 @@ static asx_st fit_median(struct asx_exec *exec, const struct asx_fold *f, struct
     const struct asx_problem *p = exec->problem;
     struct pair *v = mem_array(exec->mem, f->n_train + 1, sizeof *v);
     if (!v)
-        return err_set(err, ASX_E_NOMEM, "no memory for a median; raise --memory");
+        return err_set(err, ASX_E_NOMEM, "no memory for a median; raise the memory limit");
     double total = 0, seen = 0;
     size_t n = 0;
     for (size_t i = 0; i < f->n_train; i++) {
@@ -136,7 +136,7 @@ static asx_st fit_member(struct asx_exec *exec, struct asx_member *b, struct asx
     const struct asx_fold *f = &p->splits->fold[b->fold];
     struct asx_model *m = constant_new(exec->mem, p->outputs);
     if (!m)
-        return err_set(err, ASX_E_NOMEM, "no memory for a constant model; raise --memory");
+        return err_set(err, ASX_E_NOMEM, "no memory for a constant model; raise the memory limit");
     const char *statistic = asx_config_choice(b->config, "statistic");
     bool median = statistic && strcmp(statistic, "auto") != 0 ? strcmp(statistic, "median") == 0 : wants_median(p);
     asx_st st = ASX_OK;
@@ -185,7 +185,7 @@ static asx_st constant_model(struct asx_exec *exec, const struct asx_member *b, 
     const struct asx_model *from = &b->state->model;
     struct asx_model *m = constant_new(exec->mem, from->outputs);
     if (!m)
-        return err_set(err, ASX_E_NOMEM, "no memory for a constant model; raise --memory");
+        return err_set(err, ASX_E_NOMEM, "no memory for a constant model; raise the memory limit");
     for (int c = 0; c < m->outputs; c++)
         m->value[c] = from->value[c];
     *out = m;
@@ -218,7 +218,7 @@ static asx_st constant_load(struct asx_reader *r, struct mem *mem, struct asx_mo
         return asx_reader_error(r, err);
     struct asx_model *m = mem_calloc(mem, 1, sizeof(struct asx_state));
     if (!m)
-        return err_set(err, ASX_E_NOMEM, "no memory for a constant model; raise --memory");
+        return err_set(err, ASX_E_NOMEM, "no memory for a constant model; raise the memory limit");
     m->outputs = (int)n;
     m->value = asx_get_f64s(r, mem, n);
     if (asx_reader_bad(r)) {
@@ -227,7 +227,7 @@ static asx_st constant_load(struct asx_reader *r, struct mem *mem, struct asx_mo
     }
     if (!m->value) {
         constant_free_model(m);
-        return err_set(err, ASX_E_NOMEM, "no memory for a constant model; raise --memory");
+        return err_set(err, ASX_E_NOMEM, "no memory for a constant model; raise the memory limit");
     }
     *out = m;
     return ASX_OK;

@@ -145,7 +145,7 @@ static asx_st solve_cd(struct lin_group *g, struct asx_err *err)
     d.w = arena_alloc(a, (o->p + 1) * sizeof *d.w);
     d.strong = arena_alloc(a, (o->p + 1) * sizeof *d.strong);
     if (!order || !in || !d.grad || !d.w || !d.strong)
-        return err_set(err, ASX_E_NOMEM, "no memory for an elastic net; raise --memory");
+        return err_set(err, ASX_E_NOMEM, "no memory for an elastic net; raise the memory limit");
     for (int k = 0; k < g->n; k++)
         order[k] = (struct order){ratio_of(g->member[k]), alpha_of(g->member[k]), k};
     qsort(order, (size_t)g->n, sizeof *order, by_path);

@@ -9,7 +9,7 @@
 
 static asx_st no_memory(struct asx_err *err)
 {
-    return err_set(err, ASX_E_NOMEM, "no memory for a batch of linear fits; raise --memory");
+    return err_set(err, ASX_E_NOMEM, "no memory for a batch of linear fits; raise the memory limit");
 }
 
 static const struct asx_affine *affine_of(const struct asx_exec *exec, int member, int at)

@@ -289,7 +289,7 @@ asx_st glm_run_batch(struct glm *g, struct asx_err *err)
 {
     struct pass s;
     if (pass_open(&s, g))
-        return err_set(err, ASX_E_NOMEM, "no memory for a batch of %d linear fits; raise --memory", g->fits);
+        return err_set(err, ASX_E_NOMEM, "no memory for a batch of %d linear fits; raise the memory limit", g->fits);
     for (;;) {
         s.k = 0;
         for (int i = 0; i < g->fits; i++)

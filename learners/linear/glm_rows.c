@@ -158,7 +158,7 @@ asx_st glm_run_rows(struct glm *g, struct asx_err *err)
     for (size_t w = 0; good && w < threads; w++)
         good = pass_open(&f.pass[w], g);
     if (!good)
-        return err_set(err, ASX_E_NOMEM, "no memory for a linear fit; raise --memory");
+        return err_set(err, ASX_E_NOMEM, "no memory for a linear fit; raise the memory limit");
     f.pass[0].split = g->fits == 1;
     if (g->fits == 1)
         fit_chunk(&f, 0, 0);

@@ -72,7 +72,7 @@ asx_st glm_rescale(struct glm *g, struct asx_err *err)
             g->unit[k * width + j] = j < g->p;
     }
     if (!good)
-        return err_set(err, ASX_E_NOMEM, "no memory for a batch of linear fits; raise --memory");
+        return err_set(err, ASX_E_NOMEM, "no memory for a batch of linear fits; raise the memory limit");
     if (!g->x->dense)
         return ASX_OK;
     for (int i = g->fits - 1; i >= 0; i--)

@@ -28,7 +28,7 @@ struct build {
 
 static asx_st no_memory(struct asx_err *err)
 {
-    return err_set(err, ASX_E_NOMEM, "no memory for the Gram matrices; raise --memory");
+    return err_set(err, ASX_E_NOMEM, "no memory for the Gram matrices; raise the memory limit");
 }
 
 static void gram_free(void *out)

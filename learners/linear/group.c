@@ -10,7 +10,7 @@
 
 static asx_st no_memory(struct asx_err *err)
 {
-    return err_set(err, ASX_E_NOMEM, "no memory for a least-squares fit; raise --memory");
+    return err_set(err, ASX_E_NOMEM, "no memory for a least-squares fit; raise the memory limit");
 }
 
 static asx_st finish_group(struct lin_group *g, struct asx_err *err)

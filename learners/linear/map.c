@@ -22,7 +22,7 @@ asx_st lin_map_init(struct lin_map *m, const struct asx_affine *af, struct arena
     m->b = arena_alloc(arena, (x->dense + 1) * sizeof *m->b);
     m->mask_col = arena_alloc(arena, (x->dense + 1) * sizeof *m->mask_col);
     if (!m->a || !m->b || !m->c || !m->mask_col)
-        return err_set(err, ASX_E_NOMEM, "no memory for a linear fit; raise --memory");
+        return err_set(err, ASX_E_NOMEM, "no memory for a linear fit; raise the memory limit");
     packed_masks(x, m->mask_col);
     for (size_t j = 0; j < m->p; j++) {
         double scale = af->scale[j] > 0 && isfinite(af->scale[j]) ? af->scale[j] : 1, centre = finite_or(af->centre[j], 0);

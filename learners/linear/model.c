@@ -11,7 +11,7 @@ enum { PREDICT_ROWS = 256 };
 
 static asx_st no_memory(struct asx_err *err)
 {
-    return err_set(err, ASX_E_NOMEM, "no memory for a linear model; raise --memory");
+    return err_set(err, ASX_E_NOMEM, "no memory for a linear model; raise the memory limit");
 }
 
 void lin_free_model(struct asx_model *m)

@@ -14,7 +14,7 @@ static const double short_ratio = 1e-8;
 
 static asx_st no_memory(struct asx_err *err)
 {
-    return err_set(err, ASX_E_NOMEM, "no memory for the normal equations; raise --memory");
+    return err_set(err, ASX_E_NOMEM, "no memory for the normal equations; raise the memory limit");
 }
 
 asx_st lin_normal_init(struct lin_normal *o, size_t p, struct arena *a, struct asx_err *err)

@@ -10,7 +10,7 @@
 
 static asx_st no_memory(struct asx_err *err)
 {
-    return err_set(err, ASX_E_NOMEM, "no memory for a ridge fit; raise --memory");
+    return err_set(err, ASX_E_NOMEM, "no memory for a ridge fit; raise the memory limit");
 }
 
 static double l2_of(const struct asx_member *b)

@@ -139,5 +139,5 @@ asx_st lin_held_out(struct asx_exec *exec, const struct lin_map *map, struct asx
             return err_set(err, j.status[c], "a matrix product failed; report this fault of Assay");
     return ASX_OK;
 nomem:
-    return err_set(err, ASX_E_NOMEM, "no memory for the held-out predictions of a linear fit; raise --memory");
+    return err_set(err, ASX_E_NOMEM, "no memory for the held-out predictions of a linear fit; raise the memory limit");
 }

@@ -55,10 +55,10 @@ c="classify t.csv --target y --threads 2 --seed 3"
 expect 'a run of trials' 0 "$assay" $c --trials 3 --learners logistic,tree,gaussian_nb --json
 equal 'as many configs as asked' $(($(get trials finished) + $(get trials pruned) + $(get trials failed))) 3
 expect 'finished' 0 "$assay" resume r1 --json
-says 'nothing to do is told' "^assay: run r1 is finished with 3 trials and stays as it is; --trials"
+says 'nothing to do is told' "^assay: run r1 is finished with 3 trials and stays as it is; a higher limit on trials"
 equal 'nothing is done' "$(get trials finished)" 3
 expect 'fewer trials' 0 "$assay" resume r1 --trials 2
-says 'fewer trials are told' "^assay: run r1 is finished with 3 trials, so --trials 2 does not extend it"
+says 'fewer trials are told' "^assay: run r1 is finished with 3 trials, so a limit of 2 does not extend it"
 expect 'a time for a run of trials' 0 "$assay" resume r1 --time 50s
 says 'a time is told' "run r1 is finished .* a time does not"
 expect 'more trials' 0 "$assay" resume r1 --trials 5 --json
@@ -78,7 +78,7 @@ says 'which is told' '^assay: interrupted; this is the best so far'
 says 'the model told is that of the report' "saved as $("$json" out best model);"
 equal 'interrupted' "$(run_of 1 state)" interrupted
 before=$(run_of 1 trials)
-refused 'a time that is spent' 2 "run 'r2' has worked for .*--time 100ms leaves it none" "$assay" resume r2 --time 100ms
+refused 'a time that is spent' 2 "run 'r2' has worked for .*a limit of 100ms leaves it none" "$assay" resume r2 --time 100ms
 refused 'a limit on trials for a run of time' 2 "run 'r2' has no limit on trials" "$assay" resume r2 --trials 9
 equal 'refusing changes nothing' "$(run_of 1 state) $(run_of 1 trials)" "interrupted $before"
 equal 'nor is the score lost' "$(run_of 1 best)" "$("$json" out best validation)"
@@ -92,7 +92,7 @@ equal 'finished now' "$(run_of 1 state)" finished
 check 'no trial is lost' test "$(run_of 1 trials)" -ge "$before"
 nothing_lost 'some more time' out "$work/out"
 expect 'less time than spent' 0 "$assay" resume r2 --time 1s
-says 'less time is told' "^assay: run r2 is finished after .*, so --time 1s does not extend it; give more than"
+says 'less time is told' "^assay: run r2 is finished after .*, so a limit of 1s does not extend it; give more than"
 equal 'the score of what was saved' "$(run_of 1 best)" "$("$json" "$work/runs" runs 1 best)"
 
 

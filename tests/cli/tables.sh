@@ -168,6 +168,12 @@ expect 'a blank line among several columns is none' 0 "$assay" predict line.assa
 check 'a prediction a row' test "$(wc -l <"$work/out")" = 3
 says 'and the warning' "1 blank line between the rows of 'gap.csv' is skipped"
 
+# ---- nothing to learn ---------------------------------------------------------------------------------------
+awk 'BEGIN {srand(8); print "a,b,y"; for (i = 0; i < 200; i++) printf "%.4f,%.4f,%.4f\n", rand(), rand(), rand()}' >noise.csv
+expect 'noise' 0 "$assay" regress noise.csv --target y --metric r2 --learners tree --trials 2 --set search.space.tree.min_samples_leaf=1 --json
+says 'a constant is told' 'nothing that was tried predicts better than a constant'
+[ "$(get best learner)" = constant ] && [ "$(get leaderboard 0 learner)" = constant ] && good || bad 'noise' "the model is $(get best learner)"
+
 # ---- pipes ------------------------------------------------------------------------------------------------
 expect 'a table from a process' 0 bash -c "'$assay' classify <(cat '$in/point.csv') $t"
 piped=$(bash -c "set -o pipefail; '$assay' profile '$in/point.csv' 2>err | true; echo \${PIPESTATUS[0]}")

@@ -17,6 +17,10 @@ awk 'BEGIN {srand(6); print "a,b,y"; for (i = 0; i < 200; i++) {x = rand(); prin
 c="classify $in/levels.csv --target y --learners gbdt --trials 1"
 expect 'many levels, asked' 0 "$assay" explain $c --set search.space.gbdt.categorical=ordinal --set search.space.gbdt.ordinal.max_levels=5000
 check 'are codes' grep -q 'prep.ordinal/apply' "$work/out"
+silent 'nothing is warned of' 'does not fit'
+expect 'codes that do not reach' 0 "$assay" explain $c --set search.space.gbdt.categorical=ordinal
+says 'the column is named' "named for 'categorical' does not fit 1 column, 'level' first"
+expect 'many levels, asked again' 0 "$assay" explain $c --set search.space.gbdt.categorical=ordinal --set search.space.gbdt.ordinal.max_levels=5000
 check 'and not encoded' sh -c "! grep -q 'prep.target' '$work/out'"
 expect 'many levels, unasked' 0 "$assay" explain $c
 check 'are encoded' grep -q 'prep.target' "$work/out"
