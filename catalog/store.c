@@ -24,8 +24,7 @@ asx_st db_error(struct cat *cat, int rc, struct asx_err *err)
         return err_set(err, ASX_E_IO, "the catalog '%s' cannot be written; make it writable or give another catalog", path);
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-        return err_set(err, ASX_E_DATA, "the catalog '%s' is damaged; move it away and start again, or give another catalog",
-                       path);
+        return err_set(err, ASX_E_DATA, "the catalog '%s' is damaged; move it away and start again, or give another catalog", path);
     case SQLITE_IOERR:
     case SQLITE_CANTOPEN:
         return err_set(err, ASX_E_IO, "the catalog '%s' cannot be read or written (%s); check disk and permissions", path,
@@ -200,7 +199,8 @@ static asx_st open_any(struct cat *cat, const struct cat_options *o, struct asx_
     bool no_place = strcmp(cat->path, ":memory:") == 0;
     if (no_place && !o->path)
         event_send(&cat->events, EVENT_WARNING, "catalog.memory",
-                   "there is no home folder for a catalog: nothing is remembered after this process; give a catalog file (--catalog FILE)");
+                   "there is no home folder for a catalog: nothing is remembered after this process; give a catalog file "
+                   "(--catalog FILE)");
     if (no_place || (o->read_only && access(cat->path, F_OK) != 0 && errno == ENOENT))
         return open_memory(cat, err);
     cat->blob_dir = mem_printf(cat->mem, "%s.blobs", cat->path);
@@ -210,9 +210,10 @@ static asx_st open_any(struct cat *cat, const struct cat_options *o, struct asx_
     int rc = open_file(cat, o->read_only, &why);
     if (rc == SQLITE_OK)
         return ASX_OK;
-    event_send(&cat->events, EVENT_WARNING, "catalog.memory",
-               "the catalog '%s' cannot be used (%s): nothing is remembered after this process; give a catalog file (--catalog FILE)", cat->path,
-               why ? why : sqlite3_errstr(rc));
+    event_send(
+        &cat->events, EVENT_WARNING, "catalog.memory",
+        "the catalog '%s' cannot be used (%s): nothing is remembered after this process; give a catalog file (--catalog FILE)",
+        cat->path, why ? why : sqlite3_errstr(rc));
     close_db(cat);
     return open_memory(cat, err);
 }
