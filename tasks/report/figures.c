@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_POINTS = 1500, MOST_ROWS = 60, MOST_FEATURES = 30, MOST_CLASSES = 40, MOST_MIXUPS = 30 };
+enum { MOST_POINTS = 1500, MOST_ROWS = 60, MOST_FEATURES = 30, MOST_CLASSES = 40, WIDE_CLASSES = 6, MOST_MIXUPS = 30 };
 
 /* ---- the leaderboard ------------------------------------------------------------- */
 
@@ -292,12 +292,14 @@ static void put_class(const json_t *classes, size_t i, struct text *out)
 
 static void put_matrix(const json_t *classes, const json_t *counts, size_t k, struct text *out)
 {
-    text_puts(out, "<div class=\"scroll\" style=\"border:0;margin-top:8px\"><table class=\"heat\"><thead><tr><th "
-                   "class=\"side\">true \\ predicted</th>");
+    text_printf(out,
+                "<div class=\"scroll\" style=\"border:0;margin-top:8px\"><table class=\"heat%s\"><thead><tr><th "
+                "class=\"side\">true \\ predicted</th>",
+                k > WIDE_CLASSES ? " many" : "");
     for (size_t j = 0; j < k; j++) {
-        text_puts(out, "<th scope=\"col\">");
+        text_puts(out, "<th scope=\"col\"><span>");
         put_class(classes, j, out);
-        text_puts(out, "</th>");
+        text_puts(out, "</span></th>");
     }
     text_puts(out, "<th class=\"side\">recall</th></tr></thead><tbody>\n");
     for (size_t i = 0; i < k; i++) {
@@ -309,7 +311,10 @@ static void put_matrix(const json_t *classes, const json_t *counts, size_t k, st
         text_puts(out, "</th>");
         for (size_t j = 0; j < k; j++)
             text_printf(out, "<td style=\"--v:%.3f\"%s>%.10g</td>", sum > 0 ? count_at(counts, i, j) / sum : 0,
-                        i == j ? " class=\"hit\"" : "", count_at(counts, i, j));
+                        i == j                       ? " class=\"hit\""
+                        : count_at(counts, i, j) > 0 ? ""
+                                                     : " class=\"none\"",
+                        count_at(counts, i, j));
         if (sum > 0)
             text_printf(out, "<th class=\"side\">%.1f %%</th></tr>\n", 100 * count_at(counts, i, i) / sum);
         else

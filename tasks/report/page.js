@@ -36,7 +36,8 @@
       ticks: {
         color: colour("muted"), maxRotation: 0, autoSkip: true, autoSkipPadding: 10,
         callback: function (v) {
-          var m = Math.round(v / Math.pow(10, Math.floor(Math.log10(v) + 1e-9)));
+          var d = v / Math.pow(10, Math.floor(Math.log10(v) + 1e-9)), m = Math.round(d);
+          if (Math.abs(d - m) > 1e-6) return null; /* an end of the axis */
           return m === 1 || (short && (m === 2 || m === 5)) ? text(v) : null;
         }
       }

@@ -242,20 +242,32 @@ START_TEST(poor)
 }
 END_TEST
 
-START_TEST(many_classes)
+static void set_classes(int k)
 {
     json_t *classes = json_array(), *counts = json_array();
-    for (int i = 0; i < 60; i++) {
+    for (int i = 0; i < k; i++) {
         char name[24];
         snprintf(name, sizeof(name), "class %d", i);
         json_array_append_new(classes, json_string(name));
         json_t *row = json_array();
-        for (int j = 0; j < 60; j++)
+        for (int j = 0; j < k; j++)
             json_array_append_new(row, json_integer(i == j ? 50 : i == 7 && j == 9 ? 33 : (i * j) % 3));
         json_array_append_new(counts, row);
     }
     json_object_set_new(run, "confusion", json_pack("{s:o, s:o}", "classes", classes, "counts", counts));
+}
+
+START_TEST(many_classes)
+{
+    set_classes(3);
     const char *text = make("html", 0);
+    ck_assert(strstr(text, "<table class=\"heat\">") && strstr(text, "<span>class 2</span>"));
+    ck_assert(strstr(text, "style=\"--v:0.000\" class=\"none\">0</td>"));
+    set_classes(12); /* names stand upright, so that the columns are narrow */
+    text = make("html", 0);
+    ck_assert(strstr(text, "<table class=\"heat many\">") && strstr(text, "<span>class 11</span>"));
+    set_classes(60);
+    text = make("html", 0);
     const char *first = strstr(text, "<td>class 7</td><td>class 9</td><td class=\"n\">33</td>");
     ck_assert(first && !strstr(text, "Confusion matrix"));
     ck_assert(strstr(first, "<td class=\"n\">2</td>")); /* others follow */
