@@ -29,6 +29,19 @@ asx_st table_frame(const assay_table *, const struct asx_frame **, struct asx_er
 /** Wraps a model; takes it over, on failure too. */
 asx_st api_wrap_model(struct model *, assay_model **, struct asx_err *);
 
+/** A call of the library that gives text. */
+struct api_call {
+    struct session *session;
+    char **out;
+    struct text text;
+    struct asx_err err;
+};
+
+/** False when there is no session, or nowhere to put the text; else `*out` is NULL until the call ends. */
+bool api_begin(struct api_call *, assay_session *, char **out);
+/** Gives the text away, or keeps the error for assay_error; frees the rest. */
+assay_status api_end(struct api_call *, asx_st);
+
 /** Hands the text over (mem_free) and clears the buffer, whatever `st` is. */
 asx_st api_give(struct text *, asx_st st, char **out, struct asx_err *);
 /** Appends JSON and a line end; takes over the reference. */

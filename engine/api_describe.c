@@ -46,21 +46,17 @@ static void machine_table(const struct opt_machine *m, struct text *t)
 
 assay_status assay_machine(assay_session *session, int json, char **out)
 {
-    struct session *s = (struct session *)session;
-    if (!s || !out)
+    struct api_call call;
+    if (!api_begin(&call, session, out))
         return ASSAY_E_INVAL;
-    *out = NULL;
-    struct asx_err err = {0};
-    struct text t;
-    text_init(&t, NULL);
-    asx_st st = session_machine(s, &err);
+    asx_st st = session_machine(call.session, &call.err);
     if (st == ASX_OK)
-        add_opencl(s);
+        add_opencl(call.session);
     if (st == ASX_OK && json)
-        api_put_json(&t, opt_machine_json(s->machine));
+        api_put_json(&call.text, opt_machine_json(call.session->machine));
     else if (st == ASX_OK)
-        machine_table(s->machine, &t);
-    return session_fail(s, api_give(&t, st, out, &err), &err);
+        machine_table(call.session->machine, &call.text);
+    return api_end(&call, st);
 }
 
 assay_status assay_machine_record(assay_session *session, const char *path)
@@ -194,43 +190,36 @@ static asx_st learners_json(struct session *s, const char *name, json_t **out, s
 
 assay_status assay_learners(assay_session *session, const char *name, int json, char **out)
 {
-    struct session *s = (struct session *)session;
-    if (!s || !out)
+    struct api_call call;
+    if (!api_begin(&call, session, out))
         return ASSAY_E_INVAL;
-    *out = NULL;
-    struct asx_err err = {0};
-    struct text t;
-    text_init(&t, NULL);
     json_t *list = NULL, *v;
     size_t i;
-    asx_st st = learners_json(s, name, &list, &err);
+    asx_st st = learners_json(call.session, name, &list, &call.err);
     if (st == ASX_OK && json)
-        api_put_json(&t, json_pack("{s:O}", "learners", list));
+        api_put_json(&call.text, json_pack("{s:O}", "learners", list));
     else if (st == ASX_OK)
-        json_array_foreach(list, i, v) learner_table(v, name != NULL, &t);
+        json_array_foreach(list, i, v) learner_table(v, name != NULL, &call.text);
     json_decref(list);
-    return session_fail(s, api_give(&t, st, out, &err), &err);
+    return api_end(&call, st);
 }
 
 assay_status assay_metrics(assay_session *session, int json, char **out)
 {
-    struct session *s = (struct session *)session;
-    if (!s || !out)
+    struct api_call call;
+    if (!api_begin(&call, session, out))
         return ASSAY_E_INVAL;
-    *out = NULL;
-    struct asx_err err = {0};
-    struct text t;
-    text_init(&t, NULL);
     json_t *list = json_array();
-    for (int i = 0; s->registry->metric[i]; i++) {
-        const struct asx_metric *m = s->registry->metric[i];
+    for (int i = 0; call.session->registry->metric[i]; i++) {
+        const struct asx_metric *m = call.session->registry->metric[i];
         json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:o}", "name", m->head.name, "summary", m->head.summary,
                                               "greater_is_better", m->greater_is_better, "tasks", tasks_json(m->tasks)));
         if (!json)
-            text_printf(&t, "%-18s %-9s %s\n", m->head.name, m->greater_is_better ? "maximize" : "minimize", m->head.summary);
+            text_printf(&call.text, "%-18s %-9s %s\n", m->head.name, m->greater_is_better ? "maximize" : "minimize",
+                        m->head.summary);
     }
     if (json)
-        api_put_json(&t, json_pack("{s:O}", "metrics", list));
+        api_put_json(&call.text, json_pack("{s:O}", "metrics", list));
     json_decref(list);
-    return session_fail(s, api_give(&t, ASX_OK, out, &err), &err);
+    return api_end(&call, ASX_OK);
 }

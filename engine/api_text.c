@@ -68,34 +68,26 @@ static asx_st board_text(struct session *s, const char *what, const char *test, 
 assay_status assay_leaderboard(assay_session *session, const char *run, const char *test, const char *format, int failed,
                                char **out)
 {
-    struct session *s = (struct session *)session;
-    if (!s || !out)
+    struct api_call call;
+    if (!api_begin(&call, session, out))
         return ASSAY_E_INVAL;
-    *out = NULL;
-    struct asx_err err = {0};
-    struct text t;
-    text_init(&t, NULL);
-    asx_st st = session_catalog(s, true, &err);
+    asx_st st = session_catalog(call.session, true, &call.err);
     if (st == ASX_OK)
-        st = board_text(s, run, test, format, failed, &t, &err);
-    return session_fail(s, api_give(&t, st, out, &err), &err);
+        st = board_text(call.session, run, test, format, failed, &call.text, &call.err);
+    return api_end(&call, st);
 }
 
 assay_status assay_report(assay_session *session, const char *board, const char *format, char **out)
 {
-    struct session *s = (struct session *)session;
-    if (!s || !board || !out)
+    struct api_call call;
+    if (!board || !api_begin(&call, session, out))
         return ASSAY_E_INVAL;
-    *out = NULL;
-    struct asx_err err = {0};
     json_t *json = NULL;
-    struct text t;
-    text_init(&t, NULL);
-    asx_st st = json_parse(board, strlen(board), NULL, &json, &err);
+    asx_st st = json_parse(board, strlen(board), NULL, &json, &call.err);
     if (st == ASX_OK)
-        st = report_make(json, format ? format : "table", NULL, &t, &err);
+        st = report_make(json, format ? format : "table", NULL, &call.text, &call.err);
     json_decref(json);
-    return session_fail(s, api_give(&t, st, out, &err), &err);
+    return api_end(&call, st);
 }
 
 /* ---- runs ------------------------------------------------------------------------------ */
@@ -137,32 +129,28 @@ static void runs_table(const struct cat_run *r, size_t n, struct text *t)
 
 assay_status assay_runs(assay_session *session, int json, char **out)
 {
-    struct session *s = (struct session *)session;
-    if (!s || !out)
+    struct api_call call;
+    if (!api_begin(&call, session, out))
         return ASSAY_E_INVAL;
-    *out = NULL;
-    struct asx_err err = {0};
-    struct text t;
-    text_init(&t, NULL);
     struct cat_run *list = NULL;
     size_t n = 0;
-    asx_st st = session_catalog(s, true, &err);
-    struct arena *a = st == ASX_OK ? arena_create(s->mem) : NULL;
+    asx_st st = session_catalog(call.session, true, &call.err);
+    struct arena *a = st == ASX_OK ? arena_create(call.session->mem) : NULL;
     if (st == ASX_OK)
-        st = a ? cat_run_list(s->cat, a, &list, &n, &err) : ASX_E_NOMEM;
+        st = a ? cat_run_list(call.session->cat, a, &list, &n, &call.err) : ASX_E_NOMEM;
     if (st == ASX_NONE)
         st = ASX_OK;
     if (st == ASX_OK && json) {
         json_t *rows = json_array();
         for (size_t i = 0; i < n; i++)
             json_array_append_new(rows, run_json(&list[i]));
-        api_put_json(&t, json_pack("{s:o}", "runs", rows));
+        api_put_json(&call.text, json_pack("{s:o}", "runs", rows));
     } else if (st == ASX_OK) {
-        runs_table(list, n, &t);
+        runs_table(list, n, &call.text);
     }
     if (a)
         arena_destroy(a);
-    return session_fail(s, api_give(&t, st, out, &err), &err);
+    return api_end(&call, st);
 }
 
 /* ---- data ------------------------------------------------------------------------------- */
@@ -197,55 +185,47 @@ static asx_st profile_file(struct session *s, const char *data, const char *targ
 
 assay_status assay_profile(assay_session *session, const char *data, const char *target, int json, char **out)
 {
-    struct session *s = (struct session *)session;
-    if (!s || !data || !out)
+    struct api_call call;
+    if (!data || !api_begin(&call, session, out))
         return ASSAY_E_INVAL;
-    *out = NULL;
-    struct asx_err err = {0};
-    struct text t;
-    text_init(&t, NULL);
     struct asx_frame *frame = NULL;
     struct profile *profile = NULL;
-    asx_st st = profile_file(s, data, target, &frame, &profile, &err);
+    asx_st st = profile_file(call.session, data, target, &frame, &profile, &call.err);
     if (st == ASX_OK && json)
-        api_put_json(&t, profile_json(profile, frame));
+        api_put_json(&call.text, profile_json(profile, frame));
     else if (st == ASX_OK)
-        profile_text(profile, frame, &t);
+        profile_text(profile, frame, &call.text);
     profile_free(profile);
     frame_put(frame);
-    return session_fail(s, api_give(&t, st, out, &err), &err);
+    return api_end(&call, st);
 }
 
 assay_status assay_init(assay_session *session, const char *data, const char *target, char **out)
 {
-    struct session *s = (struct session *)session;
-    if (!s || !data || !out)
+    struct api_call call;
+    if (!data || !api_begin(&call, session, out))
         return ASSAY_E_INVAL;
-    *out = NULL;
-    struct asx_err err = {0};
-    struct text t;
-    text_init(&t, NULL);
     struct asx_frame *frame = NULL;
     struct profile *profile = NULL;
     struct task *task = NULL;
-    asx_st st = profile_file(s, data, target, &frame, &profile, &err);
+    asx_st st = profile_file(call.session, data, target, &frame, &profile, &call.err);
     if (st == ASX_OK && !target && !frame->sparse)
-        st = err_set(&err, ASX_E_INVAL, "init needs the column to predict; write 'assay init %s --target COL'", data);
+        st = err_set(&call.err, ASX_E_INVAL, "init needs the column to predict; write 'assay init %s --target COL'", data);
     if (st == ASX_OK)
-        st = task_create(s, NULL, &task, &err);
+        st = task_create(call.session, NULL, &task, &call.err);
     if (st == ASX_OK)
         st = spec_write_commented(&task->spec->context,
                                   &(struct spec_init){.data = data,
                                                       .target = target,
                                                       .frame = frame,
                                                       .profile = profile,
-                                                      .header = s->options.header,
-                                                      .delimiter = s->options.delimiter},
-                                  &t, &err);
+                                                      .header = call.session->options.header,
+                                                      .delimiter = call.session->options.delimiter},
+                                  &call.text, &call.err);
     task_free(task);
     profile_free(profile);
     frame_put(frame);
-    return session_fail(s, api_give(&t, st, out, &err), &err);
+    return api_end(&call, st);
 }
 
 /* ---- the catalog, and files ------------------------------------------------------------------ */
@@ -257,35 +237,33 @@ assay_status assay_gc(assay_session *session, int json, char **out)
 
 assay_status assay_gc_to(assay_session *session, const char *size, int json, char **out)
 {
-    struct session *s = (struct session *)session;
-    if (!s || !out)
+    struct api_call call;
+    if (!api_begin(&call, session, out))
         return ASSAY_E_INVAL;
-    *out = NULL;
-    struct asx_err err = {0};
-    struct text t;
-    text_init(&t, NULL);
     struct cat_gc_result r = {0};
     struct cat_gc_options how = {0};
-    asx_st st = session_catalog(s, false, &err);
+    asx_st st = session_catalog(call.session, false, &call.err);
     if (st == ASX_OK && size && (!clock_parse_size(size, &how.max_bytes) || how.max_bytes == 0))
-        st = err_set(&err, ASX_E_INVAL, "size '%s' makes no sense; give one such as 512MiB or 2GiB", size);
+        st = err_set(&call.err, ASX_E_INVAL, "size '%s' makes no sense; give one such as 512MiB or 2GiB", size);
     if (st == ASX_OK)
-        st = cat_gc(s->cat, &how, &r, &err);
+        st = cat_gc(call.session->cat, &how, &r, &call.err);
     char before[32], after[32], freed[32];
     if (st == ASX_OK && json)
-        api_put_json(&t, json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "bytes_before", (json_int_t)r.bytes_before, "bytes_after",
-                                   (json_int_t)r.bytes_after, "blobs", (json_int_t)r.blobs, "runs", (json_int_t)r.runs,
-                                   "predictions", (json_int_t)r.predictions, "models", (json_int_t)r.models));
+        api_put_json(&call.text,
+                     json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "bytes_before", (json_int_t)r.bytes_before, "bytes_after",
+                               (json_int_t)r.bytes_after, "blobs", (json_int_t)r.blobs, "runs", (json_int_t)r.runs, "predictions",
+                               (json_int_t)r.predictions, "models", (json_int_t)r.models));
     else if (st == ASX_OK)
         text_printf(
-            &t,
+            &call.text,
             "%s: %s before, %s now: %s freed; dropped: predictions of %lld trials, %lld superseded models, %lld blobs, %lld runs\n",
-            cat_path(s->cat), clock_format_bytes((double)r.bytes_before, before), clock_format_bytes((double)r.bytes_after, after),
+            cat_path(call.session->cat), clock_format_bytes((double)r.bytes_before, before),
+            clock_format_bytes((double)r.bytes_after, after),
             clock_format_bytes(r.bytes_before > r.bytes_after ? (double)(r.bytes_before - r.bytes_after) : 0, freed),
             (long long)r.predictions, (long long)r.models, (long long)r.blobs, (long long)r.runs);
     if (st == ASX_OK && !json && how.max_bytes && r.bytes_after > how.max_bytes)
-        text_printf(&t, "that is still more than %s: the newest run, and runs that are under way, stay\n", size);
-    return session_fail(s, api_give(&t, st, out, &err), &err);
+        text_printf(&call.text, "that is still more than %s: the newest run, and runs that are under way, stay\n", size);
+    return api_end(&call, st);
 }
 
 assay_status assay_write(assay_session *session, const char *path, const char *text)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Calls of the library that give text. */
 #include "engine/api.h"
 
 #include "base/err.h"
@@ -24,4 +25,19 @@ void api_put_json(struct text *t, json_t *json)
         text_puts(t, "\n");
     }
     json_text_free(s);
+}
+
+bool api_begin(struct api_call *call, assay_session *session, char **out)
+{
+    if (!session || !out)
+        return false;
+    *out = NULL;
+    *call = (struct api_call){.session = (struct session *)session, .out = out};
+    text_init(&call->text, NULL);
+    return true;
+}
+
+assay_status api_end(struct api_call *call, asx_st st)
+{
+    return session_fail(call->session, api_give(&call->text, st, call->out, &call->err), &call->err);
 }
