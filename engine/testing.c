@@ -195,26 +195,47 @@ asx_st final_read_test(struct run *r, struct asx_err *err)
 
 /* ---- before the search ------------------------------------------------------------------ */
 
-enum { HEAD = 1 << 20, KEPT = 64 << 20 };
+enum { HEAD = 1 << 20, HEAD_MOST = 64 << 20, KEPT = 64 << 20 };
 
-/* The first records of the file, cut where no quote is open. */
+/* Where the last whole record ends that begins in the text; `records`: how many do. */
+static size_t whole_records(const char *text, size_t size, int *records)
+{
+    bool open = false;
+    size_t end = 0;
+    *records = 0;
+    for (size_t i = 0; i < size; i++) {
+        open ^= text[i] == '"';
+        if (text[i] == '\n' && !open) {
+            end = i + 1;
+            ++*records;
+        }
+    }
+    return end;
+}
+
+/* The first records of the file, as many as HEAD holds, but a header and a row at least. 0 bytes: they are too long. */
 static asx_st read_head(struct run *r, char **text, size_t *size, struct asx_err *err)
 {
     struct source source;
     asx_st st = source_open(&source, r->opt.test, r->mem, err);
     if (st != ASX_OK)
         return st;
-    *text = mem_alloc(r->mem, HEAD);
-    st = *text ? source_read(&source, *text, HEAD, size, err) : err_set(err, ASX_E_NOMEM, "no memory to look at the test data");
-    source_close(&source);
-    bool open = false;
-    size_t end = 0;
-    for (size_t i = 0; st == ASX_OK && i < *size; i++) {
-        open ^= (*text)[i] == '"';
-        if ((*text)[i] == '\n' && !open)
-            end = i + 1;
+    int records = 0;
+    size_t have = 0;
+    *size = 0;
+    for (size_t want = HEAD; st == ASX_OK && records < 2 && want <= HEAD_MOST; want *= 2) {
+        size_t more = 0;
+        char *longer = mem_realloc(r->mem, *text, want);
+        st = longer ? source_read(&source, longer + have, want - have, &more, err)
+                    : err_set(err, ASX_E_NOMEM, "no memory to look at the test data");
+        *text = longer ? longer : *text;
+        have += more;
+        *size = whole_records(*text, have, &records);
+        if (have < want)
+            break;
     }
-    *size = end;
+    source_close(&source);
+    *size = records < 2 ? 0 : *size;
     return st;
 }
 

@@ -168,6 +168,13 @@ expect 'a blank line among several columns is none' 0 "$assay" predict line.assa
 check 'a prediction a row' test "$(wc -l <"$work/out")" = 3
 says 'and the warning' "1 blank line between the rows of 'gap.csv' is skipped"
 
+# ---- rows beyond what is looked at before a search -------------------------------------------------------------
+awk 'BEGIN {print "a,note,y"; for (i = 0; i < 40; i++) printf "%d,word%d,%s\n", i, i % 3, i % 2 ? "yes" : "no"}' >words.csv
+awk 'BEGIN {for (s = "long "; length(s) < 1300000; s = s s); print "a,note,y"; for (i = 0; i < 3; i++) printf "%d,%s,%s\n", i, s, i % 2 ? "yes" : "no"}' >long.csv
+expect 'long rows in the test data' 0 "$assay" classify words.csv --target y --test long.csv --learners constant --time 2s
+sed 's/^a,/b,/' long.csv >other.csv
+refused 'long rows that lack a column' 2 "other.csv: the test data lacks column 'a'" "$assay" classify words.csv --target y --test other.csv --time 2s
+
 # ---- nothing to learn ---------------------------------------------------------------------------------------
 awk 'BEGIN {srand(8); print "a,b,y"; for (i = 0; i < 200; i++) printf "%.4f,%.4f,%.4f\n", rand(), rand(), rand()}' >noise.csv
 expect 'noise' 0 "$assay" regress noise.csv --target y --metric r2 --learners tree --trials 2 --set search.space.tree.min_samples_leaf=1 --json
