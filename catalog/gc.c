@@ -111,7 +111,7 @@ static asx_st drop_run(struct cat *cat, int64_t run, struct cat_gc_result *r, st
 {
     static const char *const parts[] = {"DELETE FROM ops WHERE run = ?", "DELETE FROM trials WHERE run = ?",
                                         "DELETE FROM asks WHERE run = ?", "DELETE FROM plans WHERE run = ?",
-                                        "DELETE FROM models WHERE run = ? AND path IS NULL"};
+                                        "DELETE FROM models WHERE run = ?"};
     asx_st st = ASX_OK;
     for (size_t i = 0; i < sizeof parts / sizeof *parts && st == ASX_OK; i++)
         st = run_sql(cat, parts[i], run, NULL, err);

@@ -67,7 +67,7 @@ START_TEST(gc_keeps_what_is_needed)
     struct cat *cat = catalog_open(made.path);
     size_t size = 200000;
     unsigned char *data = malloc(size);
-    int64_t runs[3], blob, model;
+    int64_t runs[3], blob, model, saved;
     for (int k = 0; k < 3; k++) {
         runs[k] = catalog_begin(cat);
         for (size_t i = 0; i < size; i++)
@@ -83,6 +83,10 @@ START_TEST(gc_keeps_what_is_needed)
     int64_t id;
     ck_assert_int_eq(cat_model_put(cat, &(struct cat_model){.run = runs[2], .learner = "gbdt", .blob = model}, &id, &made.err),
                      ASX_OK);
+    data[7] ^= 1;
+    ck_assert_int_eq(cat_blob_put(cat, data, size, &saved, &made.err), ASX_OK);
+    struct cat_model elsewhere = {.run = runs[0], .learner = "gbdt", .path = "/tmp/model.assay", .blob = saved};
+    ck_assert_int_eq(cat_model_put(cat, &elsewhere, &id, &made.err), ASX_OK);
     struct cat_gc_result r;
     void *back;
     size_t n;
@@ -92,7 +96,9 @@ START_TEST(gc_keeps_what_is_needed)
     ck_assert_int_eq(cat_blob_get(cat, model, NULL, &back, &n, &made.err), ASX_OK);
     mem_free(back);
     ck_assert_int_eq(cat_gc(cat, &(struct cat_gc_options){.max_bytes = 1}, &r, &made.err), ASX_OK);
-    ck_assert(r.runs == 2 && r.blobs == 2); /* the newest run stays */
+    ck_assert(r.runs == 2 &&
+              r.blobs == 3); /* the newest run stays; of the others nothing, models that have a file as well included */
+    ck_assert_int_eq(cat_blob_get(cat, saved, NULL, &back, &n, &made.err), ASX_NONE);
     struct cat_trial *t;
     ck_assert_int_eq(cat_trials_get(cat, runs[2], made.arena, &t, &n, &made.err), ASX_OK);
     ck_assert_uint_eq(n, 1);
