@@ -169,7 +169,7 @@ check 'a prediction a row' test "$(wc -l <"$work/out")" = 3
 says 'and the warning' "1 blank line between the rows of 'gap.csv' is skipped"
 
 # ---- rows beyond what is looked at before a search -------------------------------------------------------------
-awk 'BEGIN {print "a,note,y"; for (i = 0; i < 40; i++) printf "%d,word%d,%s\n", i, i % 3, i % 2 ? "yes" : "no"}' >words.csv
+awk 'BEGIN {print "a,note,y"; for (i = 0; i < 40; i++) printf "%d,word%d,%s\n", i % 7, i % 3, i % 2 ? "yes" : "no"}' >words.csv
 awk 'BEGIN {for (s = "long "; length(s) < 1300000; s = s s); print "a,note,y"; for (i = 0; i < 3; i++) printf "%d,%s,%s\n", i, s, i % 2 ? "yes" : "no"}' >long.csv
 expect 'long rows in the test data' 0 "$assay" classify words.csv --target y --test long.csv --learners constant --time 2s
 sed 's/^a,/b,/' long.csv >other.csv
