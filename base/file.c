@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,8 +149,8 @@ static void sync_folder_of(const char *target)
     close(fd);
 }
 
-static asx_st replace(const char *path, const char *target, const struct stat *old, const void *data, size_t size,
-                      struct asx_err *err)
+static asx_st replace_now(const char *path, const char *target, const struct stat *old, const void *data, size_t size,
+                          struct asx_err *err)
 {
     char tmp[PATH_MAX + 64];
     int fd = open_beside(target, tmp, sizeof tmp);
@@ -167,6 +169,21 @@ static asx_st replace(const char *path, const char *target, const struct stat *o
         unlink(tmp);
     else
         sync_folder_of(target);
+    return rc;
+}
+
+/* What would end the process waits until the file is whole or gone: nothing half written is left under another name. */
+static asx_st replace(const char *path, const char *target, const struct stat *old, const void *data, size_t size,
+                      struct asx_err *err)
+{
+    sigset_t ends, before;
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGINT);
+    sigaddset(&ends, SIGTERM);
+    sigaddset(&ends, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &ends, &before);
+    asx_st rc = replace_now(path, target, old, data, size, err);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     return rc;
 }
 

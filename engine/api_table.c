@@ -61,6 +61,9 @@ assay_status assay_table_from_dense_f64(assay_table **out, const double *data, s
 {
     if (!out || !data || !cols || stride < cols)
         return ASSAY_E_INVAL;
+    for (size_t j = 0; names && j < cols; j++)
+        if (!names[j])
+            return ASSAY_E_INVAL;
     assay_status st = fresh(out, rows);
     double *column = mem_array(NULL, rows + 1, sizeof *column);
     if (st == ASSAY_OK && !column)

@@ -166,7 +166,7 @@ static asx_st fill_table(struct run *r, struct arena *a, bool baseline, struct t
         t->pred[t->n] = p;
         t->config[t->n++] = r->candidate[c];
     }
-    return t->n ? ASX_OK : err_set(err, ASX_E_INTERNAL, "no out-of-fold predictions are left to choose from; please report this");
+    return t->n ? ASX_OK : err_set(err, ASX_E_NOMEM, "no memory to keep out-of-fold predictions; raise the memory limit");
 }
 
 static struct asx_scored truth_of(const struct run *r, const struct table *t)

@@ -117,6 +117,9 @@ START_TEST(null_is_refused_or_ignored)
     ck_assert_int_eq(assay_run_spec(NULL, "x", &m), ASSAY_E_INVAL);
     ck_assert_int_eq(assay_leaderboard(NULL, NULL, NULL, NULL, 0, &text), ASSAY_E_INVAL);
     ck_assert_int_eq(assay_table_from_dense_f64(&t, NULL, 1, 1, 1, NULL), ASSAY_E_INVAL);
+    static const double cells[2] = {1, 2};
+    static const char *const nameless[2] = {"a", NULL};
+    ck_assert_int_eq(assay_table_from_dense_f64(&t, cells, 1, 2, 2, nameless), ASSAY_E_INVAL);
     ck_assert_ptr_null(m);
     ck_assert_ptr_null(t);
     ck_assert_ptr_null(text);

@@ -93,6 +93,16 @@ check 'steps of the plan' get steps 0 way
 expect 'explain --format dot' 0 "$assay" explain classify "$vehicle" --target Class --format dot
 check 'dot is a graph' grep -q '^digraph' "$work/out"
 
+# ---- nothing can be learned: the model is the first of the board ----------------------------------------
+awk 'BEGIN { print "a,b,y"; for (i = 0; i < 80; i++) print i * 37 % 83 "," i * i * 11 % 71 "," (i * i * i + 5 * i) * 29 % 97 }' >noise.csv
+for ensemble in false true; do
+    run_json "noise, ensemble $ensemble" "$assay" regress noise.csv --target y --trials 2 --learners tree --set search.ensemble=$ensemble --json --catalog :memory: --model noise.assay
+    is "first of the board, ensemble $ensemble" "$(get leaderboard 0 model)" best model
+    is "its score, ensemble $ensemble" "$(get leaderboard 0 validation)" best validation
+    [ $ensemble = true ] || is 'nothing beats the constant' constant best learner
+    expect "its model predicts, ensemble $ensemble" 0 "$assay" predict noise.assay noise.csv
+done
+
 # ---- a run, its board, its model --------------------------------------------------------------------
 run_json 'classify' "$assay" classify "$vehicle" --target Class --test "$vehicle_test" --trials 3 --learners logistic,tree,gaussian_nb --seed 3 \
     --model v.assay --report v.html --json

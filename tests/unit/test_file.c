@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 Suite *suite_file(void);
@@ -120,6 +121,38 @@ START_TEST(links_stay_links)
     struct stat st;
     lstat("link", &st);
     ck_assert(S_ISLNK(st.st_mode));
+}
+END_TEST
+
+/* SIGTERM as soon as the new file is there under its passing name: the process ends by it, with no file or a whole one. */
+START_TEST(a_signal_leaves_no_part)
+{
+    enum { BYTES = 1 << 25 };
+    char *data = mem_array(NULL, BYTES, 1);
+    memset(data, 'x', BYTES);
+    for (int i = 0; i < 5; i++) {
+        pid_t pid = fork();
+        ck_assert_int_ge(pid, 0);
+        if (pid == 0) {
+            signal(SIGTERM, SIG_DFL);
+            struct asx_err e = {0};
+            file_write("large", data, BYTES, &e);
+            for (;;)
+                pause();
+        }
+        while (files() == 0)
+            ;
+        kill(pid, SIGTERM);
+        int status;
+        ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+        ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+        struct stat st;
+        ck_assert_int_eq(files(), 1);
+        ck_assert_int_eq(stat("large", &st), 0);
+        ck_assert_int_eq(st.st_size, BYTES);
+        ck_assert_int_eq(unlink("large"), 0);
+    }
+    mem_free(data);
 }
 END_TEST
 
@@ -244,6 +277,7 @@ Suite *suite_file(void)
     tcase_add_test(t, read_errors);
     tcase_add_test(t, files_without_a_size);
     tcase_add_test(t, links_stay_links);
+    tcase_add_test(t, a_signal_leaves_no_part);
     tcase_add_test(t, devices_are_written_through);
     tcase_add_test(t, dash_is_standard_output);
     tcase_add_test(t, a_full_disk_keeps_the_old_file);
