@@ -297,7 +297,7 @@ static void gbdt_work_f64(const struct asx_problem *p, const struct asx_batch *b
 
 const struct asx_op gbdt_fit_f64 = {
     .head = {"gbdt.fit/hist_f64", "histogram boosting with gradients in double precision (reference)"},
-    .version = 3,
+    .version = 4,
     .equiv = ASX_BITWISE,
     .needs = {"bins"},
     .gives = "fit",
@@ -309,7 +309,7 @@ const struct asx_op gbdt_fit_f64 = {
 
 const struct asx_op gbdt_fit_fixed = {
     .head = {"gbdt.fit/hist_fixed", "histogram boosting with gradients in packed fixed point: exact sums"},
-    .version = 4,
+    .version = 5,
     .equiv = ASX_CLOSE,
     .tolerance = 1e-5,
     .needs = {"bins"},
@@ -335,7 +335,7 @@ static void gbdt_work_lowbit(const struct asx_problem *p, const struct asx_batch
 
 const struct asx_op gbdt_fit_lowbit = {
     .head = {"gbdt.fit/hist_lowbit", "histogram boosting with gradients of 8 bits, stochastically rounded; exact leaf values"},
-    .version = 3,
+    .version = 4,
     .equiv = ASX_APPROX,
     .needs = {"bins"},
     .gives = "fit",
@@ -356,7 +356,7 @@ static void gbdt_work_wide(const struct asx_problem *p, const struct asx_batch *
 
 const struct asx_op gbdt_fit_wide = {
     .head = {"gbdt.fit/hist_wide", "as hist_fixed, on bins of u16 codes: 'max_bin' above 255"},
-    .version = 3,
+    .version = 4,
     .equiv = ASX_CLOSE,
     .tolerance = 1e-5,
     .needs = {"bins16"},

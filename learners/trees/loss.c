@@ -20,7 +20,7 @@ struct loss loss_of(const struct gbdt_params *p, const struct asx_problem *probl
 {
     struct loss l = {
         .kind = p->loss, .scores = p->loss == LOSS_SOFTMAX ? problem->classes : 1, .alpha = p->alpha, .rows = loss_rows_best()};
-    l.refine = l.kind == LOSS_ABSOLUTE || l.kind == LOSS_QUANTILE;
+    l.refine = l.kind == LOSS_ABSOLUTE || l.kind == LOSS_QUANTILE || l.kind == LOSS_HUBER;
     if (l.kind == LOSS_ABSOLUTE)
         l.alpha = 0.5;
     return l;
@@ -85,6 +85,43 @@ static double quantile(struct weighted *v, size_t n, double level, bool weights)
     return v[n - 1].v;
 }
 
+/*
+ * Where the sum of w clamp(v - c, a) is 0: steps that are exact once the values within a of c stay the same ones, halvings of
+ * what is known to hold it where such a step leaves that.
+ */
+static double huber_centre(const struct weighted *v, size_t n, double a)
+{
+    enum { STEPS = 100 };
+    const double rounding = 1e-14;
+    double low = HUGE_VAL, high = -HUGE_VAL;
+    for (size_t i = 0; i < n; i++) {
+        low = fmin(low, v[i].v);
+        high = fmax(high, v[i].v);
+    }
+    double c = n ? 0.5 * low + 0.5 * high : 0;
+    for (int k = 0; k < STEPS; k++) {
+        double sum = 0, size = 0, within = 0;
+        for (size_t i = 0; i < n; i++) {
+            double d = v[i].v - c, cut = v[i].w * (d > a ? a : d < -a ? -a : d);
+            sum += cut;
+            size += fabs(cut);
+            within += fabs(d) <= a ? v[i].w : 0;
+        }
+        if (fabs(sum) <= rounding * size)
+            return c;
+        *(sum > 0 ? &low : &high) = c;
+        double next = within > 0 ? c + sum / within : HUGE_VAL;
+        c = next > low && next < high ? next : 0.5 * low + 0.5 * high;
+    }
+    return c;
+}
+
+/* The constant of least loss. */
+static double centre(const struct loss *l, struct weighted *v, size_t n, bool weights)
+{
+    return l->kind == LOSS_HUBER ? huber_centre(v, n, l->alpha) : quantile(v, n, l->alpha, weights);
+}
+
 static double mean_of(const struct asx_problem *p, const uint32_t *row, size_t n)
 {
     double s = 0, w = 0;
@@ -132,14 +169,14 @@ void loss_start(const struct loss *l, const struct asx_problem *p, const uint32_
         start[0] = log(mean_of(p, row, n));
         return;
     }
-    if (!l->refine && l->kind != LOSS_HUBER) {
+    if (!l->refine) {
         start[0] = mean_of(p, row, n);
         return;
     }
     struct weighted *v = (struct weighted *)tmp;
     for (size_t i = 0; i < n; i++)
         v[i] = (struct weighted){p->y[row[i]], weight_of(p, row[i])};
-    start[0] = quantile(v, n, l->refine ? l->alpha : 0.5, p->fit_weight != NULL);
+    start[0] = centre(l, v, n, p->fit_weight != NULL);
 }
 
 /* g and h of one row in double, without the weight. */
@@ -248,7 +285,7 @@ double loss_refine(const struct loss *l, const struct asx_problem *p, const doub
     struct weighted *v = (struct weighted *)tmp;
     for (size_t i = 0; i < n; i++)
         v[i] = (struct weighted){p->y[row[i]] - score[row[i]], weight_of(p, row[i])};
-    return quantile(v, n, l->alpha, p->fit_weight != NULL);
+    return centre(l, v, n, p->fit_weight != NULL);
 }
 
 /* From G = E - Y and H = E exp(0.7), E the sum of w exp(s): Y / E = 1 - exp(0.7) G / H. */

@@ -8,7 +8,7 @@
  *
  *   squared   (s - y)^2 / 2           g = s - y              h = 1
  *   absolute  |s - y|                 g = sign(s - y)        h = 1        leaves: median of y - s
- *   huber     Huber 1964, width a     g = clamp(s - y, a)    h = 1
+ *   huber     Huber 1964, width a     g = clamp(s - y, a)    h = 1        leaves: of least loss
  *   quantile  pinball at level a      g = [s > y] - a        h = 1        leaves: a-quantile of y - s
  *   poisson   exp(s) - y s            g = exp(s) - y         h = exp(s + 0.7), a bound that keeps steps short
  *   logistic  log(1 + exp(-+s))       g = p - y              h = p (1 - p)
@@ -39,7 +39,7 @@ struct loss loss_of(const struct gbdt_params *, const struct asx_problem *);
 /** Is every target legal (poisson: none negative), and no derivative beyond f32? */
 asx_st loss_check(const struct loss *, const struct asx_problem *, const uint32_t *row, size_t n, struct asx_err *);
 
-/** Starting raw scores [scores]: the best constant on the rows (median and quantile through `tmp` [n] doubles). */
+/** Starting raw scores [scores]: the best constant on the rows (where leaves are refined through `tmp` [2 n] doubles). */
 void loss_start(const struct loss *, const struct asx_problem *, const uint32_t *row, size_t n, double *tmp, double *start);
 
 /**
@@ -60,7 +60,7 @@ void loss_softmax_norm(const struct loss *, const double *score, size_t rows, co
 /** Log-sum-exp over classes of each row: what the reference needs. */
 void loss_lse64(const struct loss *, const double *score, size_t rows, const uint32_t *row, size_t n, double *lse);
 
-/** Value that minimises the loss in a leaf: weighted quantile of the residuals y - s. `tmp` [2 n] doubles. */
+/** Value that minimises the loss in a leaf, from the residuals y - s: their weighted quantile, or centre (huber). `tmp` [2 n] doubles. */
 double loss_refine(const struct loss *, const struct asx_problem *, const double *score, const uint32_t *row, size_t n,
                    double *tmp);
 

@@ -171,6 +171,34 @@ START_TEST(rates_stay_below_the_counts)
 }
 END_TEST
 
+/* The width of huber's square may be far from the target's spread: wide it does as squared loss, narrow as absolute loss. */
+START_TEST(huber_has_any_width)
+{
+    static double out[3][ROWS];
+    static const char *const loss[] = {"squared", "huber", "absolute"};
+    for (int wide = 0; wide < 2; wide++) {
+        double off[3] = {0};
+        for (int k = 0; k < 3; k++) {
+            struct frame_make *f = frame_make_new(ROWS);
+            struct trees_make t;
+            fill(wide ? 1e-3 : 1e4, 1);
+            trees_make_init(&t, frame_make_problem(f, ASX_REGRESSION, y, 0, 2), "gbdt", x, ROWS, COLS, 1);
+            config_make_choose(&t.config, "loss", loss[k]);
+            config_make_set(&t.config, "alpha", 0.9);
+            config_make_set(&t.config, "l2", 0);
+            if (way[_i].bins16)
+                use_bins16(&t);
+            fit(&t, &way[_i], 100, out[k]);
+            for (int i = 0; i < ROWS; i++)
+                off[k] += fabs(out[k][i] - y[i]) / ROWS / (wide ? 1e-3 : 1e4);
+            frame_make_free(f);
+        }
+        ck_assert_double_lt(off[1], off[wide ? 0 : 2] + 0.02);
+        ck_assert_double_lt(off[1], 0.5);
+    }
+}
+END_TEST
+
 /* Bins of u16 codes take categories as those of u8 do: 200 levels, and more than a byte has room for. */
 START_TEST(levels_are_kept_beside_many_bins)
 {
@@ -212,6 +240,7 @@ Suite *suite_trees_extremes(void)
     tcase_add_loop_test(c, weights_have_any_unit, 0, WAYS);
     tcase_add_loop_test(c, derivatives_fit, 0, BOOSTED);
     tcase_add_loop_test(c, rates_stay_below_the_counts, 0, BOOSTED);
+    tcase_add_loop_test(c, huber_has_any_width, 0, BOOSTED);
     tcase_add_loop_test(c, levels_are_kept_beside_many_bins, 0, 2);
     suite_add_tcase(s, c);
     return s;
