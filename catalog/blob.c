@@ -57,7 +57,7 @@ asx_st blob_prepare(struct cat *cat, const void *data, size_t size, struct blob_
     b->bytes = ZSTD_compress(b->owned, bound, data, size, LEVEL);
     if (ZSTD_isError(b->bytes))
         return no_memory(err); /* the only way it fails with a buffer of that size */
-    b->encoding = cat->blob_dir ? ZSTD_FILE : ZSTD_ROW;
+    b->encoding = cat->in_memory ? ZSTD_ROW : ZSTD_FILE;
     b->data = b->encoding == ZSTD_FILE ? NULL : b->owned;
     return b->encoding == ZSTD_FILE ? write_file(cat, b, err) : ASX_OK;
 }
@@ -94,7 +94,7 @@ asx_st blob_insert(struct cat *cat, const struct blob_new *b, int64_t *id, struc
     return st;
 }
 
-asx_st cat_blob_put(struct cat *cat, const void *data, size_t size, int64_t *blob, struct asx_err *err)
+static asx_st blob_put(struct cat *cat, const void *data, size_t size, int64_t *blob, struct asx_err *err)
 {
     struct blob_new b = {0};
     asx_st st = blob_prepare(cat, data, size, &b, err);
@@ -104,6 +104,12 @@ asx_st cat_blob_put(struct cat *cat, const void *data, size_t size, int64_t *blo
         st = db_end(cat, DB_NORMAL, blob_insert(cat, &b, blob, err), err);
     blob_clear(&b);
     return st;
+}
+
+asx_st cat_blob_put(struct cat *cat, const void *data, size_t size, int64_t *blob, struct asx_err *err)
+{
+    asx_st st = blob_put(cat, data, size, blob, err);
+    return db_leave_disk(cat, st, err) ? blob_put(cat, data, size, blob, err) : st;
 }
 
 /* ---- reading --------------------------------------------------------------------- */

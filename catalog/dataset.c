@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-asx_st cat_dataset_put(struct cat *cat, const struct cat_dataset *d, int64_t *id, struct asx_err *err)
+static asx_st dataset_put(struct cat *cat, const struct cat_dataset *d, int64_t *id, struct asx_err *err)
 {
     asx_st st = db_begin(cat, DB_NORMAL, err);
     if (st != ASX_OK)
@@ -23,6 +23,12 @@ asx_st cat_dataset_put(struct cat *cat, const struct cat_dataset *d, int64_t *id
     while (q_row(&q))
         *id = q_col_i64(&q, 0);
     return db_end(cat, DB_NORMAL, q_end(&q, err), err);
+}
+
+asx_st cat_dataset_put(struct cat *cat, const struct cat_dataset *d, int64_t *id, struct asx_err *err)
+{
+    asx_st st = dataset_put(cat, d, id, err);
+    return db_leave_disk(cat, st, err) ? dataset_put(cat, d, id, err) : st;
 }
 
 asx_st cat_dataset_get(struct cat *cat, struct asx_key key, struct arena *a, struct cat_dataset *out, struct asx_err *err)

@@ -27,13 +27,19 @@ static asx_st model_write(struct cat *cat, const struct cat_model *m, int64_t *i
     return q_end(&q, err);
 }
 
-asx_st cat_model_put(struct cat *cat, const struct cat_model *m, int64_t *id, struct asx_err *err)
+static asx_st model_put(struct cat *cat, const struct cat_model *m, int64_t *id, struct asx_err *err)
 {
     asx_st st = db_begin(cat, DB_FULL, err);
     return st != ASX_OK ? st : db_end(cat, DB_FULL, model_write(cat, m, id, err), err);
 }
 
-asx_st cat_models_put(struct cat *cat, struct cat_model *m, size_t n, struct asx_err *err)
+asx_st cat_model_put(struct cat *cat, const struct cat_model *m, int64_t *id, struct asx_err *err)
+{
+    asx_st st = model_put(cat, m, id, err);
+    return db_leave_disk(cat, st, err) ? model_put(cat, m, id, err) : st;
+}
+
+static asx_st models_put(struct cat *cat, struct cat_model *m, size_t n, struct asx_err *err)
 {
     asx_st st = db_begin(cat, DB_FULL, err);
     if (st != ASX_OK)
@@ -41,6 +47,12 @@ asx_st cat_models_put(struct cat *cat, struct cat_model *m, size_t n, struct asx
     for (size_t i = 0; i < n && st == ASX_OK; i++)
         st = model_write(cat, &m[i], &m[i].id, err);
     return db_end(cat, DB_FULL, st, err);
+}
+
+asx_st cat_models_put(struct cat *cat, struct cat_model *m, size_t n, struct asx_err *err)
+{
+    asx_st st = models_put(cat, m, n, err);
+    return db_leave_disk(cat, st, err) ? models_put(cat, m, n, err) : st;
 }
 
 #define MODEL "SELECT id, run, trial, rank, learner, path, blob, board, validation FROM models "

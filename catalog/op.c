@@ -73,10 +73,16 @@ asx_st cat_ops_predict(struct cat *cat, int64_t run, struct cat_op *op, size_t n
     return st != ASX_OK ? st : db_end(cat, DB_NORMAL, ops_insert(cat, run, op, n, err), err);
 }
 
-asx_st cat_ops_measure(struct cat *cat, int64_t run, const struct cat_op *op, size_t n, struct asx_err *err)
+static asx_st ops_measure(struct cat *cat, int64_t run, const struct cat_op *op, size_t n, struct asx_err *err)
 {
     asx_st st = db_begin(cat, DB_NORMAL, err);
     return st != ASX_OK ? st : db_end(cat, DB_NORMAL, ops_update(cat, run, op, n, err), err);
+}
+
+asx_st cat_ops_measure(struct cat *cat, int64_t run, const struct cat_op *op, size_t n, struct asx_err *err)
+{
+    asx_st st = ops_measure(cat, run, op, n, err);
+    return db_leave_disk(cat, st, err) ? ops_measure(cat, run, op, n, err) : st;
 }
 
 asx_st cat_ops_get(struct cat *cat, int64_t run, struct arena *a, struct cat_op **out, size_t *n, struct asx_err *err)

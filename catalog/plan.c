@@ -2,7 +2,7 @@
 #include "catalog/plan.h"
 #include "catalog/store.h"
 
-asx_st cat_plan_put(struct cat *cat, int64_t run, int wave, const char *json, int64_t *plan, struct asx_err *err)
+static asx_st plan_put(struct cat *cat, int64_t run, int wave, const char *json, int64_t *plan, struct asx_err *err)
 {
     asx_st st = db_begin(cat, DB_NORMAL, err);
     if (st != ASX_OK)
@@ -15,6 +15,12 @@ asx_st cat_plan_put(struct cat *cat, int64_t run, int wave, const char *json, in
     st = q_end(&q, err);
     *plan = sqlite3_last_insert_rowid(cat->db);
     return db_end(cat, DB_NORMAL, st, err);
+}
+
+asx_st cat_plan_put(struct cat *cat, int64_t run, int wave, const char *json, int64_t *plan, struct asx_err *err)
+{
+    asx_st st = plan_put(cat, run, wave, json, plan, err);
+    return db_leave_disk(cat, st, err) ? plan_put(cat, run, wave, json, plan, err) : st;
 }
 
 asx_st cat_plan_get(struct cat *cat, int64_t plan, struct arena *a, const char **json, struct asx_err *err)

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-asx_st cat_run_begin(struct cat *cat, const struct cat_run_new *r, int64_t *run, struct asx_err *err)
+static asx_st run_begin(struct cat *cat, const struct cat_run_new *r, int64_t *run, struct asx_err *err)
 {
     struct lease own;
     lease_own(&own);
@@ -40,7 +40,13 @@ asx_st cat_run_begin(struct cat *cat, const struct cat_run_new *r, int64_t *run,
     return db_end(cat, DB_NORMAL, st, err);
 }
 
-asx_st cat_run_set_facts(struct cat *cat, int64_t run, const struct cat_run_facts *f, struct asx_err *err)
+asx_st cat_run_begin(struct cat *cat, const struct cat_run_new *r, int64_t *run, struct asx_err *err)
+{
+    asx_st st = run_begin(cat, r, run, err);
+    return db_leave_disk(cat, st, err) ? run_begin(cat, r, run, err) : st;
+}
+
+static asx_st run_set_facts(struct cat *cat, int64_t run, const struct cat_run_facts *f, struct asx_err *err)
 {
     asx_st st = db_begin(cat, DB_NORMAL, err);
     if (st != ASX_OK)
@@ -63,6 +69,12 @@ asx_st cat_run_set_facts(struct cat *cat, int64_t run, const struct cat_run_fact
     return db_end(cat, DB_NORMAL, q_end(&q, err), err);
 }
 
+asx_st cat_run_set_facts(struct cat *cat, int64_t run, const struct cat_run_facts *f, struct asx_err *err)
+{
+    asx_st st = run_set_facts(cat, run, f, err);
+    return db_leave_disk(cat, st, err) ? run_set_facts(cat, run, f, err) : st;
+}
+
 asx_st progress_update(struct cat *cat, int64_t run, const struct cat_run_progress *p, struct asx_err *err)
 {
     struct query q = db_query(cat, "UPDATE runs SET active_s = ?, best = coalesce(?, best), updated = ? WHERE id = ?");
@@ -80,7 +92,7 @@ asx_st cat_run_set_progress(struct cat *cat, int64_t run, const struct cat_run_p
     return st != ASX_OK ? st : db_end(cat, DB_NORMAL, progress_update(cat, run, p, err), err);
 }
 
-asx_st cat_run_end(struct cat *cat, int64_t run, const struct cat_run_end *e, struct asx_err *err)
+static asx_st run_end(struct cat *cat, int64_t run, const struct cat_run_end *e, struct asx_err *err)
 {
     asx_st st = db_begin(cat, DB_FULL, err);
     if (st != ASX_OK)
@@ -98,6 +110,12 @@ asx_st cat_run_end(struct cat *cat, int64_t run, const struct cat_run_end *e, st
     if (st == ASX_OK)
         st = progress_update(cat, run, &e->progress, err);
     return db_end(cat, DB_FULL, st, err);
+}
+
+asx_st cat_run_end(struct cat *cat, int64_t run, const struct cat_run_end *e, struct asx_err *err)
+{
+    asx_st st = run_end(cat, run, e, err);
+    return db_leave_disk(cat, st, err) ? run_end(cat, run, e, err) : st;
 }
 
 /* ---- reading ----------------------------------------------------------------- */

@@ -191,6 +191,57 @@ static asx_st open_memory(struct cat *cat, struct asx_err *err)
     return db_error(cat, rc, err);
 }
 
+/* ---- leaving the disk ------------------------------------------------------------------------ */
+
+enum { MOST_COPIED = 256 << 20 };
+
+static int64_t size_of(struct cat *cat)
+{
+    struct query pages = db_query(cat, "PRAGMA page_count"), size = db_query(cat, "PRAGMA page_size");
+    int64_t n = q_row(&pages) ? q_col_i64(&pages, 0) : 0, each = q_row(&size) ? q_col_i64(&size, 0) : 0;
+    struct asx_err ignored = {0};
+    bool known = q_end(&pages, &ignored) == ASX_OK && q_end(&size, &ignored) == ASX_OK;
+    return known ? n * each : INT64_MAX;
+}
+
+static int copy_db(sqlite3 *from, sqlite3 *to)
+{
+    sqlite3_backup *b = sqlite3_backup_init(to, "main", from, "main");
+    if (!b)
+        return sqlite3_errcode(to);
+    (void)sqlite3_backup_step(b, -1);
+    return sqlite3_backup_finish(b);
+}
+
+static bool go_on_in_memory(struct cat *cat, const char *why)
+{
+    struct cat copy = {.mem = cat->mem};
+    bool good = size_of(cat) <= MOST_COPIED &&
+                open_db(&copy, ":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE) == SQLITE_OK &&
+                copy_db(cat->db, copy.db) == SQLITE_OK;
+    if (!good) {
+        close_db(&copy);
+        return false;
+    }
+    event_send(&cat->events, EVENT_WARNING, "catalog.memory", "%s; the rest of this process is not remembered", why);
+    close_db(cat);
+    cat->db = copy.db;
+    cat->in_memory = true;
+    return true;
+}
+
+bool db_leave_disk(struct cat *cat, asx_st st, struct asx_err *err)
+{
+    if (st != ASX_E_IO)
+        return false;
+    db_lock(cat);
+    bool there = cat->in_memory || go_on_in_memory(cat, err->text); /* another thread's write may have been first */
+    db_unlock(cat);
+    if (there)
+        *err = (struct asx_err){0};
+    return there;
+}
+
 static asx_st open_any(struct cat *cat, const struct cat_options *o, struct asx_err *err)
 {
     asx_st st = cat_resolve_path(o->path, cat->mem, &cat->path, err);

@@ -56,6 +56,12 @@ asx_st db_begin(struct cat *, enum db_durability, struct asx_err *);
 /** Commits when `st` is not a failure, else rolls back; unlocks; returns the first failure. */
 asx_st db_end(struct cat *, enum db_durability, asx_st st, struct asx_err *);
 
+/**
+ * After a write that answered `st`. When the disk refused it (E_IO), what is committed is copied into memory and the catalog
+ * goes on there, with a warning; the file stays as it is, for a later resume. True: `err` is cleared, write again.
+ */
+bool db_leave_disk(struct cat *, asx_st st, struct asx_err *err);
+
 /* ---- schema (schema.c) ---------------------------------------------------- */
 
 /** Refuses other programs' databases and newer versions, changing nothing. */

@@ -39,8 +39,8 @@ static asx_st ask_insert(struct cat *cat, int64_t run, const struct cat_ask *a, 
     return q_end(&q, err);
 }
 
-asx_st cat_wave_put(struct cat *cat, int64_t run, const struct cat_ask *ask, size_t asks, struct cat_op *op, size_t ops,
-                    struct asx_err *err)
+static asx_st wave_put(struct cat *cat, int64_t run, const struct cat_ask *ask, size_t asks, struct cat_op *op, size_t ops,
+                       struct asx_err *err)
 {
     asx_st st = db_begin(cat, DB_NORMAL, err);
     if (st != ASX_OK)
@@ -50,6 +50,13 @@ asx_st cat_wave_put(struct cat *cat, int64_t run, const struct cat_ask *ask, siz
     if (st == ASX_OK)
         st = ops_insert(cat, run, op, ops, err);
     return db_end(cat, DB_NORMAL, st, err);
+}
+
+asx_st cat_wave_put(struct cat *cat, int64_t run, const struct cat_ask *ask, size_t asks, struct cat_op *op, size_t ops,
+                    struct asx_err *err)
+{
+    asx_st st = wave_put(cat, run, ask, asks, op, ops, err);
+    return db_leave_disk(cat, st, err) ? wave_put(cat, run, ask, asks, op, ops, err) : st;
 }
 
 asx_st cat_asks_get(struct cat *cat, int64_t run, struct arena *arena, struct cat_ask **out, size_t *n, struct asx_err *err)
@@ -169,8 +176,8 @@ static asx_st trial_insert(struct cat *cat, int64_t run, const struct cat_trial 
     return st != ASX_OK ? st : fresh ? ASX_OK : ASX_NONE;
 }
 
-asx_st cat_trial_put(struct cat *cat, int64_t run, const struct cat_trial *t, const void *oof, size_t oof_bytes,
-                     const struct cat_op *op, size_t ops, const struct cat_run_progress *progress, struct asx_err *err)
+static asx_st trial_put(struct cat *cat, int64_t run, const struct cat_trial *t, const void *oof, size_t oof_bytes,
+                        const struct cat_op *op, size_t ops, const struct cat_run_progress *progress, struct asx_err *err)
 {
     struct blob_new blob = {0};
     unsigned char *curve;
@@ -199,6 +206,13 @@ asx_st cat_trial_put(struct cat *cat, int64_t run, const struct cat_trial *t, co
     blob_clear(&blob);
     mem_free(curve);
     return st;
+}
+
+asx_st cat_trial_put(struct cat *cat, int64_t run, const struct cat_trial *t, const void *oof, size_t oof_bytes,
+                     const struct cat_op *op, size_t ops, const struct cat_run_progress *progress, struct asx_err *err)
+{
+    asx_st st = trial_put(cat, run, t, oof, oof_bytes, op, ops, progress, err);
+    return db_leave_disk(cat, st, err) ? trial_put(cat, run, t, oof, oof_bytes, op, ops, progress, err) : st;
 }
 
 asx_st cat_trial_set_state(struct cat *cat, int64_t run, int trial, const char *state, struct asx_err *err)

@@ -7,7 +7,7 @@ in=$work/in
 # ---- material -------------------------------------------------------------------------
 rows() { # a good table of N rows
     echo 'a,b,c,y'
-    for ((i = 0; i < $1; i++)); do echo "$((i * 37 % 101)).5,$((i * 53 % 97)),$((i % 3 == 0 ? 1 : 2))x,$((i % 2 ? 1 : 0))n"; done
+    for ((i = 0; i < $1; i++)); do echo "$((i * 37 % 101)).5,$((i * 53 % 97)),$((i % 3 == 0 ? 1 : 2))x,$(((i * 37 % 101 > 50) != (i % 10 == 0) ? 1 : 0))n"; done
 }
 rows 60 >"$in/good.csv"
 rows 1 >"$in/one_row.csv"
@@ -262,6 +262,16 @@ check 'full report is told' grep -q '^assay: .*No space left' "$work/err"
 limited() { (ulimit -f 1 && exec "$@"); } # 1024 bytes a file
 rows 1200 >"$in/more.csv"
 refused 'file size limit' 2 "large|size|limit" limited "$assay" predict "$in/m.assay" "$in/more.csv" --proba --out out.csv
+# The catalog's disk is full in mid-run: the run goes on in memory, its model is saved, and what was committed can be resumed.
+ASSAY_CATALOG=$work/full.db expect 'a catalog with room' 0 "$assay" $c --trials 1 --learners constant
+kib=$((($(stat -c %s "$work/full.db") + 1023) / 1024 + 200))
+limited() { (ulimit -f $kib && exec "$@"); }
+ASSAY_CATALOG=$work/full.db expect 'no room in mid-run' 0 limited "$assay" $c --trials 60 --learners gaussian_nb --set search.ensemble=false --model full.assay
+check 'is told' grep -q "full.db' .*; the rest of this process is not remembered" "$work/err"
+expect 'the model serves' 0 "$assay" predict full.assay "$in/good.csv"
+ASSAY_CATALOG=$work/full.db expect 'the run is there' 0 "$assay" runs
+check 'as interrupted' grep -q '^r2 .* interrupted' "$work/out"
+ASSAY_CATALOG=$work/full.db expect 'it goes on' 0 "$assay" resume r2
 if [ "$(id -u)" = 0 ] && mkdir -p tiny && mount -t tmpfs -o size=8k tmpfs tiny 2>/dev/null; then
     refused 'full disk' 2 "No space left" "$assay" predict "$in/m.assay" "$in/more.csv" --proba --out tiny/out.csv
     expect 'full disk, model' 2 "$assay" $c --trials 2 --learners forest --catalog :memory: --model tiny/m.assay
