@@ -179,19 +179,22 @@ static double phase_end_of(struct run *r, const char *phase)
 {
     if (isinf(r->deadline) || strcmp(phase, "saving") == 0)
         return INFINITY;
-    double save = saving_seconds(r);
+    double save = saving_seconds(r), tolerance = 0.5 + 0.02 * r->opt.time_s;
     if (strcmp(phase, "testing") == 0) /* a score that is nearly there may use some of the tolerance */
-        return r->deadline - save + 0.6 * (0.5 + 0.02 * r->opt.time_s);
+        return r->deadline - save + 0.6 * tolerance;
     if (strcmp(phase, "testing others") == 0)
         return r->deadline - save;
     double end = r->deadline - save - test_seconds(r);
     if (strcmp(phase, "refitting") == 0)
         return end;
-    /* A selection that is cut is one config: it gets its time even where the test data may then wait in vain. */
-    double select = ensemble_seconds(r), least = clock_now() + 2 * select;
+    /*
+     * A selection that is cut is one config: it gets its time even where the test data may then wait in vain, or saving, which is
+     * priced with care, uses some of the tolerance.
+     */
+    double select = ensemble_seconds(r), least = clock_now() + 2 * select, last = r->deadline - save + 0.3 * tolerance;
     end -= 0.3 * select;
     end = end < least ? least : end;
-    return end < r->deadline - save ? end : r->deadline - save;
+    return end < last ? end : last;
 }
 
 void run_enter(struct run *r, const char *phase)

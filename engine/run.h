@@ -32,7 +32,7 @@ struct arena;
 struct pool;
 struct session;
 
-/** Most configs whose fold models are kept during the search, best first. */
+/** Most configs whose fold models are kept during the search, best first: of those on all folds, and of those on fewer. */
 enum { KEPT_MODELS = 12 };
 /** Most configs whose out-of-fold predictions stay in memory; those of others are in the catalog only. */
 enum { KEPT_OOF = 64 };

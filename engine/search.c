@@ -26,14 +26,17 @@ static bool better(const struct run *r, double a, double b)
     return asx_metric_better(r->opt.metric, a, b);
 }
 
-/* Guarded by the lock. The worst of the configs whose models are kept, when there are too many. */
-static struct config_run *worst_kept(struct run *r, int *kept)
+/*
+ * Guarded by the lock. The worst of the configs whose models are kept: of those on all folds, or of those on fewer. A score on
+ * few folds says little beside one on all of them, and only what is on all folds can be chosen in the end.
+ */
+static struct config_run *worst_kept(struct run *r, bool all_folds, int *kept)
 {
     struct config_run *worst = NULL;
     *kept = 0;
     for (int i = 0; i < r->configs; i++) {
         struct config_run *c = r->config[i];
-        if (!c || !c->has_models)
+        if (!c || !c->has_models || (c->fidelity.folds >= r->splits->folds) != all_folds)
             continue;
         (*kept)++;
         if (!worst || better(r, worst->validation, c->validation))
@@ -59,7 +62,7 @@ bool search_wants_models(struct run *r, const struct trial_run *t)
         return false;
     pthread_mutex_lock(&r->lock);
     int kept;
-    const struct config_run *worst = worst_kept(r, &kept);
+    const struct config_run *worst = worst_kept(r, t->ask.to.folds >= r->splits->folds, &kept);
     bool room = !r->opt.memory || state_bytes(r, t->config) < mem_limit(r->mem) / 8;
     bool wants = t->config->has_models || (room && (kept < KEPT_MODELS || (worst && better(r, t->validation, worst->validation))));
     pthread_mutex_unlock(&r->lock);
@@ -68,10 +71,12 @@ bool search_wants_models(struct run *r, const struct trial_run *t)
 
 static void trim_models(struct run *r)
 {
-    int kept;
-    struct config_run *worst = worst_kept(r, &kept);
-    for (; kept > KEPT_MODELS; worst = worst_kept(r, &kept))
-        config_drop_models(r, worst);
+    for (int all_folds = 0; all_folds < 2; all_folds++) {
+        int kept;
+        struct config_run *worst = worst_kept(r, all_folds, &kept);
+        for (; kept > KEPT_MODELS; worst = worst_kept(r, all_folds, &kept))
+            config_drop_models(r, worst);
+    }
 }
 
 /* The timeline stays ascending in time and in score: a resumed run knows scores in another order than they came in. */
