@@ -58,6 +58,8 @@ bool cat_in_memory(const struct cat *);   /**< nothing outlives the process */
 
 /** Where the catalog would be: path, or the default place. Owned by the caller (mem_free). */
 asx_st cat_resolve_path(const char *path, struct mem *, char **out, struct asx_err *);
+/** Is a place named, by the caller or by $ASSAY_CATALOG? */
+bool cat_path_given(const char *path);
 
 /** Shown ids: r1 (run), m41 (model), p3 (plan). Returns out. */
 enum { CAT_ID = 24 };

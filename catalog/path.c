@@ -30,6 +30,11 @@ static char *under_home(struct mem *mem)
     return mem_printf(mem, "%s/.local/share/assay/catalog.db", found->pw_dir);
 }
 
+bool cat_path_given(const char *path)
+{
+    return (path && *path) || env("ASSAY_CATALOG");
+}
+
 asx_st cat_resolve_path(const char *path, struct mem *mem, char **out, struct asx_err *err)
 {
     if (!path || !*path)

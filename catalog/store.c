@@ -248,7 +248,7 @@ static asx_st open_any(struct cat *cat, const struct cat_options *o, struct asx_
     if (st != ASX_OK)
         return st;
     bool no_place = strcmp(cat->path, ":memory:") == 0;
-    if (no_place && !o->path)
+    if (no_place && !cat_path_given(o->path))
         event_send(&cat->events, EVENT_WARNING, "catalog.memory",
                    "there is no home folder for a catalog: nothing is remembered after this process; give a catalog file "
                    "(--catalog FILE)");

@@ -41,6 +41,20 @@ static asx_st find_run(struct session *s, const char *what, struct arena *a, str
                           : st;
 }
 
+/* The board a run left: its text is the catalog's, which nobody can correct. */
+static asx_st recorded_board(const struct session *s, const struct cat_run *run, json_t **out, struct asx_err *err)
+{
+    struct asx_err why = {0};
+    char id[CAT_ID];
+    asx_st st = json_parse(run->report_json, strlen(run->report_json), NULL, out, &why);
+    if (st != ASX_E_DATA) {
+        *err = why;
+        return st;
+    }
+    return err_set(err, st, "the catalog '%s' is damaged: the leaderboard of run '%s' cannot be read; run the task again",
+                   cat_path(s->cat), cat_id_format('r', run->id, id));
+}
+
 static asx_st board_text(struct session *s, const char *what, const char *test, const char *format, int failed, struct text *t,
                          struct asx_err *err)
 {
@@ -53,7 +67,7 @@ static asx_st board_text(struct session *s, const char *what, const char *test, 
         st = err_set(err, ASX_E_INVAL, "run '%s' has no leaderboard (it is %s%s%s); 'assay resume' may finish it",
                      cat_id_format('r', run.id, id), run.state, run.error ? ": " : "", run.error ? run.error : "");
     if (st == ASX_OK)
-        st = json_parse(run.report_json, strlen(run.report_json), NULL, &json, err);
+        st = recorded_board(s, &run, &json, err);
     if (st == ASX_OK && test)
         st = retest_board(s, &run, test, json, err);
     if (st == ASX_OK)
@@ -83,7 +97,7 @@ assay_status assay_report(assay_session *session, const char *board, const char 
     if (!board || !api_begin(&call, session, out))
         return ASSAY_E_INVAL;
     json_t *json = NULL;
-    asx_st st = json_parse(board, strlen(board), NULL, &json, &call.err);
+    asx_st st = json_parse(board, strlen(board), "the leaderboard", &json, &call.err);
     if (st == ASX_OK)
         st = report_make(json, format ? format : "table", NULL, &call.text, &call.err);
     json_decref(json);

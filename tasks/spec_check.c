@@ -27,19 +27,20 @@ bool spec_sparse_text(const char *path)
 static asx_st check_needed(const struct task_spec *s, unsigned flags, struct asx_err *err)
 {
     if (!s->kind)
-        return err_set(err, ASX_E_INVAL, "the spec names no task; add for example task: classify");
+        return spec_fail(err, ASX_E_INVAL, place(s, "assay"), "the spec names no task; add for example task: classify");
     if (flags & SPEC_IN_MEMORY)
         return ASX_OK;
     if (!s->data.train)
-        return err_set(err, ASX_E_INVAL, "the spec names no data; add data: {train: FILE, target: COLUMN}");
+        return spec_fail(err, ASX_E_INVAL, place(s, "assay"), "the spec names no data; add data: {train: FILE, target: COLUMN}");
     bool sparse = spec_sparse_text(s->data.train);
     if (sparse && s->data.target)
         return spec_fail(err, ASX_E_INVAL, place(s, "data.target"),
                          "a target '%s' cannot be named for '%s', whose first field is the target; remove it", s->data.target,
                          s->data.train);
     if (!sparse && !s->data.target)
-        return err_set(err, ASX_E_INVAL,
-                       "no column of '%s' is named as the target; give --target COLUMN, or data.target in the spec", s->data.train);
+        return spec_fail(err, ASX_E_INVAL, place(s, "data.train").line > 0 ? place(s, "data.train") : (struct spec_place){0},
+                         "no column of '%s' is named as the target; give --target COLUMN, or data.target in the spec",
+                         s->data.train);
     return ASX_OK;
 }
 

@@ -50,6 +50,7 @@ spec version 'assay: 9' 'task: classify' "$d"
 spec kind 'assay: 1' 'task: clasify' "$d"
 spec notask 'assay: 1' "$d"
 spec nodata 'assay: 1' 'task: classify'
+spec notarget 'assay: 1' 'task: classify' 'data: {train: good.csv}'
 spec type 'assay: 1' 'task: classify' "$d" 'search: {trials: many}'
 spec map 'assay: 1' 'task: classify' 'data: good.csv'
 spec both 'assay: 1' 'task: classify' "$d" 'objective: {maximize: roc_auc, minimize: log_loss}'
@@ -126,7 +127,7 @@ r 'disabled way' 2 "optimizer.disable names 'gbdt.fitt'" $c --trials 2 --set 'op
 # ---- specifications --------------------------------------------------------------------------
 r 'spec missing' 2 "nowhere.yaml" run nowhere.yaml
 r 'spec folder' 2 "folder" run "$in/folder.csv"
-for name in empty scalar list tab unclosed twice unknown nested version kind notask nodata type map both metric direction \
+for name in empty scalar list tab unclosed twice unknown nested version kind notask nodata notarget type map both metric direction \
     othertask learner space range limits grouptime latency price ignoretarget weights typeof bomb deep noise; do
     case $name in
     unknown) pattern="unknown.yaml:4:1: .*serach.*search" ;;
@@ -137,6 +138,9 @@ for name in empty scalar list tab unclosed twice unknown nested version kind not
     learner) pattern="learner.yaml:4:.*gbtd.*gbdt" ;;
     space) pattern="space.yaml:4:.*num_leafs.*num_leaves" ;;
     twice) pattern="twice.yaml:3:1" ;;
+    notask) pattern="notask.yaml:1:8: .*names no task" ;;
+    nodata) pattern="nodata.yaml:1:8: .*names no data" ;;
+    notarget) pattern="notarget.yaml:3:15: .*good.csv' is named as the target" ;;
     unclosed | tab) pattern="$name.yaml:[0-9]+:[0-9]+: " ;;
     latency) pattern="not supported yet" ;;
     price) pattern="price" ;;
@@ -225,6 +229,13 @@ for name in zero.db good.csv folder.csv; do # a catalog that cannot be used: a w
     check "catalog $name is left alone" diff -r "$in/$name" "$work/was"
     rm -r "$work/was"
 done
+if command -v sqlite3 >/dev/null; then # a board that was damaged in its place
+    expect 'a run' 0 "$assay" $c --trials 1 --learners tree --catalog "$in/board.db"
+    sqlite3 "$in/board.db" "UPDATE runs SET report = substr(report, 1, 200)"
+    r 'damaged board' 2 "catalog .*board.db' is damaged: the leaderboard of run 'r1'" leaderboard --catalog "$in/board.db"
+else
+    skip 'damaged board' 'needs sqlite3'
+fi
 r 'machine file' 2 "good.csv" explain $c --machine "$in/good.csv"
 r 'machine missing' 2 "nowhere" explain $c --machine nowhere.json
 r 'topology' 2 "." explain $c --topology 'flower:2'

@@ -34,6 +34,12 @@ START_TEST(in_memory_keeps_everything)
     mem_free(data);
     free(oof);
     cat_close(cat);
+    setenv("ASSAY_CATALOG", ":memory:", 1); /* as well by the environment: nothing to warn of */
+    cat = catalog_open(NULL);
+    ck_assert(cat_in_memory(cat));
+    ck_assert_str_eq(made.warning, "");
+    cat_close(cat);
+    unsetenv("ASSAY_CATALOG");
 }
 END_TEST
 
