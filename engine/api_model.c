@@ -36,7 +36,22 @@ assay_status assay_model_load(assay_model **out, const char *path)
 
 /* ---- from the catalog ------------------------------------------------------------- */
 
-static asx_st open_row(struct session *s, const struct cat_model *row, struct model **m, struct asx_err *err)
+/* Of a leaderboard's lines, the catalog keeps the best. */
+static asx_st not_kept(struct session *s, const struct cat_model *row, struct arena *a, struct asx_err *err)
+{
+    char id[CAT_ID], best[CAT_ID], of[CAT_ID];
+    struct cat_run run;
+    struct asx_err ignored = {0};
+    cat_id_format('m', row->id, id);
+    if (cat_run_get(s->cat, row->run, a, &run, &ignored) == ASX_OK && run.model > 0 && run.model != row->id)
+        return err_set(err, ASX_E_INVAL,
+                       "model '%s' is a line of a leaderboard that was not kept by itself; use '%s', the best of %s", id,
+                       cat_id_format('m', run.model, best), cat_id_format('r', row->run, of));
+    return err_set(err, ASX_E_INVAL, "model '%s' is a line of a leaderboard that was not kept by itself; use its run's best model",
+                   id);
+}
+
+static asx_st open_row(struct session *s, const struct cat_model *row, struct arena *a, struct model **m, struct asx_err *err)
 {
     void *data = NULL;
     size_t size = 0;
@@ -50,9 +65,7 @@ static asx_st open_row(struct session *s, const struct cat_model *row, struct mo
     } else if (row->path) {
         st = eng_model_load(s->registry, row->path, m, err);
     } else {
-        st =
-            err_set(err, ASX_E_INVAL, "model '%s' is a line of a leaderboard that was not kept by itself; use its run's best model",
-                    cat_id_format('m', row->id, id));
+        st = not_kept(s, row, a, err);
     }
     if (st == ASX_OK) {
         (*m)->id = mem_strdup((*m)->mem, cat_id_format('m', row->id, id));
@@ -106,7 +119,7 @@ assay_status assay_model_open(assay_model **out, assay_session *session, const c
         if (st == ASX_OK)
             st = a ? find_row(s, what, a, &row, &err) : ASX_E_NOMEM;
         if (st == ASX_OK)
-            st = open_row(s, &row, &m, &err);
+            st = open_row(s, &row, a, &m, &err);
         if (a)
             arena_destroy(a);
     }

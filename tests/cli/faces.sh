@@ -122,6 +122,9 @@ trials=$(($(get trials finished) + $(get trials pruned) + $(get trials failed)))
 expect 'again' 0 "$assay" classify "$vehicle" --target=Class --trials=3 --learners=logistic,tree,gaussian_nb --seed=3 --threads 1 --json
 is 'repeatable' "$validation" best validation
 check 'model id is told' grep -Eq '^saved as m[0-9]+; next: assay predict m[0-9]+ new.csv$' "$work/err"
+again=$(get best model)
+line=$(get leaderboard 2 model)
+refused 'a line that was not kept' 2 "model '$line' .*use '$again', the best of r2" "$assay" predict "$line" "$vehicle_test"
 
 run_json 'runs' "$assay" runs --json
 is 'two runs' 2 runs
