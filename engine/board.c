@@ -235,11 +235,16 @@ static json_t *costs(struct run *r)
                      "memory_underestimates", r->memory_under);
 }
 
-static json_t *timeline(const struct run *r)
+/* Scores of trials as they came, and at the end that of what is saved, where an ensemble betters them. */
+static json_t *timeline(const struct run *r, const json_t *best)
 {
     json_t *a = json_array();
     for (int i = 0; i < r->timelines; i++)
         json_array_append_new(a, json_pack("[f, o]", r->timeline[i].seconds, json_number(r->timeline[i].score)));
+    const json_t *last = json_object_get(best, "validation");
+    if (r->timelines && json_is_number(last) &&
+        asx_metric_better(r->opt.metric, json_number_value(last), r->timeline[r->timelines - 1].score))
+        json_array_append_new(a, json_pack("[f, O]", run_elapsed(r), last));
     return a;
 }
 
@@ -320,7 +325,7 @@ json_t *run_board(struct run *r)
     put(o, "costs", json_null());
     put(o, "sharing", json_null());
     put(o, "warnings", json_null());
-    put(o, "timeline", timeline(r));
+    put(o, "timeline", timeline(r, json_object_get(o, "best")));
     put(o, "failed", failed(r));
     put(o, "ops", json_null());
     put_books(r, o);

@@ -166,6 +166,10 @@ static void check_board(struct run_make *r, int trials)
         ck_assert_double_ge(json_number_value(json_array_get(row, 0)), last);
         last = json_number_value(json_array_get(row, 0));
     }
+    const json_t *line = json_object_get(b, "timeline"), *end = json_array_get(line, json_array_size(line) - 1);
+    double saved = json_number_value(json_object_get(json_object_get(b, "best"), "validation"));
+    double most = json_number_value(json_array_get(end, 1)); /* nothing better than where it ends was saved */
+    ck_assert(json_is_true(json_object_get(b, "greater_is_better")) ? most >= saved : most <= saved);
     ck_assert_double_ge(last, 0);
     const json_t *q = json_object_get(json_object_get(b, "costs"), "q_error_median");
     if (json_is_number(q))
