@@ -371,6 +371,23 @@ static asx_st choose_again(struct run *r, struct asx_err *err)
     return st == ASX_OK ? select_ensemble(r, err) : st;
 }
 
+/* A model of one config is calibrated as an ensemble is: its line shows the scores of what is saved. */
+static void show_saved(struct run *r)
+{
+    struct config_run *only = NULL;
+    int n = 0;
+    for (int i = 0; i < r->candidates; i++)
+        if (r->candidate[i]->weight > 0) {
+            only = r->candidate[i];
+            n++;
+        }
+    if (n != 1)
+        return;
+    only->validation = r->ensemble_validation;
+    only->ci_low = r->ensemble_low;
+    only->ci_high = r->ensemble_high;
+}
+
 static void tell_constant(struct run *r)
 {
     for (int i = 0; i < r->candidates; i++)
@@ -404,8 +421,10 @@ asx_st run_final(struct run *r, struct asx_err *err)
         st = refit(r, err);
     if (st == ASX_STOPPED || (st == ASX_OK && lacks_models(r)))
         st = choose_again(r, err);
-    if (st == ASX_OK)
+    if (st == ASX_OK) {
+        show_saved(r);
         st = final_candidates(r, INFINITY, err); /* the leaderboard ranks everything, models or not */
+    }
     if (st == ASX_OK) {
         tell_constant(r);
         run_enter(r, "testing");

@@ -428,6 +428,8 @@ static asx_st test_run(struct asx_exec *e, const struct asx_batch *b, struct asx
     if (r->opt.test && whole) {
         temper64(blend, r->test_frame->rows, r->problem.outputs, r->temperature);
         r->ensemble_test = score_test(r, blend, r->threshold);
+        if (j->parts == 1)
+            j->part[0].config->test = r->ensemble_test;
         if (r->ensemble_test != r->ensemble_test)
             run_warn(r, "test.no_score", "metric '%s' has no value on the test data, which may lack a class",
                      r->opt.metric->head.name);
