@@ -109,17 +109,18 @@ assay_status assay_report(assay_session *session, const char *board, const char 
 static json_t *run_json(const struct cat_run *r)
 {
     char id[CAT_ID], when[24];
+    bool failed = strcmp(r->state, CAT_FAILED) == 0;
     json_t *o = json_object();
     json_object_set_new(o, "run", json_string(cat_id_format('r', r->id, id)));
     json_object_set_new(o, "task", r->task ? json_string(r->task) : json_null());
     json_object_set_new(o, "data", r->data ? json_string(r->data) : json_null());
     json_object_set_new(o, "target", r->target ? json_string(r->target) : json_null());
     json_object_set_new(o, "started", json_string(clock_iso(r->started, when)));
-    json_object_set_new(o, "state", json_string(r->state));
+    json_object_set_new(o, "state", json_string(failed ? CAT_INTERRUPTED : r->state)); /* "failed" tells the two apart */
     json_object_set_new(o, "trials", json_integer(r->trials));
     json_object_set_new(o, "best", json_number(r->best));
     json_object_set_new(o, "metric", r->metric ? json_string(r->metric) : json_null());
-    json_object_set_new(o, "failed", json_boolean(strcmp(r->state, CAT_FAILED) == 0));
+    json_object_set_new(o, "failed", json_boolean(failed));
     json_object_set_new(o, "error", r->error ? json_string(r->error) : json_null());
     return o;
 }

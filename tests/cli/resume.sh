@@ -164,6 +164,7 @@ equal 'but not the newest' "$(run_of 0 run)" r6
 # ---- a failed run ------------------------------------------------------------------------------------------
 printf 'a,y\n1,p\n2,p\n3,p\n' >one.csv
 expect 'a run that fails' 2 "$assay" classify one.csv --target y
-equal 'is failed' "$(run_of 1 state)" failed
+equal 'is no finished one' "$(run_of 1 state)" interrupted
+equal 'but failed' "$(run_of 1 failed)" true
 check 'its error is kept' grep -q 'one.csv' <(run_of 1 error)
 finish
