@@ -333,5 +333,7 @@ json_t *run_board(struct run *r)
         json_object_update(o, r->summary);
     if (r->importance)
         put(o, "importance", json_incref(r->importance));
+    if (r->split_importance)
+        put(o, "split_importance", json_incref(r->split_importance));
     return o;
 }

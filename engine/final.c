@@ -276,7 +276,9 @@ static asx_st save(struct run *r, struct asx_err *err)
     mem_free(r->made->id);
     r->made->id = mem_strdup(r->made->mem, cat_id_format('m', r->made_id, id));
     json_decref(r->importance);
-    r->importance = final_importance(r, r->made);
+    json_decref(r->split_importance);
+    r->importance = final_importance(r, r->made, false);
+    r->split_importance = final_importance(r, r->made, true);
     json_decref(r->board);
     r->board = run_board(r);
     char *text = r->board ? json_text(r->board) : NULL;

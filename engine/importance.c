@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Importance of the whole model by column: each member's shares, weighted as the member is. */
+/* Importance of the whole model by column, by gain (or weight) and by splits: each member's shares, weighted as the member is. */
 #include "engine/run.h"
 
 #include "base/mem.h"
@@ -18,18 +18,21 @@ static int larger(const void *a, const void *b)
     return x->value != y->value ? (x->value < y->value ? 1 : -1) : x->column - y->column;
 }
 
+typedef void importance_fn(const struct asx_model *, double *out, size_t cols);
+
 /* Adds one member's shares; the raw matrix of a few rows tells where each raw column came from. */
-static void add_member(const struct model *m, int member, const struct asx_frame *few, struct share *sum)
+static void add_member(const struct model *m, int member, bool splits, const struct asx_frame *few, struct share *sum)
 {
     const struct model_member *mm = &m->member[member];
+    importance_fn *importance = splits ? mm->learner->split_importance : mm->learner->importance;
     struct model_matrix *x = NULL;
     struct asx_err ignored = {0};
-    if (!mm->learner->importance || mm->parts == 0 || eng_model_matrix_make(m, member, few, NULL, &x, &ignored) != ASX_OK)
+    if (!importance || mm->parts == 0 || eng_model_matrix_make(m, member, few, NULL, &x, &ignored) != ASX_OK)
         return;
     const struct asx_matrix *raw = eng_model_matrix_raw(x);
     double *share = mem_calloc(m->mem, raw->cols + 1, sizeof *share);
     if (share)
-        mm->learner->importance(mm->model, share, raw->cols);
+        importance(mm->model, share, raw->cols);
     size_t j = 0;
     for (int b = 0; share && b < raw->blocks; b++)
         for (size_t at = 0; at < raw->block[b]->cols; at++, j++) {
@@ -56,7 +59,7 @@ static json_t *as_json(const struct model *m, struct share *sum)
     return out;
 }
 
-json_t *final_importance(struct run *r, const struct model *m)
+json_t *final_importance(struct run *r, const struct model *m, bool splits)
 {
     uint32_t row[4] = {0, 1, 2, 3};
     size_t n = r->frame->rows < 4 ? r->frame->rows : 4;
@@ -70,7 +73,7 @@ json_t *final_importance(struct run *r, const struct model *m)
         for (int c = 0; c < m->columns; c++)
             sum[c].column = c;
         for (int i = 0; i < m->members; i++)
-            add_member(m, i, bound, sum);
+            add_member(m, i, splits, bound, sum);
         out = as_json(m, sum);
     }
     frame_put(bound);

@@ -439,6 +439,7 @@ void run_close(struct run *r)
     json_decref(r->op_rows);
     json_decref(r->summary);
     json_decref(r->importance);
+    json_decref(r->split_importance);
     json_decref(r->board);
     eng_model_free(r->made);
     if (r->mem) {

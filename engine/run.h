@@ -213,11 +213,12 @@ struct run {
     size_t test_rows;
     double ensemble_predict_us;
     double temperature, threshold;
-    json_t *importance;     /**< [[column, share], ...] of the model, best first */
-    json_t *board;          /**< as it went into the model; NULL: not saved yet */
-    json_t *summary;        /**< confusion, roc or residuals of the ensemble, for the report */
-    double test_rows_guess; /**< rows of the test data, from its first bytes */
-    double test_read_guess; /**< seconds to read it */
+    json_t *importance;       /**< [[column, share], ...] of the model, best first */
+    json_t *split_importance; /**< the same by splits of its trees; NULL: it has none */
+    json_t *board;            /**< as it went into the model; NULL: not saved yet */
+    json_t *summary;          /**< confusion, roc or residuals of the ensemble, for the report */
+    double test_rows_guess;   /**< rows of the test data, from its first bytes */
+    double test_read_guess;   /**< seconds to read it */
 };
 
 /** Runs the task. The model (NULL when there is none) is the caller's. */
@@ -251,8 +252,8 @@ asx_st run_check_domain(struct run *, const struct asx_target *, const char *fil
 asx_st run_open_planning(struct run *, struct asx_err *);
 asx_st run_search(struct run *, struct asx_err *);
 asx_st run_final(struct run *, struct asx_err *);
-/** Shares of the model's importance by column, largest first: [[name, share], ...]; NULL when no member has any. */
-json_t *final_importance(struct run *, const struct model *);
+/** Shares of the model's importance by column, largest first: [[name, share], ...]; NULL when no member has any. `splits`: of its splits. */
+json_t *final_importance(struct run *, const struct model *, bool splits);
 /** Can the files the task asks for be written? E_IO naming the first that cannot. */
 asx_st run_check_outputs(const struct run_options *, struct asx_err *);
 /** Writes the report and the leaderboard file the task asks for. */

@@ -544,8 +544,8 @@ static const char *const tree_first[] = {"{\"min_samples_leaf\": 5, \"max_depth\
 
 #define SHARED                                                                                                                     \
     .tasks = ASX_ANY_TASK, .monotone = true, .prep_role = ASX_FOR_TREES, .free_state = free_state, .state_bytes = state_bytes,     \
-    .model = make_model, .predict = model_predict, .importance = model_importance, .explain = model_explain, .save = model_save,   \
-    .load = model_load, .free_model = model_free
+    .model = make_model, .predict = model_predict, .importance = model_importance, .split_importance = model_split_importance,     \
+    .explain = model_explain, .save = model_save, .load = model_load, .free_model = model_free
 
 const struct asx_learner forest_learner = {
     .head = {"forest", "random forest"},

@@ -460,6 +460,7 @@ const struct asx_learner gbdt_learner = {
     .model = make_model,
     .predict = model_predict,
     .importance = model_importance,
+    .split_importance = model_split_importance,
     .explain = model_explain,
     .link = model_link,
     .save = model_save,

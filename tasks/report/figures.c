@@ -252,9 +252,23 @@ static void figure_pairs(const struct board *b, const char *key, const char *tit
 
 /* ---- tables that are pictures ---------------------------------------------------------- */
 
+/* The share that a list of [name, share] gives a column; 0 where it is not in it. */
+static double share_of(const json_t *list, const char *name)
+{
+    size_t i;
+    json_t *p;
+    json_array_foreach(list, i, p)
+    {
+        const char *other = json_string_value(json_array_get(p, 0));
+        if (name && other && strcmp(name, other) == 0)
+            return json_double(json_array_get(p, 1));
+    }
+    return 0;
+}
+
 static void figure_importance(const struct board *b, struct text *out)
 {
-    const json_t *list = report_array(b->run, "importance");
+    const json_t *splits = report_array(b->run, "split_importance"), *list = report_array(b->run, "importance");
     size_t all = json_array_size(list), n = all < MOST_FEATURES ? all : MOST_FEATURES;
     double top = 0;
     for (size_t i = 0; i < all; i++)
@@ -262,15 +276,21 @@ static void figure_importance(const struct board *b, struct text *out)
     if (!all || !(top > 0))
         return;
     open_figure(out, NULL, 0, "Importance of columns", "Share of what the best model draws from each column of the data.");
-    text_puts(out, "<table style=\"margin-top:8px\"><tbody>\n");
+    text_puts(out, "<table style=\"margin-top:8px\">");
+    if (json_array_size(splits))
+        text_puts(out, "<thead><tr><th>column</th><th></th><th class=\"n\">share</th><th class=\"n\">of splits</th></tr></thead>");
+    text_puts(out, "<tbody>\n");
     for (size_t i = 0; i < n; i++) {
         const json_t *p = json_array_get(list, i);
         const char *name = json_string_value(json_array_get(p, 0));
         double share = json_double(json_array_get(p, 1));
         text_puts(out, "<tr><td class=\"wrap\">");
         report_html_text(out, name ? name : "");
-        text_printf(out, "</td><td class=\"bar\"><span style=\"--v:%.4f\"></span></td><td class=\"n\">%.1f %%</td></tr>\n",
+        text_printf(out, "</td><td class=\"bar\"><span style=\"--v:%.4f\"></span></td><td class=\"n\">%.1f %%</td>",
                     isfinite(share) ? share / top : 0, isfinite(share) ? 100 * share : 0);
+        if (json_array_size(splits))
+            text_printf(out, "<td class=\"n\">%.1f %%</td>", 100 * share_of(splits, name));
+        text_puts(out, "</tr>\n");
     }
     text_puts(out, "</tbody></table>\n");
     if (n < all)

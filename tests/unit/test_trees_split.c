@@ -472,9 +472,15 @@ START_TEST(monotone_columns)
             for (int i = 1; i < 50; i++)
                 ck_assert(j == 0 ? out[i] >= out[i - 1] - 1e-12 : out[i] <= out[i - 1] + 1e-12);
         }
-    double imp[3];
+    double imp[3], splits[3], count[3] = {0}, all = 0;
     t.learner->importance(model, imp, 3);
     ck_assert_double_eq_tol(imp[0] + imp[1] + imp[2], 1, 1e-9);
+    t.learner->split_importance(model, splits, 3);
+    for (int i = 0; i < model->n_trees; i++)
+        for (int k = 0; k < model->tree[i].n_nodes; k++, all++)
+            count[model->tree[i].node[k].column]++;
+    for (int k = 0; k < 3; k++)
+        ck_assert_double_eq_tol(splits[k], count[k] / all, 1e-12);
     trees_make_end(&t, &m, model);
     trees_make_clear(&t);
     frame_make_free(f);

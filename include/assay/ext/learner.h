@@ -75,6 +75,8 @@ struct asx_learner {
     asx_st (*predict)(const struct asx_model *, const struct asx_matrix *, size_t from, size_t to, double *out, struct asx_err *);
     /** Importance per raw column, sums to 1 (all 0 when there is none); NULL: has no notion of it. */
     void (*importance)(const struct asx_model *, double *out, size_t cols);
+    /** The same by how often a column is split on; NULL: does not split. Trees' `importance` goes by the gain of the splits. */
+    void (*split_importance)(const struct asx_model *, double *out, size_t cols);
     /** Contributions [cols + 1] a row and output, the last the bias, summing to the raw score (see link); NULL: none. */
     asx_st (*explain)(const struct asx_model *, const struct asx_matrix *, size_t row, double *out, struct asx_err *);
     asx_st (*save)(const struct asx_model *, struct asx_writer *);
