@@ -48,7 +48,7 @@ assay_status assay_machine(assay_session *session, int json, char **out)
 {
     struct api_call call;
     if (!api_begin(&call, session, out))
-        return ASSAY_E_INVAL;
+        return session_refuse((struct session *)session);
     asx_st st = session_machine(call.session, &call.err);
     if (st == ASX_OK)
         add_opencl(call.session);
@@ -63,7 +63,7 @@ assay_status assay_machine_record(assay_session *session, const char *path)
 {
     struct session *s = (struct session *)session;
     if (!s || !path)
-        return ASSAY_E_INVAL;
+        return session_refuse(s);
     struct asx_err err = {0};
     struct text t;
     text_init(&t, NULL);
@@ -192,7 +192,7 @@ assay_status assay_learners(assay_session *session, const char *name, int json, 
 {
     struct api_call call;
     if (!api_begin(&call, session, out))
-        return ASSAY_E_INVAL;
+        return session_refuse((struct session *)session);
     json_t *list = NULL, *v;
     size_t i;
     asx_st st = learners_json(call.session, name, &list, &call.err);
@@ -208,7 +208,7 @@ assay_status assay_metrics(assay_session *session, int json, char **out)
 {
     struct api_call call;
     if (!api_begin(&call, session, out))
-        return ASSAY_E_INVAL;
+        return session_refuse((struct session *)session);
     json_t *list = json_array();
     for (int i = 0; call.session->registry->metric[i]; i++) {
         const struct asx_metric *m = call.session->registry->metric[i];

@@ -103,7 +103,7 @@ assay_status assay_model_open(assay_model **out, assay_session *session, const c
 {
     struct session *s = (struct session *)session;
     if (!out || !s || !what)
-        return ASSAY_E_INVAL;
+        return session_refuse(s);
     *out = NULL;
     struct asx_err err = {0};
     struct model *m = NULL;

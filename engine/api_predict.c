@@ -190,7 +190,7 @@ assay_status assay_predict_file(assay_session *session, const assay_model *m, co
 {
     struct session *s = (struct session *)session;
     if (!s || !m || !data)
-        return ASSAY_E_INVAL;
+        return session_refuse(s);
     struct asx_err err = {0};
     __atomic_store_n(&s->cancelled, 0, __ATOMIC_RELAXED);
     return session_fail(s, predict(s, m->model, data, out, proba, explain, &err), &err);

@@ -210,7 +210,7 @@ assay_status assay_resume(assay_session *session, const char *what, const struct
 {
     struct session *s = (struct session *)session;
     if (!s || !what || !out)
-        return ASSAY_E_INVAL;
+        return session_refuse(s);
     *out = NULL;
     struct assay_resume_options o = {0};
     if (options)

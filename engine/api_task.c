@@ -15,7 +15,7 @@ assay_status assay_task_create(assay_task **out, assay_session *session, const c
 {
     struct session *s = (struct session *)session;
     if (!out || !s)
-        return ASSAY_E_INVAL;
+        return session_refuse(s);
     *out = NULL;
     struct asx_err err = {0};
     struct assay_task *t = mem_calloc(NULL, 1, sizeof *t);
@@ -39,7 +39,7 @@ void assay_task_free(assay_task *t)
 assay_status assay_task_read_spec(assay_task *t, const char *path)
 {
     if (!t || !path)
-        return ASSAY_E_INVAL;
+        return session_refuse(t ? t->task->session : NULL);
     struct asx_err err = {0};
     char *text = NULL;
     size_t size = 0;
@@ -56,7 +56,7 @@ assay_status assay_task_read_spec(assay_task *t, const char *path)
 assay_status assay_task_set(assay_task *t, const char *key, const char *value, const char *origin)
 {
     if (!t || !key || !value)
-        return ASSAY_E_INVAL;
+        return session_refuse(t ? t->task->session : NULL);
     struct asx_err err = {0};
     return session_fail(t->task->session, spec_set(t->task->spec, key, value, origin, &err), &err);
 }
@@ -83,7 +83,7 @@ static asx_st join(struct task *t, const struct asx_frame *x, const struct asx_f
 assay_status assay_task_set_tables(assay_task *t, const assay_table *X, const assay_table *y)
 {
     if (!t)
-        return ASSAY_E_INVAL;
+        return session_refuse(t ? t->task->session : NULL);
     struct asx_err err = {0};
     const struct asx_frame *x = NULL, *target = NULL;
     asx_st st = table_frame(X, &x, &err);
@@ -171,7 +171,7 @@ asx_st api_wrap_model(struct model *m, assay_model **out, struct asx_err *err)
 assay_status assay_task_run(assay_task *t, assay_model **out)
 {
     if (!t || !out)
-        return ASSAY_E_INVAL;
+        return session_refuse(t ? t->task->session : NULL);
     *out = NULL;
     struct asx_err err = {0};
     struct run_options o;
@@ -195,7 +195,7 @@ assay_status assay_task_run(assay_task *t, assay_model **out)
 assay_status assay_task_explain(assay_task *t, const struct assay_explain_options *options, char **text)
 {
     if (!t || !text)
-        return ASSAY_E_INVAL;
+        return session_refuse(t ? t->task->session : NULL);
     *text = NULL;
     struct asx_err err = {0};
     struct run_options o;
@@ -219,7 +219,7 @@ static assay_status one_call(assay_session *session, const char *kind, const ass
 {
     struct session *s = (struct session *)session;
     if (!s || !out)
-        return ASSAY_E_INVAL;
+        return session_refuse(s);
     *out = NULL;
     assay_task *t = NULL;
     assay_status st = assay_task_create(&t, session, kind);
@@ -260,7 +260,7 @@ assay_status assay_regress(assay_session *s, const assay_table *X, const assay_t
 assay_status assay_run_spec(assay_session *s, const char *path, assay_model **out)
 {
     if (!s || !out)
-        return ASSAY_E_INVAL;
+        return session_refuse((struct session *)s);
     *out = NULL;
     assay_task *t = NULL;
     assay_status st = assay_task_create(&t, s, NULL);

@@ -84,7 +84,7 @@ assay_status assay_leaderboard(assay_session *session, const char *run, const ch
 {
     struct api_call call;
     if (!api_begin(&call, session, out))
-        return ASSAY_E_INVAL;
+        return session_refuse((struct session *)session);
     asx_st st = session_catalog(call.session, true, &call.err);
     if (st == ASX_OK)
         st = board_text(call.session, run, test, format, failed, &call.text, &call.err);
@@ -95,7 +95,7 @@ assay_status assay_report(assay_session *session, const char *board, const char 
 {
     struct api_call call;
     if (!board || !api_begin(&call, session, out))
-        return ASSAY_E_INVAL;
+        return session_refuse((struct session *)session);
     json_t *json = NULL;
     asx_st st = json_parse(board, strlen(board), "the leaderboard", &json, &call.err);
     if (st == ASX_OK)
@@ -146,7 +146,7 @@ assay_status assay_runs(assay_session *session, int json, char **out)
 {
     struct api_call call;
     if (!api_begin(&call, session, out))
-        return ASSAY_E_INVAL;
+        return session_refuse((struct session *)session);
     struct cat_run *list = NULL;
     size_t n = 0;
     asx_st st = session_catalog(call.session, true, &call.err);
@@ -202,7 +202,7 @@ assay_status assay_profile(assay_session *session, const char *data, const char 
 {
     struct api_call call;
     if (!data || !api_begin(&call, session, out))
-        return ASSAY_E_INVAL;
+        return session_refuse((struct session *)session);
     struct asx_frame *frame = NULL;
     struct profile *profile = NULL;
     asx_st st = profile_file(call.session, data, target, &frame, &profile, &call.err);
@@ -219,7 +219,7 @@ assay_status assay_init(assay_session *session, const char *data, const char *ta
 {
     struct api_call call;
     if (!data || !api_begin(&call, session, out))
-        return ASSAY_E_INVAL;
+        return session_refuse((struct session *)session);
     struct asx_frame *frame = NULL;
     struct profile *profile = NULL;
     struct task *task = NULL;
@@ -254,7 +254,7 @@ assay_status assay_gc_to(assay_session *session, const char *size, int json, cha
 {
     struct api_call call;
     if (!api_begin(&call, session, out))
-        return ASSAY_E_INVAL;
+        return session_refuse((struct session *)session);
     struct cat_gc_result r = {0};
     struct cat_gc_options how = {0};
     asx_st st = session_catalog(call.session, false, &call.err);
@@ -286,7 +286,7 @@ assay_status assay_write(assay_session *session, const char *path, const char *t
     struct session *s = (struct session *)session;
     struct asx_err err = {0};
     if (!s || !path || !text)
-        return ASSAY_E_INVAL;
+        return session_refuse(s);
     return session_fail(s, file_write(path, text, strlen(text), &err), &err);
 }
 

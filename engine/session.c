@@ -108,6 +108,13 @@ assay_status session_fail(struct session *s, asx_st st, const struct asx_err *er
     return (assay_status)st;
 }
 
+assay_status session_refuse(struct session *s)
+{
+    struct asx_err err = {0};
+    asx_st st = err_set(&err, ASX_E_INVAL, "an argument is NULL that must not be; assay.h says which may");
+    return s ? session_fail(s, st, &err) : (assay_status)st;
+}
+
 asx_st session_machine(struct session *s, struct asx_err *err)
 {
     return s->machine ? ASX_OK : opt_machine_probe(s->mem, &s->machine, err);

@@ -39,5 +39,7 @@ asx_st session_catalog(struct session *, bool read_only, struct asx_err *);
 
 /** Remembers the error for assay_session_error and gives the public status. */
 assay_status session_fail(struct session *, asx_st, const struct asx_err *);
+/** What a call answers whose arguments lack something; the session, when there is one, keeps the sentence. */
+assay_status session_refuse(struct session *);
 
 #endif

@@ -134,6 +134,28 @@ START_TEST(null_is_refused_or_ignored)
 }
 END_TEST
 
+START_TEST(what_is_refused_is_told)
+{
+    assay_session *s = NULL;
+    assay_task *t = NULL;
+    char *text = NULL;
+    ck_assert_int_eq(assay_open(&s, NULL), ASSAY_OK);
+    ck_assert_int_eq(assay_task_create(&t, s, NULL), ASSAY_OK);
+    ck_assert_str_eq(assay_session_error(s), "");
+    ck_assert_int_eq(assay_task_set(t, NULL, "1", NULL), ASSAY_E_INVAL);
+    ck_assert_ptr_nonnull(strstr(assay_session_error(s), "NULL"));
+    ck_assert_int_eq(assay_metrics(s, 0, &text), ASSAY_OK);
+    ck_assert_str_eq(assay_session_error(s), "");
+    assay_text_free(text);
+    ck_assert_int_eq(assay_profile(s, NULL, NULL, 0, &text), ASSAY_E_INVAL);
+    ck_assert_ptr_nonnull(strstr(assay_session_error(s), "NULL"));
+    ck_assert_int_eq(assay_classify(s, NULL, NULL, NULL, NULL), ASSAY_E_INVAL);
+    ck_assert_ptr_nonnull(strstr(assay_session_error(s), "NULL"));
+    assay_task_free(t);
+    assay_close(s);
+}
+END_TEST
+
 Suite *suite_abi(void)
 {
     Suite *s = suite_create("abi");
@@ -146,5 +168,6 @@ Suite *suite_abi(void)
     tcase_add_test(c, default_options_are_zero_but_for_the_size);
     tcase_add_test(c, shorter_options_are_taken);
     tcase_add_test(c, null_is_refused_or_ignored);
+    tcase_add_test(c, what_is_refused_is_told);
     return s;
 }
