@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 
+#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,4 +102,17 @@ void trees_make_clear(struct trees_make *t)
     mem_free(t->curve.iteration);
     mem_free(t->curve.value);
     exec_make_clear(&t->e);
+}
+
+void trees_make_bins16(struct trees_make *t)
+{
+    struct asx_err err = {0};
+    struct asx_batch none = {0};
+    const struct asx_op *op = asx_family_trees.op[1];
+    ck_assert_str_eq(op->gives, "bins16");
+    op->free_output((void *)(uintptr_t)t->bin_list[0]);
+    t->in[0] = &t->raw;
+    ck_assert_int_eq(op->run(&t->e.exec, &none, &err), ASX_OK);
+    t->bin_list[0] = t->e.exec.out;
+    t->in[0] = &t->bins;
 }

@@ -41,4 +41,7 @@ void trees_make_end(struct trees_make *, struct asx_member *, struct asx_model *
 /** Frees everything; aborts when memory leaked. */
 void trees_make_clear(struct trees_make *);
 
+/** Bins of u16 codes in place of those of u8. */
+void trees_make_bins16(struct trees_make *);
+
 #endif

@@ -8,8 +8,6 @@
 #include <math.h>
 #include <string.h>
 
-extern const struct asx_family asx_family_trees;
-
 Suite *suite_trees_extremes(void);
 
 enum { ROWS = 3000, COLS = 6, ROUNDS = 20, BOOSTED = 4, WAYS = 7 };
@@ -41,15 +39,7 @@ static void fill(double target_unit, double weight_unit)
 
 static void use_bins16(struct trees_make *t)
 {
-    struct asx_err err = {0};
-    struct asx_batch none = {0};
-    const struct asx_op *op = asx_family_trees.op[1];
-    ck_assert_str_eq(op->gives, "bins16");
-    op->free_output((void *)(uintptr_t)t->bin_list[0]);
-    t->in[0] = &t->raw;
-    ck_assert_int_eq(op->run(&t->e.exec, &none, &err), ASX_OK);
-    t->bin_list[0] = t->e.exec.out;
-    t->in[0] = &t->bins;
+    trees_make_bins16(t);
     config_make_choose(&t->config, "max_bin", "1023");
 }
 

@@ -301,22 +301,7 @@ END_TEST
 
 /* ---- bins of u16 codes -------------------------------------------------------------------- */
 
-extern const struct asx_family asx_family_trees;
-
 enum { FEW = 3000 };
-
-static void use_bins16(struct trees_make *t)
-{
-    struct asx_err err = {0};
-    struct asx_batch none = {0};
-    const struct asx_op *op = asx_family_trees.op[1];
-    ck_assert_str_eq(op->gives, "bins16");
-    op->free_output((void *)(uintptr_t)t->bin_list[0]);
-    t->in[0] = &t->raw;
-    ck_assert_int_eq(op->run(&t->e.exec, &none, &err), ASX_OK);
-    t->bin_list[0] = t->e.exec.out;
-    t->in[0] = &t->bins;
-}
 
 /* Least sum of squares of two means over every threshold of every column, missing cells on either side. */
 static double best_cut(const float *x, const double *y, size_t cols)
@@ -354,7 +339,7 @@ START_TEST(wide_numbers_split_as_brute_force)
     struct asx_problem *p = frame_make_problem(f, ASX_REGRESSION, y, 0, 2);
     struct trees_make t;
     trees_make_init(&t, p, "gbdt", x, FEW, 2, 1 + _i);
-    use_bins16(&t);
+    trees_make_bins16(&t);
     config_make_choose(&t.config, "max_bin", "65535");
     config_make_set(&t.config, "num_leaves", 2);
     config_make_set(&t.config, "min_data_in_leaf", 1);
@@ -393,7 +378,7 @@ START_TEST(wide_numbers_find_a_spike)
         struct trees_make t;
         trees_make_init(&t, p, "gbdt", x, SPIKE_ROWS, 2, 1 + _i);
         if (k) {
-            use_bins16(&t);
+            trees_make_bins16(&t);
             config_make_choose(&t.config, "max_bin", width[_i]);
         }
         config_make_set(&t.config, "learning_rate", 0.3);
